@@ -1,0 +1,149 @@
+//! Owns the trait that remembers which events are done. Leaves twins inside a worker and the order check → handle → mark
+//! to the service.
+
+use super::{Error, Offset, PartitionId, Position};
+use std::fmt;
+use std::sync::Arc;
+
+/// For whom an id is done: `{namespace}:{group}@{run}:{handler}:{logical topic}`. Parts are escaped, so no two scopes read
+/// the same (F47).
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct DedupScope {
+    text: Arc<str>,
+    digest: u128,
+}
+
+impl DedupScope {
+    /// The scope of one handler's view of one topic. `namespace` is `-` for shared topics.
+    pub fn new(namespace: &str, group: &str, run: u32, handler: &str, topic: &str) -> Self {
+        let part = |s: &str| s.replace('%', "%25").replace(':', "%3A").replace('@', "%40");
+        let text = format!("{}:{}@{run}:{}:{}", part(namespace), part(group), part(handler), part(topic));
+        let digest = xxhash_rust::xxh3::xxh3_128(text.as_bytes());
+        DedupScope { text: text.into(), digest }
+    }
+
+    /// The scope in words, as a shared store's keys begin.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The scope in 128 bits, for stores that keep hashes.
+    pub fn digest(&self) -> u128 {
+        self.digest
+    }
+}
+
+impl fmt::Debug for DedupScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+/// A short hash of a record's value: two records with one id and different fingerprints are a conflict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Fingerprint(pub u32);
+
+/// An id that is done, where its record lay, and what it looked like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Mark {
+    /// The event's key: a UUID's 128 bits, or 128 bits of a hash of any other id.
+    pub key: u128,
+    /// Where the record lay.
+    pub at: Position,
+    /// What it looked like.
+    pub fingerprint: Fingerprint,
+}
+
+impl Mark {
+    /// `key` is done by the record at `offset` of `partition`.
+    pub fn new(key: u128, partition: PartitionId, offset: Offset, fingerprint: Fingerprint) -> Self {
+        Mark { key, at: Position { partition, offset }, fingerprint }
+    }
+}
+
+/// What a deduplicator knows of an id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Seen {
+    /// Nothing: it may start.
+    Fresh,
+    /// It is done. At the same position this is a redelivery, at another a duplicate.
+    Done {
+        /// Where the record that did it lay.
+        at: Position,
+        /// What that record looked like.
+        fingerprint: Fingerprint,
+    },
+    /// Another owner works on it. Costs no attempt and never settles.
+    Claimed,
+}
+
+/// What a mark met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Marked {
+    /// It is the first.
+    First,
+    /// Another came first and stays: the first writer wins.
+    Known,
+}
+
+/// Who shares a deduplicator's memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// This process only: marks end with it.
+    Process,
+    /// All processes that use the same store.
+    Shared,
+}
+
+/// Remembers which events are done.
+///
+/// The promise, with any deduplicator: *exact inside an epoch; across epochs and members no start whose check began after
+/// the mark was applied and unexpired; concurrent twins in different partitions only with claims; effects before a mark
+/// may repeat (crash, pause, zombie, timeout, store outage), their outputs keep their ids.*
+///
+/// 1. **D1** `check` answers once per key, in order. A check changes nothing.
+/// 2. **D2** After `complete` answered `Ok`, a `check` that begins later answers `Done` with the first mark's position and
+///    fingerprint, until the mark expires or is forgotten or evicted.
+/// 3. **D3** The first writer wins: a later mark of the same key changes nothing.
+/// 4. **D4** Marking the same again is safe: `complete` may be repeated after an unknown answer.
+/// 5. **D5** Scopes are strangers: a mark in one is never seen in another.
+/// 6. **D6** An error is never an answer: if the store cannot tell, `check` fails as a whole (F43).
+/// 7. **D7** Expiry is measured by the store's clock from the mark, never from the event's own time (F46).
+/// 8. **D8** Memory is bounded by a cap; what the cap pushes out is counted (F48). Losing a mark makes a duplicate, never a
+///    loss.
+/// 9. **D9** After `forget` the key is fresh.
+///
+/// # Cancel safety
+/// Dropping `check`'s future loses nothing. Dropping `complete`'s or `forget`'s leaves the effect unknown; repeat it.
+pub trait Deduplicator: Send + Sync + 'static {
+    /// What is known of each key; appends one answer per key to `answers`.
+    ///
+    /// # Errors
+    /// If the store cannot tell; `answers` is then to be ignored.
+    fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>)
+    -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Marks ids as done; all or an error whose effect is not applied or unknown. Appends to `met` what each met.
+    ///
+    /// # Errors
+    /// If some may be unmarked.
+    fn complete(
+        &self,
+        scope: &DedupScope,
+        marks: &[Mark],
+        met: &mut Vec<Marked>,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Makes ids fresh again: an operator's act.
+    ///
+    /// # Errors
+    /// If some may still be marked.
+    fn forget(&self, scope: &DedupScope, keys: &[u128]) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Who shares its memory.
+    fn scope(&self) -> Scope;
+}

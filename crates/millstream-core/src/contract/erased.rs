@@ -1,0 +1,244 @@
+//! Owns the boxed mirrors of the traits: one box per call of the contract, so per batch and never per record.
+//!
+//! The mirrors' methods have names of their own (`dyn_…`), since equal names would collide.
+
+use super::*;
+use crate::topic::Topic;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+trait DynProducer: Send + Sync {
+    fn dyn_send<'a>(&'a self, batch: &'a Produce) -> Boxed<'a, Vec<Result<Receipt, Error>>>;
+    fn dyn_flush(&self, within: Duration) -> Boxed<'_, Result<(), Error>>;
+    fn dyn_partitions<'a>(&'a self, topic: &'a Topic) -> Boxed<'a, Result<u32, Error>>;
+}
+
+impl<P: Producer> DynProducer for P {
+    fn dyn_send<'a>(&'a self, batch: &'a Produce) -> Boxed<'a, Vec<Result<Receipt, Error>>> {
+        Box::pin(self.send(batch))
+    }
+    fn dyn_flush(&self, within: Duration) -> Boxed<'_, Result<(), Error>> {
+        Box::pin(self.flush(within))
+    }
+    fn dyn_partitions<'a>(&'a self, topic: &'a Topic) -> Boxed<'a, Result<u32, Error>> {
+        Box::pin(self.partitions(topic))
+    }
+}
+
+/// Any producer.
+#[derive(Clone)]
+pub struct AnyProducer(Arc<dyn DynProducer>);
+
+impl AnyProducer {
+    /// Erases `producer`'s type.
+    pub fn new(producer: impl Producer) -> Self {
+        AnyProducer(Arc::new(producer))
+    }
+}
+
+impl Producer for AnyProducer {
+    async fn send(&self, batch: &Produce) -> Vec<Result<Receipt, Error>> {
+        self.0.dyn_send(batch).await
+    }
+    async fn flush(&self, within: Duration) -> Result<(), Error> {
+        self.0.dyn_flush(within).await
+    }
+    async fn partitions(&self, topic: &Topic) -> Result<u32, Error> {
+        self.0.dyn_partitions(topic).await
+    }
+}
+
+trait DynConsumer: Send {
+    fn dyn_poll(&mut self) -> Boxed<'_, ConsumerEvent>;
+    fn dyn_submit(&mut self, command: Command);
+    fn dyn_close(&mut self, how: Close) -> Boxed<'_, Result<(), Error>>;
+}
+
+impl<C: Consumer> DynConsumer for C {
+    fn dyn_poll(&mut self) -> Boxed<'_, ConsumerEvent> {
+        Box::pin(self.poll())
+    }
+    fn dyn_submit(&mut self, command: Command) {
+        self.submit(command);
+    }
+    fn dyn_close(&mut self, how: Close) -> Boxed<'_, Result<(), Error>> {
+        Box::pin(self.close(how))
+    }
+}
+
+/// Any consumer.
+pub struct AnyConsumer(Box<dyn DynConsumer>);
+
+impl AnyConsumer {
+    /// Erases `consumer`'s type.
+    pub fn new(consumer: impl Consumer) -> Self {
+        AnyConsumer(Box::new(consumer))
+    }
+}
+
+impl Consumer for AnyConsumer {
+    async fn poll(&mut self) -> ConsumerEvent {
+        self.0.dyn_poll().await
+    }
+    fn submit(&mut self, command: Command) {
+        self.0.dyn_submit(command);
+    }
+    async fn close(&mut self, how: Close) -> Result<(), Error> {
+        self.0.dyn_close(how).await
+    }
+}
+
+trait DynDeduplicator: Send + Sync {
+    fn dyn_check<'a>(
+        &'a self,
+        scope: &'a DedupScope,
+        keys: &'a [u128],
+        answers: &'a mut Vec<Seen>,
+    ) -> Boxed<'a, Result<(), Error>>;
+    fn dyn_complete<'a>(
+        &'a self,
+        scope: &'a DedupScope,
+        marks: &'a [Mark],
+        met: &'a mut Vec<Marked>,
+    ) -> Boxed<'a, Result<(), Error>>;
+    fn dyn_forget<'a>(&'a self, scope: &'a DedupScope, keys: &'a [u128]) -> Boxed<'a, Result<(), Error>>;
+    fn dyn_scope(&self) -> Scope;
+}
+
+impl<D: Deduplicator> DynDeduplicator for D {
+    fn dyn_check<'a>(
+        &'a self,
+        scope: &'a DedupScope,
+        keys: &'a [u128],
+        answers: &'a mut Vec<Seen>,
+    ) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(self.check(scope, keys, answers))
+    }
+    fn dyn_complete<'a>(
+        &'a self,
+        scope: &'a DedupScope,
+        marks: &'a [Mark],
+        met: &'a mut Vec<Marked>,
+    ) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(self.complete(scope, marks, met))
+    }
+    fn dyn_forget<'a>(&'a self, scope: &'a DedupScope, keys: &'a [u128]) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(self.forget(scope, keys))
+    }
+    fn dyn_scope(&self) -> Scope {
+        self.scope()
+    }
+}
+
+/// Any deduplicator.
+#[derive(Clone)]
+pub struct AnyDeduplicator(Arc<dyn DynDeduplicator>);
+
+impl AnyDeduplicator {
+    /// Erases `deduplicator`'s type.
+    pub fn new(deduplicator: impl Deduplicator) -> Self {
+        AnyDeduplicator(Arc::new(deduplicator))
+    }
+}
+
+impl Deduplicator for AnyDeduplicator {
+    async fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
+        self.0.dyn_check(scope, keys, answers).await
+    }
+    async fn complete(&self, scope: &DedupScope, marks: &[Mark], met: &mut Vec<Marked>) -> Result<(), Error> {
+        self.0.dyn_complete(scope, marks, met).await
+    }
+    async fn forget(&self, scope: &DedupScope, keys: &[u128]) -> Result<(), Error> {
+        self.0.dyn_forget(scope, keys).await
+    }
+    fn scope(&self) -> Scope {
+        self.0.dyn_scope()
+    }
+}
+
+trait DynErrorSink: Send + Sync {
+    fn dyn_accept<'a>(&'a self, letters: &'a [DeadLetter]) -> Boxed<'a, Vec<Result<(), Error>>>;
+    fn dyn_durability(&self) -> Durability;
+}
+
+impl<S: ErrorSink> DynErrorSink for S {
+    fn dyn_accept<'a>(&'a self, letters: &'a [DeadLetter]) -> Boxed<'a, Vec<Result<(), Error>>> {
+        Box::pin(self.accept(letters))
+    }
+    fn dyn_durability(&self) -> Durability {
+        self.durability()
+    }
+}
+
+/// Any error sink.
+#[derive(Clone)]
+pub struct AnyErrorSink(Arc<dyn DynErrorSink>);
+
+impl AnyErrorSink {
+    /// Erases `sink`'s type.
+    pub fn new(sink: impl ErrorSink) -> Self {
+        AnyErrorSink(Arc::new(sink))
+    }
+}
+
+impl ErrorSink for AnyErrorSink {
+    async fn accept(&self, letters: &[DeadLetter]) -> Vec<Result<(), Error>> {
+        self.0.dyn_accept(letters).await
+    }
+    fn durability(&self) -> Durability {
+        self.0.dyn_durability()
+    }
+}
+
+trait DynTransport: Send + Sync {
+    fn dyn_capabilities(&self) -> Capabilities;
+    fn dyn_producer(&self) -> Boxed<'_, Result<AnyProducer, Error>>;
+    fn dyn_consumer(&self, request: ConsumerRequest) -> Boxed<'_, Result<AnyConsumer, Error>>;
+}
+
+impl<T: Transport> DynTransport for T {
+    fn dyn_capabilities(&self) -> Capabilities {
+        self.capabilities()
+    }
+    fn dyn_producer(&self) -> Boxed<'_, Result<AnyProducer, Error>> {
+        Box::pin(async move { Ok(AnyProducer::new(self.producer().await?)) })
+    }
+    fn dyn_consumer(&self, request: ConsumerRequest) -> Boxed<'_, Result<AnyConsumer, Error>> {
+        Box::pin(async move { Ok(AnyConsumer::new(self.consumer(request).await?)) })
+    }
+}
+
+/// Any transport.
+#[derive(Clone)]
+pub struct AnyTransport(Arc<dyn DynTransport>);
+
+impl AnyTransport {
+    /// Erases `transport`'s type.
+    pub fn new(transport: impl Transport) -> Self {
+        AnyTransport(Arc::new(transport))
+    }
+
+    /// What it can and cannot do.
+    pub fn capabilities(&self) -> Capabilities {
+        self.0.dyn_capabilities()
+    }
+
+    /// A producer.
+    ///
+    /// # Errors
+    /// If the log cannot be reached.
+    pub async fn producer(&self) -> Result<AnyProducer, Error> {
+        self.0.dyn_producer().await
+    }
+
+    /// A group member.
+    ///
+    /// # Errors
+    /// If the log cannot be reached or a topic does not exist.
+    pub async fn consumer(&self, request: ConsumerRequest) -> Result<AnyConsumer, Error> {
+        self.0.dyn_consumer(request).await
+    }
+}

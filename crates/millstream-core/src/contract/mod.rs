@@ -1,0 +1,47 @@
+//! The contract: what a backend promises and what the rest of Millstream may rely on.
+//!
+//! Four traits ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), the values they exchange, and one
+//! [`Error`]. Each trait lists its promises as numbered clauses (`P1`, `C1`, `D1`, `E1` …); the conformance cases cite
+//! them. Nothing here waits, reads a clock or rolls dice, and no runtime is named.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `record` | [`Record`], one record to be produced |
+//! | `batch` | [`RecordSet`] and its views: many records in one arena |
+//! | `position` | [`TopicPartition`], [`Epoch`], [`Position`] |
+//! | `producer` · `consumer` · `deduplicator` · `error_sink` | the four traits |
+//! | `event` · `command` | what a consumer says, and what it is told |
+//! | `transport` | a client that makes producers and consumers |
+//! | `capabilities` | what a backend can and cannot do |
+//! | `error` | the one error |
+//! | `erased` | boxed mirrors, one box per call |
+
+mod batch;
+mod capabilities;
+mod command;
+mod consumer;
+mod deduplicator;
+mod erased;
+mod error;
+mod error_sink;
+mod event;
+mod partitioner;
+mod position;
+mod producer;
+mod record;
+mod transport;
+
+pub use batch::{Headers, RecordBatch, RecordSet, RecordSetBuilder, RecordView};
+pub use capabilities::{Capabilities, Ordering, Support};
+pub use command::{Close, Command, CommitEntry, CommitId};
+pub use consumer::{Consumer, ConsumerExt};
+pub use deduplicator::{DedupScope, Deduplicator, Fingerprint, Mark, Marked, Scope, Seen};
+pub use erased::{AnyConsumer, AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport};
+pub use error::{Applied, BoxError, Error, ErrorKind, NotApplied, Operation, Retry};
+pub use error_sink::{DeadLetter, DeadLetterReason, Durability, ErrorSink};
+pub use event::{Assigned, Committed, CommittedOffset, ConsumerEvent, EpochEnd, PartitionFault};
+pub use partitioner::partition_for_key;
+pub use position::{Epoch, Offset, PartitionId, Position, TopicId, TopicPartition};
+pub use producer::{Produce, Producer, ProducerExt, Receipt};
+pub use record::Record;
+pub use transport::{ConsumerRequest, Protocol, Transport};

@@ -1,0 +1,116 @@
+//! Owns the client of a log: what makes producers and group members.
+
+use super::{Capabilities, Consumer, Error, Producer};
+use crate::topic::Topic;
+use std::time::Duration;
+
+/// How a group hands partitions over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// Everybody gives up everything, then all is shared out anew.
+    Eager,
+    /// Only what moves is given up; the rest goes on. The default: a rebalance then stops only what it must.
+    #[default]
+    Cooperative,
+}
+
+/// What a group member is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ConsumerRequest {
+    /// The consumer group.
+    pub group: String,
+    /// The topics, named one by one.
+    pub topics: Vec<Topic>,
+    /// The name under which the member is seen.
+    pub client_id: String,
+    /// How partitions are handed over.
+    pub protocol: Protocol,
+    /// How long a silent member keeps its partitions. Default 45 s, Kafka's own.
+    pub session_timeout: Duration,
+    /// How long a member has to finish what is revoked. Default 30 s: below Kafka's default `max.poll.interval` share.
+    pub revoke_budget: Duration,
+    /// The most records in one batch. Default 512: big enough that per-batch costs vanish, small enough to keep a worker fair.
+    pub max_batch: usize,
+}
+
+impl ConsumerRequest {
+    /// A member of `group` on `topics`, with the defaults.
+    pub fn new(group: impl Into<String>, topics: Vec<Topic>) -> Self {
+        ConsumerRequest {
+            group: group.into(),
+            topics,
+            client_id: String::from("millstream"),
+            protocol: Protocol::default(),
+            session_timeout: Duration::from_secs(45),
+            revoke_budget: Duration::from_secs(30),
+            max_batch: 512,
+        }
+    }
+
+    /// The same under another name.
+    #[must_use]
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.client_id = client_id.into();
+        self
+    }
+
+    /// The same with another way of handing over.
+    #[must_use]
+    pub fn protocol(mut self, protocol: Protocol) -> Self {
+        self.protocol = protocol;
+        self
+    }
+
+    /// The same with another session time-out.
+    #[must_use]
+    pub fn session_timeout(mut self, timeout: Duration) -> Self {
+        self.session_timeout = timeout;
+        self
+    }
+
+    /// The same with another budget for revocations.
+    #[must_use]
+    pub fn revoke_budget(mut self, budget: Duration) -> Self {
+        self.revoke_budget = budget;
+        self
+    }
+
+    /// The same with another batch size.
+    #[must_use]
+    pub fn max_batch(mut self, records: usize) -> Self {
+        self.max_batch = records.max(1);
+        self
+    }
+}
+
+/// A client of a log.
+///
+/// 1. **T1** `producer` and `consumer` may be called many times; what they make is independent.
+/// 2. **T2** `capabilities` never changes and needs no connection.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transport",
+    note = "a transport is `Memory::new()`, a Kafka client, or your own `impl Transport`; did you forget the `?`"
+)]
+pub trait Transport: Send + Sync + 'static {
+    /// What writes.
+    type Producer: Producer;
+    /// What reads.
+    type Consumer: Consumer;
+
+    /// What it can and cannot do.
+    fn capabilities(&self) -> Capabilities;
+
+    /// A producer. Cancel safe.
+    ///
+    /// # Errors
+    /// If the log cannot be reached.
+    fn producer(&self) -> impl Future<Output = Result<Self::Producer, Error>> + Send;
+
+    /// A group member, which joins as it is polled. Cancel safe.
+    ///
+    /// # Errors
+    /// If the log cannot be reached or a topic does not exist.
+    fn consumer(&self, request: ConsumerRequest) -> impl Future<Output = Result<Self::Consumer, Error>> + Send;
+}
