@@ -395,6 +395,11 @@ impl RecordBatch {
         self.set.view(self.range.0 as usize + index)
     }
 
+    /// The `index`th record, shared: costs one reference count.
+    pub fn share(&self, index: usize) -> RecordRef {
+        RecordRef { set: self.set.clone(), index: self.range.0 + u32::try_from(index).unwrap_or(NULL) }
+    }
+
     /// All records in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = RecordView<'_>> {
         (0..self.len()).map(|index| self.view(index))
@@ -415,5 +420,44 @@ impl RecordBatch {
             last_stable: self.last_stable,
             ..RecordBatch::new(self.partition.clone(), self.epoch, self.set.clone(), inner, next)
         }
+    }
+}
+
+/// One record of a shared set, owned: a reference count and an index.
+#[derive(Clone)]
+pub struct RecordRef {
+    set: Arc<RecordSet>,
+    index: u32,
+}
+
+impl RecordRef {
+    /// The record at `index` of `set`.
+    ///
+    /// # Panics
+    /// If there are not that many.
+    pub fn new(set: Arc<RecordSet>, index: usize) -> Self {
+        assert!(index < set.len(), "the record is in the set");
+        RecordRef { set, index: u32::try_from(index).unwrap_or(NULL) }
+    }
+
+    /// The record, borrowed.
+    #[inline]
+    pub fn view(&self) -> RecordView<'_> {
+        self.set.view(self.index as usize)
+    }
+
+    /// Points at the `index`th record of `batch`; touches a reference count only if that is another set.
+    #[inline]
+    pub fn point_to(&mut self, batch: &RecordBatch, index: usize) {
+        if !Arc::ptr_eq(&self.set, &batch.set) {
+            self.set = batch.set.clone();
+        }
+        self.index = batch.range.0 + u32::try_from(index).unwrap_or(NULL);
+    }
+}
+
+impl fmt::Debug for RecordRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.view().fmt(f)
     }
 }

@@ -31,7 +31,7 @@ mod producer;
 mod record;
 mod transport;
 
-pub use batch::{Headers, RecordBatch, RecordSet, RecordSetBuilder, RecordView};
+pub use batch::{Headers, RecordBatch, RecordRef, RecordSet, RecordSetBuilder, RecordView};
 pub use capabilities::{Capabilities, Ordering, Support};
 pub use command::{Close, Command, CommitEntry, CommitId};
 pub use consumer::{Consumer, ConsumerExt};

@@ -82,6 +82,11 @@ impl Produce {
         self.set.bytes()
     }
 
+    /// The records alone.
+    pub fn into_records(self) -> RecordSet {
+        self.set
+    }
+
     /// The distinct destinations.
     pub fn places(&self) -> &[TopicPartition] {
         &self.places
@@ -110,10 +115,12 @@ impl Produce {
 /// 2. **P2** A receipt means durable as the transport defines it: a reader that starts at the receipt's offset sees it.
 /// 3. **P3** Records of one destination are appended in the order of the request, and those of a `send` first polled
 ///    earlier before those of one first polled later, if both were given to the same producer and none failed.
+///    A record that failed in a way to be tried again takes with it, unwritten, the later ones of its destination in the
+///    request, so that sending again keeps the order.
 /// 4. **P4** A record is written to exactly the partition named; keys are not looked at.
 /// 5. **P5** Bytes, null values, null keys, and repeated or null headers arrive as they were sent, or the record is
 ///    refused with [`ErrorKind::Unsupported`]; see [`Capabilities`](super::Capabilities).
-/// 6. **P6** One record's failure does not fail another's.
+/// 6. **P6** One record's failure does not fail those of other destinations; a permanent one fails no other at all.
 /// 7. **P7** A slow or stalled consumer of the topic never delays `send`.
 /// 8. **P8** After `flush` has answered `Ok`, every `send` polled before it has its answers.
 /// 9. **P9** A producer classifies errors and returns them; it does not retry what it reports.

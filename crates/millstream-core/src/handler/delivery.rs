@@ -1,0 +1,105 @@
+//! Owns the delivery: one record, handed to a handler for one attempt, with the state and the outputs lent to it.
+
+use super::outputs::Outputs;
+use crate::contract::{Epoch, PartitionId, Position, RecordBatch, RecordRef, RecordView};
+use crate::envelope::{EventKey, Head};
+use crate::topic::{Namespace, Topic};
+
+/// What an attempt reads: the record and where it came from. Owned by the seat, so that handlers may borrow from it.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    pub(crate) topic: Topic,
+    pub(crate) namespace: Option<Namespace>,
+    pub(crate) partition: PartitionId,
+    pub(crate) epoch: Epoch,
+    pub(crate) record: RecordRef,
+    pub(crate) key: EventKey,
+    pub(crate) head: Option<Head>,
+    pub(crate) attempt: u32,
+}
+
+impl Input {
+    /// An input of `batch`'s partition, at its first record.
+    pub(crate) fn new(batch: &RecordBatch) -> Self {
+        let topic = batch.partition.topic.clone();
+        Input {
+            namespace: topic.namespace(),
+            topic,
+            partition: batch.partition.partition,
+            epoch: batch.epoch,
+            record: batch.share(0),
+            key: EventKey::from_u128(0),
+            head: None,
+            attempt: 1,
+        }
+    }
+}
+
+/// One hand-over of a record to a handler: record, position, epoch and attempt.
+///
+/// `'d` is the attempt: what is borrowed from a delivery cannot outlive it.
+pub struct Delivery<'d, S> {
+    state: &'d S,
+    input: &'d Input,
+    outputs: Option<&'d mut Outputs>,
+}
+
+impl<'d, S> Delivery<'d, S> {
+    pub(crate) fn seated(state: &'d S, input: &'d Input, outputs: &'d mut Outputs) -> Self {
+        Delivery { state, input, outputs: Some(outputs) }
+    }
+
+    /// The service's state.
+    pub fn state(&self) -> &'d S {
+        self.state
+    }
+
+    /// The record: key, value, headers, timestamp.
+    pub fn record(&self) -> RecordView<'d> {
+        self.input.record.view()
+    }
+
+    /// The record, to be kept beyond the attempt: costs one reference count.
+    pub fn shared_record(&self) -> RecordRef {
+        self.input.record.clone()
+    }
+
+    /// The topic it was read from.
+    pub fn topic(&self) -> &'d Topic {
+        &self.input.topic
+    }
+
+    /// The topic's namespace; `None` for a shared topic.
+    pub fn namespace(&self) -> Option<&'d Namespace> {
+        self.input.namespace.as_ref()
+    }
+
+    /// Where it lies.
+    pub fn position(&self) -> Position {
+        Position { partition: self.input.partition, offset: self.record().offset() }
+    }
+
+    /// The ownership session it is handled under.
+    pub fn epoch(&self) -> Epoch {
+        self.input.epoch
+    }
+
+    /// Which handler call this is for the record, from 1, in this ownership session.
+    pub fn attempt(&self) -> u32 {
+        self.input.attempt
+    }
+
+    /// The key it is deduplicated by.
+    pub fn event_key(&self) -> EventKey {
+        self.input.key
+    }
+
+    /// What the header scan found; `None` if the value is no envelope.
+    pub fn head(&self) -> Option<&'d Head> {
+        self.input.head.as_ref()
+    }
+
+    pub(crate) fn take_outputs(&mut self) -> Option<&'d mut Outputs> {
+        self.outputs.take()
+    }
+}

@@ -1,0 +1,146 @@
+//! Owns how a handler's arguments come about: by value from the record, `&T` from the state, `&mut Outputs` goes out.
+//!
+//! Extraction is synchronous and reads what is there; waiting belongs into the handler, under its retries and time-out.
+
+use super::delivery::Delivery;
+use super::event::{Event, RawEvent};
+use super::outcome::HandlerError;
+use super::outputs::Outputs;
+use crate::contract::{Headers, Position};
+use crate::engine::Failure;
+use crate::topic::{Namespace, Topic};
+use serde::de::DeserializeOwned;
+use std::borrow::Cow;
+
+/// Why an argument could not be made.
+#[derive(Debug)]
+pub struct Rejection(HandlerError);
+
+impl Rejection {
+    /// The record itself is at fault: a dead letter at once, with 0 attempts.
+    pub fn poison(why: impl Into<Cow<'static, str>>) -> Self {
+        Rejection(HandlerError::of(Failure::Poison, why.into()))
+    }
+
+    pub(crate) fn into_error(self) -> HandlerError {
+        self.0
+    }
+}
+
+impl From<HandlerError> for Rejection {
+    /// Counts as a failed attempt.
+    fn from(error: HandlerError) -> Self {
+        Rejection(error)
+    }
+}
+
+/// An argument of a handler over the state `S`.
+///
+/// Users make their own: borrow from the delivery, fail with a [`Rejection`].
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take an argument of type `{Self}`",
+    label = "the service's state is `{S}`",
+    note = "by value, from the record: `Event<T>`, `RawEvent<'_>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, or your own `impl Extract`",
+    note = "by reference, from the state: `&{S}`, or `&T` where `{S}: Provide<T>`",
+    note = "what goes out: `&mut Outputs`"
+)]
+pub trait Extract<S: 'static = ()> {
+    /// The argument, as it borrows from the delivery.
+    type Item<'d>;
+
+    /// How many `Outputs` it takes; for `build()`, which refuses two.
+    #[doc(hidden)]
+    const OUTPUTS: usize = 0;
+
+    /// Makes the argument.
+    ///
+    /// # Errors
+    /// If the record or the state does not have what it needs.
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Self::Item<'d>, Rejection>;
+}
+
+/// A state that has a `T`: every state has itself; parts by `impl Provide<Pool> for App`.
+#[diagnostic::on_unimplemented(
+    message = "the service's state `{Self}` does not provide a `{T}`",
+    label = "a handler asks for `&{T}`",
+    note = "give it to `with_state(...)` before the handler is added, or write `impl Provide<{T}> for {Self}`",
+    note = "a reference is always to the state; what comes from the record is taken by value: `Event<T>`, `Topic`, `Namespace`"
+)]
+pub trait Provide<T: ?Sized> {
+    /// The part.
+    fn provide(&self) -> &T;
+}
+
+impl<S> Provide<S> for S {
+    fn provide(&self) -> &S {
+        self
+    }
+}
+
+impl<S: Provide<T> + 'static, T: ?Sized + 'static> Extract<S> for &T {
+    type Item<'d> = &'d T;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<&'d T, Rejection> {
+        Ok(delivery.state().provide())
+    }
+}
+
+impl<S: 'static> Extract<S> for &mut Outputs {
+    type Item<'d> = &'d mut Outputs;
+    const OUTPUTS: usize = 1;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<&'d mut Outputs, Rejection> {
+        delivery.take_outputs().ok_or_else(|| HandlerError::permanent("`&mut Outputs` is taken twice").into())
+    }
+}
+
+impl<S: 'static, T: DeserializeOwned + Send + 'static> Extract<S> for Event<T> {
+    type Item<'d> = Event<T>;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Event<T>, Rejection> {
+        Event::decode(delivery)
+    }
+}
+
+impl<S: 'static> Extract<S> for RawEvent<'_> {
+    type Item<'d> = RawEvent<'d>;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<RawEvent<'d>, Rejection> {
+        Ok(RawEvent::of(delivery))
+    }
+}
+
+impl<S: 'static> Extract<S> for Topic {
+    type Item<'d> = Topic;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Topic, Rejection> {
+        Ok(delivery.topic().clone())
+    }
+}
+
+impl<S: 'static> Extract<S> for Namespace {
+    type Item<'d> = Namespace;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Namespace, Rejection> {
+        let topic = delivery.topic();
+        delivery.namespace().cloned().ok_or_else(|| {
+            HandlerError::permanent(format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none")).into()
+        })
+    }
+}
+
+impl<S: 'static> Extract<S> for Position {
+    type Item<'d> = Position;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Position, Rejection> {
+        Ok(delivery.position())
+    }
+}
+
+impl<S: 'static> Extract<S> for Headers<'_> {
+    type Item<'d> = Headers<'d>;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Headers<'d>, Rejection> {
+        Ok(delivery.record().headers())
+    }
+}

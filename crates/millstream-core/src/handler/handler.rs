@@ -1,0 +1,122 @@
+//! Owns what a handler is: a plain `async fn` of up to eight arguments, a method, or an async closure.
+//!
+//! Shape first, meaning second: [`HandlerFn`] is only `Fn(A, B) -> R`, so inference succeeds on the shape alone and a
+//! wrong argument, return type or missing `Send` is reported by itself. [`Runs`] then gives the meaning, one impl an
+//! arity. There is exactly one impl of [`Handler`], so the compiler descends to the cause.
+
+use super::delivery::Delivery;
+use super::extract::{Extract, Rejection};
+use super::outcome::IntoOutcome;
+use super::seat::Seat;
+use std::ops::Deref;
+
+/// A handler over the state `S`. Implemented for functions; not to be implemented by hand.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a handler of a service with state `{S}`",
+    note = "a handler is an `async fn` of at most 8 arguments, not called (`on_tick`, not `on_tick()`)"
+)]
+pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
+    /// How many `Outputs` it takes.
+    #[doc(hidden)]
+    const OUTPUTS: usize;
+
+    /// Runs one attempt in a seat that owns all it lends, and gives the seat back.
+    #[doc(hidden)]
+    fn seated<H, St>(seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
+    where
+        H: Deref<Target = Self> + Send + Sync,
+        St: Deref<Target = S> + Send + Sync;
+}
+
+impl<F, Args: 'static, S: Sync + 'static, O: IntoOutcome> Handler<Args, S> for F
+where
+    F: HandlerFn<Args>,
+    <F as HandlerFn<Args>>::Returned: Future<Output = O>,
+    F: Runs<Args, S, O> + Send + Sync + 'static,
+{
+    const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
+
+    fn seated<H, St>(mut seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
+    where
+        H: Deref<Target = Self> + Send + Sync,
+        St: Deref<Target = S> + Send + Sync,
+    {
+        async move {
+            let s = &mut *seat;
+            // The started future borrows from the seat's other fields: it is matched on and never kept in a `let`, so
+            // that the borrows end before the answer is written.
+            let answer = match {
+                let mut delivery = Delivery::seated(&*s.state, &s.input, &mut s.outputs);
+                s.handler.start(&mut delivery)
+            } {
+                Ok(started) => Ok(started.await),
+                Err(rejection) => Err(rejection),
+            };
+            s.answer = Some(match answer {
+                Ok(returned) => returned.into_outcome(),
+                Err(rejection) => Err(rejection.into_error()),
+            });
+            seat
+        }
+    }
+}
+
+/// The shape of a handler: nothing but `Fn(A, B, …) -> R`.
+#[doc(hidden)]
+pub trait HandlerFn<Args> {
+    /// What calling it gives.
+    type Returned;
+    /// Calls it.
+    fn call(&self, args: Args) -> Self::Returned;
+}
+
+/// The meaning of a handler: its arguments can be extracted and its future sent.
+#[doc(hidden)]
+pub trait Runs<Args, S: 'static, O> {
+    /// How many `Outputs` it takes.
+    const OUTPUTS: usize;
+    /// Extracts the arguments and starts the handler.
+    ///
+    /// # Errors
+    /// If an argument cannot be made.
+    fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Self, Args, S, O>, Rejection>;
+}
+
+macro_rules! arity {
+    ($($arg:ident),*) => {
+        impl<Func, R, $($arg),*> HandlerFn<($($arg,)*)> for Func
+        where
+            Func: Fn($($arg),*) -> R,
+        {
+            type Returned = R;
+            #[allow(non_snake_case, reason = "arguments are named after their types")]
+            #[inline(always)]
+            fn call(&self, ($($arg,)*): ($($arg,)*)) -> R {
+                self($($arg),*)
+            }
+        }
+
+        impl<Func, S: 'static, O, $($arg),*> Runs<($($arg,)*), S, O> for Func
+        where
+            $($arg: Extract<S>,)*
+            Func: for<'d> HandlerFn<($($arg::Item<'d>,)*), Returned: Future<Output = O> + Send>,
+        {
+            const OUTPUTS: usize = 0 $(+ <$arg as Extract<S>>::OUTPUTS)*;
+            #[inline(always)]
+            fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Func, S, O, $($arg),*>, Rejection> {
+                let _ = &delivery;
+                Ok(self.call(($(<$arg as Extract<S>>::extract(delivery)?,)*)))
+            }
+        }
+    };
+}
+
+arity!();
+arity!(A);
+arity!(A, B);
+arity!(A, B, C);
+arity!(A, B, C, D);
+arity!(A, B, C, D, E);
+arity!(A, B, C, D, E, G);
+arity!(A, B, C, D, E, G, H);
+arity!(A, B, C, D, E, G, H, I);

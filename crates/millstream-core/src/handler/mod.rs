@@ -1,0 +1,33 @@
+//! Handlers: what the user writes, and what it is given.
+//!
+//! **By value, it comes from the record; `&T`, it is the service's state; `&mut Outputs`, it is what goes out.**
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `handler` | the shape and meaning of a handler |
+//! | `extract` | how arguments come about |
+//! | `delivery` | one record handed over for one attempt |
+//! | `event` | `Event<T>` and `RawEvent<'_>` |
+//! | `outcome` | what a handler answers |
+//! | `outputs` | what goes out |
+//! | `seat` | what an attempt's future owns |
+
+mod delivery;
+mod event;
+#[allow(clippy::module_inception, reason = "the room's noun is the handler")]
+mod handler;
+mod extract;
+mod outcome;
+mod outputs;
+mod seat;
+
+pub use delivery::Delivery;
+pub use event::{Event, RawEvent};
+pub use extract::{Extract, Provide, Rejection};
+pub use handler::{Handler, HandlerFn, Runs};
+pub use outcome::{HandlerError, IntoFailure, IntoOutcome, OrFail, Outcome};
+pub use outputs::{EmitError, Output, Outputs};
+pub use seat::Seat;
+
+pub(crate) use delivery::Input;
+pub(crate) use outputs::{OutputContext, PublishNow};

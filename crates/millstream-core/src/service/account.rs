@@ -1,0 +1,116 @@
+//! Owns the account of a service: what became of each topic's records. Counted a batch at a time, read at any time.
+
+use crate::topic::Topic;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {
+        /// What became of records. Plain numbers; see [`Account`].
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Counts { $($(#[$doc])* pub $name: u64),* }
+
+        #[derive(Default)]
+        pub(crate) struct Counters { $($name: AtomicU64),* }
+
+        impl Counters {
+            pub(crate) fn add(&self, counts: &Counts) {
+                $(if counts.$name != 0 { self.$name.fetch_add(counts.$name, Ordering::Relaxed); })*
+            }
+
+            pub(crate) fn read(&self) -> Counts {
+                Counts { $($name: self.$name.load(Ordering::Relaxed)),* }
+            }
+        }
+
+        impl std::ops::AddAssign for Counts {
+            fn add_assign(&mut self, other: Counts) {
+                $(self.$name += other.$name;)*
+            }
+        }
+    };
+}
+
+counts! {
+    /// Handed to workers.
+    delivered,
+    /// Settled because the handler succeeded.
+    done,
+    /// Settled because the handler skipped them.
+    skipped,
+    /// Settled because their id was done before, elsewhere.
+    duplicates,
+    /// Settled because they were done before themselves, and redelivered.
+    redeliveries,
+    /// Records whose id was done by another content.
+    conflicts,
+    /// Attempts after the first.
+    retries,
+    /// Attempts that failed.
+    failures,
+    /// Settled because their dead letter was accepted.
+    dead_lettered,
+    /// Outputs confirmed.
+    outputs,
+    /// Given up unsettled at the end of an epoch; redone by the next owner.
+    abandoned,
+    /// Settled at the end of a grace though their mark was not confirmed.
+    marks_missing,
+    /// Outputs that were with the client when their epoch ended.
+    zombie_possible,
+    /// Attempts dropped because they took too long.
+    timeouts,
+}
+
+impl Counts {
+    /// All that are settled.
+    pub fn settled(&self) -> u64 {
+        self.done + self.skipped + self.duplicates + self.redeliveries + self.dead_lettered
+    }
+}
+
+/// What became of each handler's records, by topic.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Account {
+    /// A line a handler and topic, in the order in which they were added.
+    pub lines: Vec<AccountLine>,
+}
+
+/// One handler's view of one topic.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AccountLine {
+    /// The handler.
+    pub handler: String,
+    /// The topic.
+    pub topic: Topic,
+    /// What became of its records.
+    pub counts: Counts,
+}
+
+impl AccountLine {
+    pub(crate) fn new(handler: String, topic: Topic, counts: Counts) -> Self {
+        AccountLine { handler, topic, counts }
+    }
+}
+
+impl Account {
+    /// All lines together.
+    pub fn total(&self) -> Counts {
+        let mut total = Counts::default();
+        for line in &self.lines {
+            total += line.counts;
+        }
+        total
+    }
+
+    /// The lines of one topic together.
+    pub fn topic(&self, topic: &str) -> Counts {
+        let mut total = Counts::default();
+        for line in self.lines.iter().filter(|line| line.topic.as_str() == topic) {
+            total += line.counts;
+        }
+        total
+    }
+}

@@ -1,0 +1,56 @@
+//! Owns the view of a service from outside: how it is, what it has done, and how to stop it.
+
+use super::account::{Account, AccountLine, Counters};
+use super::health::{Board, Health, Life};
+use super::shutdown::Stopper;
+use crate::topic::Topic;
+use std::sync::Arc;
+
+/// A view of a service from outside. Cheap to clone; stays valid after the service has ended.
+#[derive(Clone)]
+pub struct ServiceHandle {
+    pub(crate) board: Board,
+    pub(crate) stopper: Stopper,
+    pub(crate) counters: Arc<Vec<(String, Topic, Arc<Counters>)>>,
+}
+
+impl std::fmt::Debug for ServiceHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServiceHandle").field("health", &self.health()).finish_non_exhaustive()
+    }
+}
+
+impl ServiceHandle {
+    /// How the service is now. Never waits.
+    pub fn health(&self) -> Health {
+        self.board.now()
+    }
+
+    /// Waits until the service runs and its consumers are assigned, or until it has ended. Cancel safe.
+    pub async fn ready(&self) {
+        self.until(|health| (health.life == Life::Running && health.assigned) || health.life == Life::Ended).await;
+    }
+
+    /// Waits until its health is as asked. Cancel safe.
+    pub async fn until(&self, mut is: impl FnMut(&Health) -> bool) {
+        let mut health = self.board.subscribe();
+        // The sender lives in the board that this handle holds.
+        let _ = health.wait_for(|health| is(health)).await;
+    }
+
+    /// Waits until the service has ended. Cancel safe.
+    pub async fn ended(&self) {
+        self.until(|health| health.life == Life::Ended).await;
+    }
+
+    /// Tells it to stop: the first call in order, the second at once. Returns at once; wait with [`ended`](Self::ended).
+    pub fn stop(&self) {
+        self.stopper.stop();
+    }
+
+    /// What became of its records so far. Counted a batch at a time.
+    pub fn account(&self) -> Account {
+        let lines = self.counters.iter();
+        Account { lines: lines.map(|(handler, topic, counters)| AccountLine::new(handler.clone(), topic.clone(), counters.read())).collect() }
+    }
+}

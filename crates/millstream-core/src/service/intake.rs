@@ -1,0 +1,418 @@
+//! The intake: the only owner of a consumer. Polls, hands each batch to the worker of its partition, grants demand, plans
+//! and sends commits, answers the group. It never waits for a handler, a store or a producer (F13).
+
+use super::cell::{Bell, Cell, Control, Suspect};
+use super::health::Board;
+use super::plan::Plan;
+use super::shutdown::Told;
+use super::watchdog::Watchdog;
+use super::worker::{Worker, WorkerReport};
+use crate::clock::{Clock, MonoTime};
+use crate::contract::{AnyConsumer, Assigned, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, ErrorKind};
+use crate::contract::{Offset, Operation, PartitionFault, TopicPartition};
+use crate::engine::{CommitPolicy, Commits, EpochAction, Epochs, Note, Quarantine, Suspicion, Window};
+use crate::topic::Topic;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Where a group starts that has no commit and never had one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StartAt {
+    /// At the first record in the log. The default: nothing is lost (F11).
+    #[default]
+    Earliest,
+    /// After the last record. Whatever came before the first start is not handled; said in the log.
+    Latest,
+    /// Nowhere: the service ends with an error. For groups that must never start anew.
+    Fail,
+}
+
+/// What an intake is made of.
+pub(crate) struct IntakeParts {
+    pub(crate) consumer: AnyConsumer,
+    pub(crate) request: ConsumerRequest,
+    pub(crate) plans: BTreeMap<Topic, Arc<Plan>>,
+    pub(crate) runtime: Handle,
+    pub(crate) told: watch::Receiver<Told>,
+    pub(crate) clock: Clock,
+    pub(crate) board: Board,
+    pub(crate) watchdog: Watchdog,
+    pub(crate) start_at: StartAt,
+    pub(crate) incarnation: u64,
+    pub(crate) commit_every: Duration,
+}
+
+/// One epoch, as the intake sees it.
+struct Session {
+    assigned: Assigned,
+    plan: Arc<Plan>,
+    running: Option<Running>,
+}
+
+/// What a started epoch adds.
+struct Running {
+    cell: Arc<Cell>,
+    window: Window,
+    freed: (u64, u64),
+    granted: u32,
+    /// Its worker has rung, and does not ring again until its mark is taken.
+    rung: bool,
+    noting: Option<Offset>,
+}
+
+/// Batches that may wait in a worker's inbox: one to work on next, one to come. More would only be smaller.
+const QUEUED: u64 = 2;
+
+/// What happened while the intake waited.
+enum News {
+    Told,
+    Ended(Result<WorkerReport, tokio::task::JoinError>),
+    Woken,
+    Tick,
+    Said(ConsumerEvent),
+}
+
+/// The intake of one consumer.
+pub(crate) struct Intake {
+    parts: IntakeParts,
+    epochs: Epochs,
+    commits: Commits,
+    suspicion: Suspicion,
+    suspect: Arc<Suspect>,
+    bell: Arc<Bell>,
+    sessions: BTreeMap<Epoch, Session>,
+    workers: JoinSet<WorkerReport>,
+    first: bool,
+    leaving: Option<MonoTime>,
+}
+
+impl Intake {
+    pub(crate) fn new(parts: IntakeParts) -> Self {
+        let policy = CommitPolicy::new(parts.commit_every, 10_000);
+        Intake {
+            epochs: Epochs::new(),
+            commits: Commits::new(policy),
+            suspicion: Suspicion::new(parts.request.session_timeout),
+            suspect: Arc::default(),
+            bell: Arc::default(),
+            sessions: BTreeMap::new(),
+            workers: JoinSet::new(),
+            first: true,
+            leaving: None,
+            parts,
+        }
+    }
+
+    /// Runs until told to stop, or until the consumer or a worker fails.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        let result = self.serve().await;
+        // Whatever ended it, no worker outlives the intake.
+        for session in self.sessions.values().filter_map(|session| session.running.as_ref()) {
+            session.cell.control(Control::Stop);
+        }
+        while self.workers.join_next().await.is_some() {}
+        let left = self.leaving.map_or(Duration::from_secs(1), |by| by.since(self.parts.clock.now()).max(Duration::from_millis(50)));
+        let closed = tokio::time::timeout(left, self.parts.consumer.close(Close::Leave(left))).await;
+        if !matches!(closed, Ok(Ok(()))) {
+            tracing::warn!(group = %self.parts.request.group, "leaving the group was not confirmed: its session will expire");
+        }
+        result
+    }
+
+    async fn serve(&mut self) -> Result<(), Error> {
+        let tick = tokio::time::sleep(Duration::ZERO);
+        let mut tick = pin!(tick);
+        loop {
+            let now = self.parts.clock.now();
+            self.look_around(now);
+            if self.leaving.is_some() && self.epochs.is_empty() {
+                return Ok(());
+            }
+            if self.leaving.is_some_and(|by| by <= now) {
+                return Ok(());
+            }
+            let due = self.due(now);
+            tick.as_mut().reset(self.parts.clock.instant(due));
+            let news = {
+                let mut told = pin!(self.parts.told.changed());
+                let mut said = pin!(self.parts.consumer.poll());
+                let (bell, workers) = (&self.bell, &mut self.workers);
+                // Dropping `poll`'s future loses nothing: all state lives in the consumer.
+                poll_fn(|cx| {
+                    if told.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(News::Told);
+                    }
+                    if let Poll::Ready(Some(ended)) = workers.poll_join_next(cx) {
+                        return Poll::Ready(News::Ended(ended));
+                    }
+                    if let Poll::Ready(event) = said.as_mut().poll(cx) {
+                        return Poll::Ready(News::Said(event));
+                    }
+                    if tick.as_mut().poll(cx).is_ready() {
+                        return Poll::Ready(News::Tick);
+                    }
+                    if bell.heard(cx.waker()) { Poll::Ready(News::Woken) } else { Poll::Pending }
+                })
+                .await
+            };
+            let now = self.parts.clock.now();
+            self.hear(news, now)?;
+        }
+    }
+
+    fn hear(&mut self, news: News, now: MonoTime) -> Result<(), Error> {
+        match news {
+            News::Told => {
+                let told = *self.parts.told.borrow_and_update();
+                if let Told::Stop(by) | Told::Abandon(by) = told {
+                    self.leaving = Some(by);
+                    let actions = self.epochs.drain(by);
+                    self.act(actions, now)?;
+                }
+            }
+            News::Ended(Ok(report)) => {
+                if let Some(watermark) = report.watermark {
+                    let note = Note { incarnation: self.parts.incarnation, clean: report.clean, suspect: None };
+                    self.commits.mark(report.epoch, watermark, Some(note.to_string()), now);
+                    self.commits.flush_now();
+                }
+                let actions = self.epochs.worker_ended(report.epoch);
+                self.act(actions, now)?;
+            }
+            News::Ended(Err(error)) => {
+                return Err(Error::new(ErrorKind::Internal, Operation::Run, "a worker died").with_source(error));
+            }
+            News::Woken | News::Tick => {}
+            News::Said(event) => self.heard(event, now)?,
+        }
+        Ok(())
+    }
+
+    fn heard(&mut self, event: ConsumerEvent, now: MonoTime) -> Result<(), Error> {
+        match event {
+            ConsumerEvent::Records(batch) => {
+                let Some(session) = self.sessions.get_mut(&batch.epoch) else { return Ok(()) };
+                let Some(running) = &mut session.running else { return Ok(()) };
+                let (records, bytes) = (batch.len() as u64, batch.bytes() as u64);
+                running.granted = running.granted.saturating_sub(u32::try_from(records).unwrap_or(u32::MAX));
+                running.window.delivered(records, bytes);
+                running.cell.push(batch, bytes);
+                let max_batch = self.parts.request.max_batch;
+                grant(&mut self.parts.consumer, running, max_batch);
+            }
+            ConsumerEvent::Advanced { epoch, next } => {
+                if let Some(running) = self.sessions.get(&epoch).and_then(|session| session.running.as_ref()) {
+                    running.cell.advance(next);
+                }
+            }
+            ConsumerEvent::Assigned(assigned) => {
+                if std::mem::take(&mut self.first) {
+                    self.parts.board.assigned();
+                }
+                let Some(plan) = self.parts.plans.get(&assigned.partition.topic).cloned() else {
+                    let text = format!("the group was assigned {}, which no handler asked for", assigned.partition);
+                    return Err(Error::new(ErrorKind::Configuration, Operation::Group, text));
+                };
+                tracing::info!(partition = %assigned.partition, epoch = assigned.epoch.0, "assigned");
+                let actions = self.epochs.assigned(&assigned);
+                self.sessions.insert(assigned.epoch, Session { assigned, plan, running: None });
+                self.act(actions, now)?;
+            }
+            ConsumerEvent::Ending { epoch, how } => {
+                tracing::info!(epoch = epoch.0, ?how, "epoch ends");
+                let actions = self.epochs.ending(epoch, how, now);
+                self.act(actions, now)?;
+            }
+            ConsumerEvent::Fault { epoch, fault } => self.fault(epoch, &fault),
+            ConsumerEvent::Committed(committed) => {
+                for trouble in self.commits.outcome(&committed, now) {
+                    tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
+                }
+            }
+            ConsumerEvent::Confirmed => {
+                self.suspicion.confirmed();
+                self.suspect.set(false);
+                for running in self.sessions.values().filter_map(|session| session.running.as_ref()) {
+                    running.cell.worker.wake();
+                }
+            }
+            ConsumerEvent::Degraded(error) => tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble"),
+            ConsumerEvent::Fatal(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn fault(&mut self, epoch: Epoch, fault: &PartitionFault) {
+        let Some(session) = self.sessions.get(&epoch) else { return };
+        // It stays parked and says so; nothing is skipped without an operator (F20).
+        let place = format!("partition {}", session.assigned.partition);
+        tracing::error!(partition = %session.assigned.partition, ?fault, "the partition is at fault and stays parked");
+        self.parts.board.trouble(&place, Some(format!("parked: {fault:?}")));
+    }
+
+    /// Reads all cells, grants demand, commits what is due. Cheap, and done once per turn.
+    fn look_around(&mut self, now: MonoTime) {
+        if self.suspicion.turn(self.parts.clock.now_with_suspend()) {
+            tracing::warn!(group = %self.parts.request.group, "the process was away for long: waiting for the group's answer");
+            self.suspect.set(true);
+            self.parts.consumer.submit(Command::Confirm);
+        }
+        let max_batch = self.parts.request.max_batch;
+        let committing = self.commits.due(now).is_some_and(|at| at <= now);
+        for (&epoch, session) in &mut self.sessions {
+            let Some(running) = &mut session.running else { continue };
+            let cell = &running.cell;
+            if let Some((offset, note)) = cell.take_note() {
+                running.noting = Some(offset);
+                self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), Some(note.to_string()), now);
+                self.commits.flush_now();
+            } else if (committing && cell.take_dirty()) || (!running.rung && cell.is_dirty()) {
+                // The mark is left until the commit goes, so that a busy worker rings once an interval.
+                self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), None, now);
+                running.rung = !committing;
+            }
+            if let Some(offset) = running.noting
+                && self.commits.is_clean(epoch)
+            {
+                running.noting = None;
+                running.cell.noted(offset);
+            }
+            grant(&mut self.parts.consumer, running, max_batch);
+        }
+        let mut actions = self.epochs.tick(now);
+        let clean: Vec<Epoch> = self.epochs.awaiting_commit().filter(|&epoch| self.commits.is_clean(epoch)).collect();
+        for epoch in clean {
+            actions.extend(self.epochs.last_commit(epoch));
+        }
+        // Ending epochs start no worker that could fail.
+        if let Err(error) = self.act(actions, now) {
+            tracing::error!(%error, "an epoch could not be ended");
+        }
+        if let Some((id, mut entries)) = self.commits.plan(now) {
+            self.commits.retain_open(&mut entries);
+            self.parts.consumer.submit(Command::Commit { id, entries });
+        }
+    }
+
+    fn act(&mut self, actions: Vec<EpochAction>, now: MonoTime) -> Result<(), Error> {
+        for action in actions {
+            match action {
+                EpochAction::StartWorker { epoch, partition } => self.start(epoch, partition, now)?,
+                EpochAction::DrainWorker { epoch, until } => self.control(epoch, Control::Drain(until)),
+                EpochAction::StopWorker { epoch } => self.control(epoch, Control::Stop),
+                EpochAction::FlushCommits => self.commits.flush_now(),
+                EpochAction::Release { epoch } => {
+                    self.commits.close(epoch);
+                    self.parts.consumer.submit(Command::Release { epoch });
+                }
+                EpochAction::Forget { epoch } => {
+                    self.commits.close(epoch);
+                    self.control(epoch, Control::Stop);
+                    if let Some(session) = self.sessions.remove(&epoch) {
+                        self.parts.board.trouble(&format!("partition {}", session.assigned.partition), None);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn control(&self, epoch: Epoch, control: Control) {
+        if let Some(running) = self.sessions.get(&epoch).and_then(|session| session.running.as_ref()) {
+            running.cell.control(control);
+        }
+    }
+
+    fn start(&mut self, epoch: Epoch, partition: TopicPartition, now: MonoTime) -> Result<(), Error> {
+        let Some(session) = self.sessions.get_mut(&epoch) else { return Ok(()) };
+        let at = start_at(&session.assigned, self.parts.start_at)?;
+        let plan = session.plan.clone();
+        let committed = session.assigned.committed.as_ref();
+        let note = Note::read(committed.and_then(|committed| committed.metadata.as_deref()));
+        let committed = committed.map(|committed| committed.offset);
+        let quarantine = Quarantine::on_assigned(note, at, plan.settings.in_flight_records, self.parts.incarnation);
+        let open_note = quarantine.note_now(false);
+        let cell = Cell::new(epoch, at, self.bell.clone(), self.suspect.clone());
+        self.parts.watchdog.watch(format!("handler {} on {partition}", plan.handler), &cell);
+        let topic_id = session.assigned.topic_id;
+        let worker = Worker::new(plan.clone(), cell.clone(), partition.clone(), topic_id, at, quarantine);
+        self.workers.spawn_on(worker.run(), &self.parts.runtime);
+        // The open note makes a crash visible to the next owner, even one before the first commit.
+        self.commits.open(epoch, partition, at, committed, now);
+        self.commits.mark(epoch, at, Some(open_note.to_string()), now);
+        self.parts.consumer.submit(Command::Start { epoch, at });
+        let running = Running { cell, window: Window::new(plan.window()), freed: (0, 0), granted: 0, rung: false, noting: None };
+        let running = session.running.insert(running);
+        grant(&mut self.parts.consumer, running, self.parts.request.max_batch);
+        Ok(())
+    }
+
+    fn due(&self, now: MonoTime) -> MonoTime {
+        // A turn at least this often: a longer gap means that the process was away (§8).
+        let beat = now.after(self.parts.request.session_timeout / 6);
+        [self.commits.due(now), self.epochs.due(), self.leaving].into_iter().flatten().fold(beat, MonoTime::min)
+    }
+}
+
+/// Asks for as much as the window has room for, if the worker has room in its inbox.
+fn grant(consumer: &mut AnyConsumer, running: &mut Running, max_batch: usize) {
+    let cell = &running.cell;
+    for asked in [false, true] {
+        if asked {
+            // To be woken when there is room; looked at once more, since there may just have come some.
+            cell.ask_for_news();
+        }
+        if cell.queued() >= QUEUED {
+            continue;
+        }
+        let (records, bytes) = (cell.freed_records.load(Ordering::SeqCst), cell.freed_bytes.load(Ordering::SeqCst));
+        running.window.freed(records - running.freed.0, bytes - running.freed.1);
+        running.freed = (records, bytes);
+        let span = cell.span.load(Ordering::SeqCst);
+        let demand = running.window.demand(span, u32::try_from(max_batch).unwrap_or(u32::MAX));
+        if demand.records > 0 {
+            if running.granted != demand.records {
+                running.granted = demand.records;
+                consumer.submit(Command::Want { epoch: cell.epoch, records: demand.records, bytes: demand.bytes });
+            }
+            return;
+        }
+    }
+}
+
+/// Where an epoch starts, and why.
+fn start_at(assigned: &Assigned, policy: StartAt) -> Result<Offset, Error> {
+    if let Some(at) = assigned.resume {
+        tracing::info!(partition = %assigned.partition, at, "starts where a restart asked");
+        return Ok(at);
+    }
+    if let Some(committed) = &assigned.committed {
+        tracing::info!(partition = %assigned.partition, at = committed.offset, "starts at the committed offset");
+        return Ok(committed.offset);
+    }
+    match policy {
+        StartAt::Earliest => {
+            let at = assigned.log_start.unwrap_or(0);
+            tracing::info!(partition = %assigned.partition, at, "starts at the log's beginning: the group has no commit");
+            Ok(at)
+        }
+        StartAt::Latest => {
+            let at = assigned.end.unwrap_or(0);
+            tracing::warn!(partition = %assigned.partition, at, "starts at the log's end: what came before is not handled");
+            Ok(at)
+        }
+        StartAt::Fail => {
+            let text = format!("the group has no commit for {} and its start policy is to fail; reset its offsets first", assigned.partition);
+            Err(Error::new(ErrorKind::Configuration, Operation::Group, text))
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The service: the only room that awaits. It drives the engine with the four traits.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `run` | a service that was built, and its run |
+//! | `handle` | starting, stopping and observing it from outside |
+//! | `intake` | the only owner of a consumer |
+//! | `worker` | one partition under one epoch |
+//! | `cell` | what intake and worker share |
+//! | `slots` | handler futures, in place |
+//! | `prepare` | a record's identity and limits |
+//! | `sink` | outputs on their way out of a worker |
+//! | `outbox` | outputs on their way into the log |
+//! | `dead_letters` | the dead-letter topic as a sink |
+//! | `fingerprint` | telling an id used twice from a duplicate |
+//! | `settings` · `plan` | what can be set, and what is fixed for one handler |
+//! | `account` · `meters` · `health` | what became of records, and how the service is |
+//! | `shutdown` · `watchdog` | how it ends, and who blocks it |
+
+mod account;
+mod cell;
+mod dead_letters;
+mod fingerprint;
+mod handle;
+mod health;
+mod intake;
+mod meters;
+mod outbox;
+mod plan;
+mod prepare;
+mod run;
+mod settings;
+mod shutdown;
+mod sink;
+mod slots;
+mod watchdog;
+mod worker;
+
+pub use account::{Account, AccountLine, Counts};
+pub use handle::ServiceHandle;
+pub use health::{Health, Life};
+pub use intake::StartAt;
+pub use run::StreamService;
+pub use settings::{DeadLetterTopic, ErrorHandling, HandlerSettings, IdSource};
+pub use shutdown::{Shutdown, exit_code};
+
+pub(crate) use dead_letters::letter_topic;
+pub(crate) use run::{GroupParts, HandlerParts, ServiceParts};
+pub(crate) use slots::{MakeRunner, make_runner};
+
+use crate::handler::PublishNow;
+use std::sync::Arc;
+
+/// What `publish_now` sends through: the outbox of the destination's namespace.
+fn outbox_publisher(outbox: plan::OutboxOf, cell: Arc<cell::Cell>) -> Box<dyn PublishNow> {
+    let outbox = Box::new(move |topic: &crate::topic::Topic| outbox(topic.namespace_name()));
+    Box::new(outbox::PublishThrough { outbox, cell })
+}
+
+/// A text from a record, fit for a log: escaped and cut to 256 bytes.
+fn quote(text: &str) -> String {
+    let mut quoted: String = text.chars().take(256).flat_map(char::escape_default).collect();
+    quoted.truncate(256);
+    quoted
+}

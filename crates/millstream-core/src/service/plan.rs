@@ -1,0 +1,48 @@
+//! Owns what is fixed for one handler's view of one topic: names, settings, and the parts its workers share.
+
+use super::account::Counters;
+use super::health::Board;
+use super::meters::Meters;
+use super::outbox::OutboxHandle;
+use super::settings::HandlerSettings;
+use super::slots::MakeRunner;
+use crate::clock::Clock;
+use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
+use crate::engine::{BreakerPolicy, RetryPolicy, WindowPolicy};
+use crate::topic::Topic;
+use std::sync::Arc;
+
+/// Gives the outbox of a namespace; `None` if the service has no producer.
+pub(crate) type OutboxOf = Arc<dyn Fn(Option<&str>) -> Option<OutboxHandle> + Send + Sync>;
+
+/// What all workers of one handler and topic share.
+pub(crate) struct Plan {
+    pub(crate) service: String,
+    pub(crate) group: String,
+    pub(crate) handler: String,
+    pub(crate) topic: Topic,
+    pub(crate) run: u32,
+    pub(crate) settings: HandlerSettings,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) breaker: BreakerPolicy,
+    pub(crate) make_runner: MakeRunner,
+    pub(crate) emits: bool,
+    pub(crate) deduplicator: Option<AnyDeduplicator>,
+    pub(crate) sink: AnyErrorSink,
+    pub(crate) outbox: OutboxOf,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) meters: Option<Meters>,
+    pub(crate) board: Board,
+    pub(crate) clock: Clock,
+    pub(crate) incarnation: u64,
+}
+
+impl Plan {
+    /// The window of one partition: wide with a shared deduplicator, since what comes again after a crash is known there.
+    pub(crate) fn window(&self) -> WindowPolicy {
+        use crate::contract::Deduplicator;
+        let shared = self.deduplicator.as_ref().is_some_and(|dedup| dedup.scope() == Scope::Shared);
+        let base = if shared { WindowPolicy::SHARED } else { WindowPolicy::LOCAL };
+        base.records(self.settings.in_flight_records).bytes(self.settings.in_flight_bytes)
+    }
+}

@@ -1,0 +1,372 @@
+//! Owns a service that was built, and its run: all tasks belong to `run` and end with it.
+
+use super::account::Counters;
+use super::dead_letters::{TopicSink, letter_topic};
+use super::handle::ServiceHandle;
+use super::health::{Board, Life};
+use super::intake::{Intake, IntakeParts, StartAt};
+use super::meters::Meters;
+use super::outbox::{Outbox, OutboxHandle};
+use super::plan::{OutboxOf, Plan};
+use super::settings::{ErrorHandling, HandlerSettings};
+use super::shutdown::{Shutdown, Stopper, Told};
+use super::slots::MakeRunner;
+use super::watchdog::Watchdog;
+use crate::clock::Clock;
+use crate::contract::{AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport, ConsumerRequest, Error, ErrorKind, Operation};
+use crate::contract::{Producer, Protocol};
+use crate::topic::Topic;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+/// One handler, validated.
+pub(crate) struct HandlerParts {
+    pub(crate) name: String,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) settings: HandlerSettings,
+    pub(crate) make_runner: MakeRunner,
+    pub(crate) emits: bool,
+}
+
+/// One group with its handlers.
+pub(crate) struct GroupParts {
+    pub(crate) group: String,
+    pub(crate) handlers: Vec<HandlerParts>,
+}
+
+/// A service, validated.
+pub(crate) struct ServiceParts {
+    pub(crate) name: String,
+    pub(crate) transport: AnyTransport,
+    pub(crate) groups: Vec<GroupParts>,
+    pub(crate) produces: bool,
+    pub(crate) deduplicator: Option<AnyDeduplicator>,
+    pub(crate) errors: ErrorHandling,
+    pub(crate) metrics: bool,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) start_at: StartAt,
+    pub(crate) protocol: Protocol,
+    pub(crate) run: u32,
+    pub(crate) incarnation: u64,
+    pub(crate) commit_every: Duration,
+    pub(crate) max_batch: usize,
+    pub(crate) session_timeout: Duration,
+    pub(crate) revoke_budget: Duration,
+}
+
+/// A service that was built. Runs once.
+pub struct StreamService {
+    parts: ServiceParts,
+    counters: Arc<Vec<(String, Topic, Arc<Counters>)>>,
+    board: Board,
+    stopper: Stopper,
+    clock: Clock,
+}
+
+impl std::fmt::Debug for StreamService {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StreamService").field("name", &self.parts.name).finish_non_exhaustive()
+    }
+}
+
+/// What ends while a service runs.
+enum Ending {
+    Intake(Result<(), Error>),
+    Outbox(Result<(), Error>),
+}
+
+impl StreamService {
+    pub(crate) fn new(parts: ServiceParts) -> Self {
+        let clock = Clock::new();
+        let mut counters = Vec::new();
+        for handler in parts.groups.iter().flat_map(|group| &group.handlers) {
+            for topic in &handler.topics {
+                counters.push((handler.name.clone(), topic.clone(), Arc::default()));
+            }
+        }
+        let board = Board::new(parts.groups.len());
+        let stopper = Stopper::new(clock.clone(), parts.shutdown);
+        StreamService { parts, counters: Arc::new(counters), board, stopper, clock }
+    }
+
+    /// The service's name.
+    pub fn name(&self) -> &str {
+        &self.parts.name
+    }
+
+    /// A view of it from outside, valid before, during and after the run.
+    pub fn handle(&self) -> ServiceHandle {
+        ServiceHandle { board: self.board.clone(), stopper: self.stopper.clone(), counters: self.counters.clone() }
+    }
+
+    /// Runs until told to stop ([`ServiceHandle::stop`]) or until something it cannot go on without fails. Nothing
+    /// outlives it: every task it started has ended when it returns.
+    ///
+    /// On a multi-threaded runtime each consumer is polled on a thread of its own, so that a handler that blocks cannot
+    /// stop the group's heartbeats; on a current-thread runtime everything runs there, deterministically.
+    ///
+    /// # Errors
+    /// If the transport cannot be reached, a dead-letter topic is missing, the consumer cannot go on, or a task died.
+    ///
+    /// # Cancel safety
+    /// Dropping it abandons what is in flight; nothing unfinished is settled, and partitions are given up when their
+    /// session expires.
+    pub async fn run(self) -> Result<(), Error> {
+        let board = self.board.clone();
+        let result = self.run_inner().await;
+        board.life(Life::Ended);
+        result
+    }
+
+    /// As [`run`](Self::run), and stops on SIGINT or SIGTERM: the first in order, the second at once. A process whose
+    /// handlers block past the deadline ends itself with exit code 75, since nothing else can end it.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_until_signal(self) -> Result<(), Error> {
+        let stopper = self.stopper.clone();
+        let finished = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let (within, done) = (stopper.within(), finished.clone());
+        let listener = tokio::spawn(async move {
+            let mut first = true;
+            while signal().await.is_ok() {
+                if !first {
+                    tracing::warn!("second signal: dropping what runs");
+                }
+                stopper.stop();
+                if std::mem::take(&mut first) {
+                    tracing::info!(within_s = within.as_secs(), "stopping");
+                    let done = done.clone();
+                    let last_resort = move || {
+                        let margin = Duration::from_secs(2);
+                        std::thread::sleep(within + margin);
+                        if !done.load(std::sync::atomic::Ordering::Acquire) {
+                            tracing::error!("a handler blocks past the deadline: the process ends itself");
+                            std::process::exit(75);
+                        }
+                    };
+                    // Detached on purpose: it must work when the runtime does not, and dies with the process.
+                    let _ = std::thread::Builder::new().name("millstream-deadline".into()).spawn(last_resort);
+                }
+            }
+        });
+        let result = self.run().await;
+        finished.store(true, std::sync::atomic::Ordering::Release);
+        listener.abort();
+        result
+    }
+
+    async fn run_inner(self) -> Result<(), Error> {
+        crate::layer::panics::install_hook();
+        let StreamService { parts, counters, board, stopper, clock } = self;
+        let runtime = Handle::current();
+        let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
+        let producer = parts.transport.producer().await?;
+        let sink = match &parts.errors.sink {
+            Some(sink) => sink.clone(),
+            None => {
+                check_dead_letter_topics(&parts, &producer).await?;
+                AnyErrorSink::new(TopicSink::new(producer.clone(), parts.errors.dead_letters.clone()))
+            }
+        };
+        let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
+        let (outboxes, mut new_outboxes) = Outboxes::new(producer.clone(), clock.clone(), board.clone());
+        let mut tasks: JoinSet<Ending> = JoinSet::new();
+        let mut next = 0;
+        let mut running = 0;
+        for group in &parts.groups {
+            let mut plans = BTreeMap::new();
+            for handler in &group.handlers {
+                for topic in &handler.topics {
+                    let counters = counters[next].2.clone();
+                    next += 1;
+                    let plan = Plan {
+                        service: parts.name.clone(),
+                        group: group.group.clone(),
+                        handler: handler.name.clone(),
+                        topic: topic.clone(),
+                        run: parts.run,
+                        retry: handler.settings.retry.unwrap_or(parts.errors.retry),
+                        settings: handler.settings.clone(),
+                        breaker: parts.errors.breaker,
+                        make_runner: handler.make_runner.clone(),
+                        emits: handler.emits,
+                        deduplicator: parts.deduplicator.clone(),
+                        sink: sink.clone(),
+                        outbox: outboxes.of(parts.produces),
+                        counters,
+                        meters: parts.metrics.then(|| Meters::new(&parts.name, &group.group, topic.as_str())),
+                        board: board.clone(),
+                        clock: clock.clone(),
+                        incarnation: parts.incarnation,
+                    };
+                    plans.insert(topic.clone(), Arc::new(plan));
+                }
+            }
+            let request = ConsumerRequest::new(group.group.clone(), plans.keys().cloned().collect())
+                .client_id(parts.name.clone())
+                .protocol(parts.protocol)
+                .session_timeout(parts.session_timeout)
+                .revoke_budget(parts.revoke_budget)
+                .max_batch(parts.max_batch);
+            let consumer = parts.transport.consumer(request.clone()).await?;
+            let intake = Intake::new(IntakeParts {
+                consumer,
+                request,
+                plans,
+                runtime: runtime.clone(),
+                told: stopper.told(),
+                clock: clock.clone(),
+                board: board.clone(),
+                watchdog: watchdog.clone(),
+                start_at: parts.start_at,
+                incarnation: parts.incarnation,
+                commit_every: parts.commit_every,
+            });
+            running += 1;
+            if threaded {
+                tasks.spawn(async move { Ending::Intake(on_own_thread(intake).await) });
+            } else {
+                tasks.spawn(async move { Ending::Intake(intake.run().await) });
+            }
+        }
+        board.life(Life::Running);
+        let mut told = stopper.told();
+        let mut first_error = None;
+        while running > 0 || !tasks.is_empty() {
+            tokio::select! {
+                biased;
+                Some(outbox) = new_outboxes.recv() => {
+                    tasks.spawn(async move { Ending::Outbox(outbox.run(Duration::from_secs(1)).await) });
+                }
+                changed = told.changed() => {
+                    if changed.is_ok() && *told.borrow_and_update() != Told::Run {
+                        board.life(Life::Stopping);
+                    }
+                }
+                Some(ended) = tasks.join_next() => {
+                    let error = match ended {
+                        Ok(Ending::Intake(result)) => { running -= 1; result.err() }
+                        Ok(Ending::Outbox(result)) => result.err(),
+                        Err(error) => {
+                            // Which one died is not known: nothing can be trusted to go on.
+                            running = 0;
+                            tasks.abort_all();
+                            Some(Error::new(ErrorKind::Internal, Operation::Run, "a task of the service died").with_source(error))
+                        }
+                    };
+                    if let Some(error) = error {
+                        tracing::error!(service = %parts.name, %error, "stopping because of an error");
+                        first_error.get_or_insert(error);
+                        stopper.stop_once();
+                    }
+                    if running == 0 {
+                        outboxes.close();
+                    }
+                }
+            }
+        }
+        first_error.map_or(Ok(()), Err)
+    }
+}
+
+/// Polls a consumer on a thread of its own; a blocking handler cannot stop the group's heartbeats there.
+async fn on_own_thread(intake: Intake) -> Result<(), Error> {
+    let (done, result) = tokio::sync::oneshot::channel();
+    let broken = |text: &'static str| Error::new(ErrorKind::Internal, Operation::Run, text);
+    let body = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let outcome = match runtime {
+            Ok(runtime) => runtime.block_on(intake.run()),
+            Err(error) => Err(Error::new(ErrorKind::Internal, Operation::Run, "no runtime for the intake").with_source(error)),
+        };
+        // The receiver is gone only if `run` was dropped.
+        let _ = done.send(outcome);
+    };
+    let thread = std::thread::Builder::new().name("millstream-intake".into()).spawn(body);
+    let thread = thread.map_err(|error| broken("no thread for the intake").with_source(error))?;
+    let outcome = result.await.unwrap_or_else(|_| Err(broken("the intake died")));
+    // It has sent its result and is about to end, or has panicked and ended.
+    let _ = thread.join();
+    outcome
+}
+
+/// Dead-letter topics are looked up before anything starts: a missing one would be found at the first failure (F54).
+async fn check_dead_letter_topics(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
+    for group in &parts.groups {
+        for topic in group.handlers.iter().flat_map(|handler| &handler.topics) {
+            let letters = letter_topic(topic, &group.group, &parts.errors.dead_letters)?;
+            if let Err(error) = producer.partitions(&letters).await
+                && error.kind() == ErrorKind::UnknownTopic
+            {
+                let text = format!("the dead-letter topic {letters} does not exist: create it, or give `ErrorHandling` a sink of its own");
+                return Err(Error::new(ErrorKind::Configuration, Operation::Run, text).with_source(error));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The outboxes of a service, one a namespace, made when first asked for.
+#[derive(Clone)]
+struct Outboxes {
+    made: Arc<Mutex<BTreeMap<Option<String>, OutboxHandle>>>,
+    spawn: mpsc::UnboundedSender<Outbox>,
+    producer: AnyProducer,
+    clock: Clock,
+    board: Board,
+}
+
+impl Outboxes {
+    fn new(producer: AnyProducer, clock: Clock, board: Board) -> (Self, mpsc::UnboundedReceiver<Outbox>) {
+        // Bounded by the number of namespaces.
+        let (spawn, spawned) = mpsc::unbounded_channel();
+        (Outboxes { made: Arc::default(), spawn, producer, clock, board }, spawned)
+    }
+
+    fn of(&self, produces: bool) -> OutboxOf {
+        let outboxes = self.clone();
+        Arc::new(move |namespace| produces.then(|| outboxes.get(namespace)))
+    }
+
+    fn get(&self, namespace: Option<&str>) -> OutboxHandle {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = namespace.map(str::to_owned);
+        made.entry(key)
+            .or_insert_with(|| {
+                let name = format!("outputs of {}", namespace.unwrap_or("shared topics"));
+                let (outbox, handle) = Outbox::new(name, self.producer.clone(), self.clock.clone(), self.board.clone());
+                // The receiver lives as long as the run.
+                let _ = self.spawn.send(outbox);
+                handle
+            })
+            .clone()
+    }
+
+    fn close(&self) {
+        for handle in self.made.lock().unwrap_or_else(PoisonError::into_inner).values() {
+            handle.close();
+        }
+    }
+}
+
+#[cfg(unix)]
+async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

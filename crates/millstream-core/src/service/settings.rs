@@ -1,0 +1,225 @@
+//! Owns what can be set for one handler and for error handling, each default with its reason.
+
+use crate::contract::AnyErrorSink;
+use crate::engine::{BreakerPolicy, Followers, LanePolicy, RetryPolicy};
+use crate::envelope::Limits;
+use std::time::Duration;
+
+/// Where a record's identity comes from, by which it is deduplicated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IdSource {
+    /// The envelope's `id`. The default; a value that is no envelope is poison.
+    Envelope,
+    /// A header of this name: 16 raw bytes, or any text. Without the header, the position. The value is not looked at.
+    Header(String),
+    /// The record's position: redeliveries are known, duplicates are not. The value is not looked at.
+    Position,
+}
+
+/// What can be set for one handler.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HandlerSettings {
+    /// The handler's name in ids, marks and logs. By default made of its topics; name it before topics change, since ids
+    /// of outputs depend on it.
+    pub name: Option<String>,
+    /// How long one attempt may take. 30 s by default: far below Kafka's `max.poll.interval` of 5 minutes, far above
+    /// what a healthy call takes.
+    pub timeout: Duration,
+    /// How many attempts of one partition may be pending at once. 256 by default: enough to hide 10 ms calls at 25,000
+    /// records a second, little enough for a database's pool to survive.
+    pub concurrency: usize,
+    /// Which records of a partition may run at the same time.
+    pub lanes: LanePolicy,
+    /// How often failing records are tried; by default what error handling says.
+    pub retry: Option<RetryPolicy>,
+    /// What becomes of those behind a dead letter of their key.
+    pub followers: Followers,
+    /// Where identity comes from.
+    pub id_source: IdSource,
+    /// What breaks a limit is poison.
+    pub limits: Limits,
+    /// Records of one partition that may be in flight. 4,096 by default: eight batches keep a partition busy while the
+    /// tail of the first is confirmed.
+    pub in_flight_records: u64,
+    /// Bytes of one partition that may be in flight. 32 MiB by default.
+    pub in_flight_bytes: u64,
+    /// Outputs of one attempt. 1,000 by default: more is a query's result, not an event's consequence.
+    pub max_outputs: usize,
+    /// Dead letters of one partition that may wait for the sink before nothing more is started. 1,024 by default.
+    pub max_letters: usize,
+}
+
+impl Default for HandlerSettings {
+    fn default() -> Self {
+        HandlerSettings {
+            name: None,
+            timeout: Duration::from_secs(30),
+            concurrency: 256,
+            lanes: LanePolicy::ByKey,
+            retry: None,
+            followers: Followers::default(),
+            id_source: IdSource::Envelope,
+            limits: Limits::DEFAULT,
+            in_flight_records: 4_096,
+            in_flight_bytes: 32 << 20,
+            max_outputs: 1_000,
+            max_letters: 1_024,
+        }
+    }
+}
+
+impl HandlerSettings {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same under a name of its own.
+    #[must_use]
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The same with another time-out per attempt.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The same with another number of pending attempts a partition; 0 counts as 1.
+    #[must_use]
+    pub fn concurrency(mut self, attempts: usize) -> Self {
+        self.concurrency = attempts.max(1);
+        self
+    }
+
+    /// The same with another order.
+    #[must_use]
+    pub fn lanes(mut self, lanes: LanePolicy) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// The same with retries of its own.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// The same with another fate for those behind a dead letter.
+    #[must_use]
+    pub fn followers(mut self, followers: Followers) -> Self {
+        self.followers = followers;
+        self
+    }
+
+    /// The same with identity from elsewhere.
+    #[must_use]
+    pub fn id_source(mut self, source: IdSource) -> Self {
+        self.id_source = source;
+        self
+    }
+
+    /// The same with another window.
+    #[must_use]
+    pub fn in_flight(mut self, records: u64, bytes: u64) -> Self {
+        self.in_flight_records = records.max(1);
+        self.in_flight_bytes = bytes;
+        self
+    }
+
+    /// The same with another cap on dead letters that wait for their sink; 0 counts as 1.
+    #[must_use]
+    pub fn max_letters(mut self, letters: usize) -> Self {
+        self.max_letters = letters.max(1);
+        self
+    }
+}
+
+/// Where dead letters go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeadLetterTopic {
+    /// `{topic}.dlq`: one a topic, shared by its groups. The default, as the seeds have it.
+    #[default]
+    PerTopic,
+    /// `dlq.{group}.{topic}`: one a group and topic, Apache's newer default.
+    GroupPrefixed,
+}
+
+/// What follows failures.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct ErrorHandling {
+    /// How often failing records are tried.
+    pub retry: RetryPolicy,
+    /// How dead-letter topics are named.
+    pub dead_letters: DeadLetterTopic,
+    /// A sink of your own in place of the dead-letter topic.
+    pub sink: Option<AnyErrorSink>,
+    /// When to stop calling at all.
+    pub breaker: BreakerPolicy,
+}
+
+impl std::fmt::Debug for ErrorHandling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let own_sink = self.sink.is_some();
+        f.debug_struct("ErrorHandling")
+            .field("retry", &self.retry)
+            .field("dead_letters", &self.dead_letters)
+            .field("own_sink", &own_sink)
+            .field("breaker", &self.breaker)
+            .finish()
+    }
+}
+
+impl Default for ErrorHandling {
+    fn default() -> Self {
+        ErrorHandling {
+            retry: RetryPolicy::default(),
+            dead_letters: DeadLetterTopic::default(),
+            sink: None,
+            breaker: BreakerPolicy::default(),
+        }
+    }
+}
+
+impl ErrorHandling {
+    /// The defaults: four attempts, then `{topic}.dlq`.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The same with other retries.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The same with other names of dead-letter topics.
+    #[must_use]
+    pub fn dead_letters(mut self, topic: DeadLetterTopic) -> Self {
+        self.dead_letters = topic;
+        self
+    }
+
+    /// The same with a sink in place of the dead-letter topic.
+    #[must_use]
+    pub fn error_sink(mut self, sink: impl crate::contract::ErrorSink) -> Self {
+        self.sink = Some(AnyErrorSink::new(sink));
+        self
+    }
+
+    /// The same with another breaker.
+    #[must_use]
+    pub fn breaker(mut self, breaker: BreakerPolicy) -> Self {
+        self.breaker = breaker;
+        self
+    }
+}

@@ -1,0 +1,101 @@
+//! Owns how a service is told to stop: once in order, twice at once, and with which exit code a process ends.
+
+use crate::clock::{Clock, MonoTime};
+use crate::contract::{Error, ErrorKind};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a service may take to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Shutdown {
+    /// The whole time, shared out: 0.6 for handlers, 0.2 for outputs, 0.15 for marks and the last commit, the rest to
+    /// leave. 25 s by default: Kubernetes kills after 30.
+    pub within: Duration,
+}
+
+impl Default for Shutdown {
+    fn default() -> Self {
+        Shutdown { within: Duration::from_secs(25) }
+    }
+}
+
+impl Shutdown {
+    /// Ends within this time.
+    pub fn within(within: Duration) -> Self {
+        Shutdown { within }
+    }
+}
+
+/// What a service is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// Go on.
+    #[default]
+    Run,
+    /// End in order by this point.
+    Stop(MonoTime),
+    /// Drop what runs, commit what is settled, end within a second.
+    Abandon(MonoTime),
+}
+
+/// Tells a service to stop.
+#[derive(Clone)]
+pub(crate) struct Stopper {
+    told: Arc<watch::Sender<Told>>,
+    clock: Clock,
+    shutdown: Shutdown,
+}
+
+impl Stopper {
+    pub(crate) fn new(clock: Clock, shutdown: Shutdown) -> Self {
+        Stopper { told: Arc::new(watch::Sender::new(Told::Run)), clock, shutdown }
+    }
+
+    /// The first call stops in order, the second at once, a third changes nothing (F76).
+    pub(crate) fn stop(&self) {
+        let now = self.clock.now();
+        self.told.send_if_modified(|told| {
+            *told = match *told {
+                Told::Run => Told::Stop(now.after(self.shutdown.within)),
+                Told::Stop(by) => Told::Abandon(by.min(now.after(Duration::from_secs(1)))),
+                Told::Abandon(_) => return false,
+            };
+            true
+        });
+    }
+
+    /// Stops in order, unless it stops already.
+    pub(crate) fn stop_once(&self) {
+        if *self.told.borrow() == Told::Run {
+            self.stop();
+        }
+    }
+
+    pub(crate) fn told(&self) -> watch::Receiver<Told> {
+        self.told.subscribe()
+    }
+
+    pub(crate) fn within(&self) -> Duration {
+        self.shutdown.within
+    }
+}
+
+/// The exit code of a service's result: 0 clean, 69 a dependency is unavailable, 75 a drain's deadline passed, 78
+/// configuration, 70 a panic of the framework, else 1. Prints the error to standard error.
+pub fn exit_code(result: Result<(), Error>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    #[expect(clippy::print_stderr, reason = "this is the last thing a process says")]
+    {
+        eprintln!("error: {error:?}");
+    }
+    ExitCode::from(match error.kind() {
+        ErrorKind::Unavailable | ErrorKind::UnknownTopic | ErrorKind::Unauthorized => 69,
+        ErrorKind::TimedOut => 75,
+        ErrorKind::Configuration => 78,
+        ErrorKind::Internal => 70,
+        _ => 1,
+    })
+}

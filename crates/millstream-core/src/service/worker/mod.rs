@@ -1,0 +1,161 @@
+//! The worker: owns one partition under one epoch, runs its handlers' futures itself, and settles what they have done.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `turn` | one turn: look at control, take what is there, do it, publish what changed |
+//! | `check` | batches on their way in: prepared and looked up in the deduplicator |
+//! | `dispatch` | what may start, and what an attempt's end means |
+//! | `slots` | the attempts that are pending, their wakers and deadlines |
+//! | `tail` | outputs → marks → settled |
+//! | `letters` | dead letters on their way to the sink |
+//! | `open` | batches with open records, and what they hold of the window |
+//! | `leave` | drain and end |
+
+mod check;
+mod dispatch;
+mod leave;
+mod letters;
+mod open;
+mod slots;
+mod tail;
+mod turn;
+
+use super::account::Counts;
+use super::cell::{Ack, Cell};
+use super::plan::Plan;
+use super::prepare::{Prepared, Preparer};
+use super::sink::Sink;
+use super::slots::Runner;
+use crate::clock::MonoTime;
+use crate::contract::{DedupScope, Epoch, Offset, RecordBatch, TopicId, TopicPartition};
+use crate::engine::{Breaker, Drain, Partition, PartitionPolicy, Quarantine};
+use crate::handler::OutputContext;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+/// How a worker ended.
+#[derive(Debug)]
+pub(crate) struct WorkerReport {
+    pub(crate) epoch: Epoch,
+    /// The committable offset at the end; `None` if the epoch was lost.
+    pub(crate) watermark: Option<Offset>,
+    /// Whether all it started has ended, so that the last note may say so.
+    pub(crate) clean: bool,
+}
+
+/// What a held record needs to be started again.
+struct Payload {
+    batch: RecordBatch,
+    index: usize,
+    prepared: Prepared,
+    /// When its id was last looked up; `None` if it must be again.
+    checked: Option<(u64, MonoTime)>,
+    first_failed: u64,
+    failure: Option<(String, String)>,
+    attempts: u32,
+}
+
+/// One partition's worker under one epoch.
+pub(crate) struct Worker {
+    plan: Arc<Plan>,
+    cell: Arc<Cell>,
+    partition: TopicPartition,
+    engine: Partition,
+    breaker: Breaker,
+    quarantine: Quarantine,
+    preparer: Preparer,
+    context: Arc<OutputContext>,
+    runner: Option<Box<dyn Runner>>,
+    slots: slots::SlotTable,
+    queue: VecDeque<(RecordBatch, u64)>,
+    checks: check::Checks,
+    payloads: BTreeMap<Offset, Payload>,
+    sink: Sink,
+    acks: Vec<Ack>,
+    tail: tail::Tail,
+    letters: letters::Letters,
+    open: open::OpenBatches,
+    counts: Counts,
+    drain: Option<Drain>,
+    probing: Option<Offset>,
+    entropy: u64,
+    published: (Offset, u64),
+    totals: (u64, u64, u64),
+}
+
+impl Worker {
+    /// A worker that starts at `at`.
+    pub(crate) fn new(
+        plan: Arc<Plan>,
+        cell: Arc<Cell>,
+        partition: TopicPartition,
+        topic_id: TopicId,
+        at: Offset,
+        quarantine: Quarantine,
+    ) -> Self {
+        let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
+        policy.lanes = plan.settings.lanes;
+        policy.retry = plan.retry;
+        policy.followers = plan.settings.followers;
+        let namespace = partition.topic.namespace();
+        let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
+        let scope = DedupScope::new(namespace, &plan.group, plan.run, &plan.handler, partition.topic.logical_name());
+        let outbox = plan.outbox.clone();
+        let publisher = super::outbox_publisher(outbox, cell.clone());
+        let context = Arc::new(OutputContext {
+            source: plan.service.clone(),
+            scope: crate::envelope::CausalScope::new(plan.run, &plan.group, &plan.handler),
+            limits: plan.settings.limits,
+            most: plan.settings.max_outputs,
+            publisher: plan.emits.then_some(publisher),
+        });
+        let preparer = Preparer {
+            source: plan.settings.id_source.clone(),
+            limits: plan.settings.limits,
+            topic_id,
+            partition: partition.partition,
+        };
+        let slots = slots::SlotTable::new(plan.settings.concurrency, cell.clone());
+        let entropy = plan.incarnation ^ (cell.epoch.0 << 32) ^ u64::from(partition.partition);
+        Worker {
+            breaker: Breaker::new(plan.breaker),
+            engine: Partition::new(at, policy),
+            quarantine,
+            preparer,
+            context,
+            runner: None,
+            slots,
+            queue: VecDeque::new(),
+            checks: check::Checks::new(scope.clone()),
+            payloads: BTreeMap::new(),
+            sink: Sink::default(),
+            acks: Vec::new(),
+            tail: tail::Tail::new(scope),
+            letters: letters::Letters::default(),
+            open: open::OpenBatches::default(),
+            counts: Counts::default(),
+            drain: None,
+            probing: None,
+            entropy,
+            published: (at, 0),
+            totals: (0, 0, 0),
+            plan,
+            cell,
+            partition,
+        }
+    }
+
+    /// A fresh number for jitter: splitmix64, seeded by incarnation and epoch.
+    fn entropy(&mut self) -> u64 {
+        self.entropy = self.entropy.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.entropy;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// The place of this worker in health and logs.
+    fn place(&self, what: &str) -> String {
+        format!("{what} of {} on {}", self.plan.handler, self.partition)
+    }
+}
