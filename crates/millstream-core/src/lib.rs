@@ -1,1 +1,4 @@
 //! Placeholder.
+
+pub mod envelope;
+pub mod topic;
