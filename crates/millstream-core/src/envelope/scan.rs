@@ -1,0 +1,375 @@
+//! The scan: an envelope's head, read without its data.
+//!
+//! It reads what deduplication and dispatch need for every record, and leaves the data to whoever
+//! decodes them. What it accepts before the data, the full parse accepts too, and the other way
+//! round; a defect in the data, or behind them, is reported by the decoder.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::error::{ScanError, ScanFault};
+use super::head::{Field, Head};
+use super::id::EventKey;
+use super::limits::{Limits, MAX_TEXT_BYTES, string_end, value_end};
+use super::text::{is_id, plain_len};
+use super::timestamp::Timestamp;
+
+/// All fields of text and the version: when these were seen, nothing more is of interest.
+const METADATA: u16 = Field::Data.bit() - 1;
+
+/// Reads the head of an envelope.
+///
+/// Stops at `data` when the metadata stand before it, as they do in what the framework writes;
+/// else it goes on behind the data.
+///
+/// # Errors
+///
+/// When a limit is broken, the value is no JSON object, or a field is bad, missing or twice.
+pub fn scan(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
+    let head = scanned(value, limits)?;
+    if head.has_id() {
+        return Ok(head);
+    }
+    Err(ScanError::new(ScanFault::Missing(Field::Id.name()), 0))
+}
+
+/// As [`scan`], for envelopes that may lack an id: such a one is known by `fallback`, which is
+/// asked only then.
+///
+/// # Errors
+///
+/// As [`scan`], but for the missing id.
+pub fn scan_or_else(
+    value: &[u8],
+    limits: &Limits,
+    fallback: impl FnOnce() -> EventKey,
+) -> Result<Head, ScanError> {
+    let mut head = scanned(value, limits)?;
+    if !head.has_id() {
+        head.key = fallback();
+    }
+    Ok(head)
+}
+
+fn scanned(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
+    limits.check_start(value)?;
+    let mut scanner = Scanner {
+        value,
+        at: 1,
+        depth: limits.depth,
+        head: Head::EMPTY,
+    };
+    if limits.depth == 0 {
+        return scanner.fail(ScanFault::TooDeep);
+    }
+    if scanner.in_our_order()? {
+        return Ok(scanner.head);
+    }
+    if scanner.fields(true)? {
+        scanner.head.flags |= Head::WHOLE;
+    }
+    for field in [Field::Type, Field::Timestamp, Field::Source, Field::Data] {
+        if !scanner.head.has(field) {
+            return scanner.fail(ScanFault::Missing(field.name()));
+        }
+    }
+    Ok(scanner.head)
+}
+
+/// Reads the fields behind the data, given the byte after them; they must not stand before it.
+pub(super) fn scan_tail(
+    value: &[u8],
+    at: usize,
+    head: Head,
+    limits: &Limits,
+) -> Result<(), ScanError> {
+    let mut scanner = Scanner {
+        value,
+        at,
+        depth: limits.depth,
+        head,
+    };
+    scanner.fields(false).map(drop)
+}
+
+struct Scanner<'v> {
+    value: &'v [u8],
+    at: usize,
+    depth: u32,
+    head: Head,
+}
+
+impl Scanner<'_> {
+    #[cold]
+    fn fail<T>(&self, fault: ScanFault) -> Result<T, ScanError> {
+        Err(ScanError::new(fault, self.at))
+    }
+
+    /// Takes the fields that stand in the order and spelling we write ourselves. True when that
+    /// led to the data, with nothing left to look for.
+    #[inline]
+    fn in_our_order(&mut self) -> Result<bool, ScanError> {
+        if self.literal(b"\"id\":\"") {
+            self.text(Field::Id)?;
+        } else {
+            return Ok(false);
+        }
+        if self.literal(b",\"type\":\"") {
+            self.text(Field::Type)?;
+        }
+        if self.literal(b",\"timestamp\":\"") {
+            self.text(Field::Timestamp)?;
+        }
+        if self.literal(b",\"source\":\"") {
+            self.text(Field::Source)?;
+        }
+        if self.literal(b",\"correlation_id\":\"") {
+            self.text(Field::Correlation)?;
+        }
+        if self.literal(b",\"causation_id\":") {
+            self.text_or_null(Field::Causation)?;
+        }
+        if self.literal(b",\"broker\":") {
+            self.text_or_null(Field::Broker)?;
+        }
+        if self.literal(b",\"schema_version\":") {
+            self.version()?;
+        }
+        if self.head.flags & METADATA == METADATA && self.literal(b",\"data\":") {
+            self.head.flags |= Field::Data.bit();
+            self.head.data_at = self.at as u32;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    /// Takes fields in any order and spelling, from between two of them. True at the end of the
+    /// object, false at data with nothing left to look for.
+    fn fields(&mut self, head: bool) -> Result<bool, ScanError> {
+        let mut first = self.at == 1;
+        loop {
+            self.space();
+            match self.peek()? {
+                b'}' => {
+                    self.at += 1;
+                    self.space();
+                    return match self.value.get(self.at) {
+                        None => Ok(true),
+                        Some(_) => self.fail(ScanFault::Trailing),
+                    };
+                }
+                b',' if !first => {
+                    self.at += 1;
+                    self.space();
+                }
+                b'"' if first => {}
+                _ => return self.fail(ScanFault::Syntax),
+            }
+            first = false;
+            let field = self.name()?;
+            self.space();
+            if self.peek()? != b':' {
+                return self.fail(ScanFault::Syntax);
+            }
+            self.at += 1;
+            self.space();
+            let Some(field) = field else {
+                self.unknown()?;
+                continue;
+            };
+            if self.head.has(field) {
+                return self.fail(ScanFault::Twice(field.name()));
+            }
+            match field {
+                Field::SchemaVersion => self.version()?,
+                Field::Data => {
+                    self.head.flags |= Field::Data.bit();
+                    self.head.data_at = self.at as u32;
+                    if head && self.head.flags & METADATA == METADATA {
+                        return Ok(false);
+                    }
+                    self.at = value_end(self.value, self.at, self.depth - 1)?;
+                }
+                Field::Correlation | Field::Causation | Field::Broker => {
+                    self.text_or_null(field)?;
+                }
+                _ if self.peek()? == b'"' => {
+                    self.at += 1;
+                    self.text(field)?;
+                }
+                _ => return self.fail(ScanFault::Type(field.name())),
+            }
+        }
+    }
+
+    /// Takes these bytes if they stand here.
+    #[inline]
+    fn literal<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
+        let found = self.value.get(self.at..).and_then(<[u8]>::first_chunk::<N>) == Some(bytes);
+        if found {
+            self.at += N;
+        }
+        found
+    }
+
+    fn peek(&self) -> Result<u8, ScanError> {
+        match self.value.get(self.at) {
+            Some(byte) => Ok(*byte),
+            None => self.fail(ScanFault::Truncated),
+        }
+    }
+
+    fn space(&mut self) {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.value.get(self.at) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes a field's name with its quotes.
+    fn name(&mut self) -> Result<Option<Field>, ScanError> {
+        if self.peek()? != b'"' {
+            return self.fail(ScanFault::Syntax);
+        }
+        let start = self.at + 1;
+        let end = start + plain_len(&self.value[start..]);
+        if self.value.get(end) == Some(&b'"') {
+            self.at = end + 1;
+            return Ok(Field::named(&self.value[start..end]));
+        }
+        let (name, end) = self.decoded(start)?;
+        self.at = end + 1;
+        Ok(Field::named(name.as_bytes()))
+    }
+
+    /// The string that begins at `start`, decoded as the full parse does, and where its closing
+    /// quote stands.
+    #[cold]
+    fn decoded(&self, start: usize) -> Result<(String, usize), ScanError> {
+        let Some(end) = string_end(self.value, start) else {
+            return self.fail(ScanFault::Truncated);
+        };
+        match serde_json::from_slice(&self.value[start - 1..=end]) {
+            Ok(text) => Ok((text, end)),
+            Err(_) => self.fail(ScanFault::Syntax),
+        }
+    }
+
+    fn text_or_null(&mut self, field: Field) -> Result<(), ScanError> {
+        if self.literal(b"null") {
+            self.head.flags |= field.bit();
+            return Ok(());
+        }
+        if self.peek()? != b'"' {
+            return self.fail(ScanFault::Type(field.name()));
+        }
+        self.at += 1;
+        self.text(field)
+    }
+
+    /// Takes a text, from behind its opening quote, and notes where it stands.
+    #[inline]
+    fn text(&mut self, field: Field) -> Result<(), ScanError> {
+        let start = self.at;
+        let end = match field {
+            // What we make ourselves: a UUID.
+            Field::Id | Field::Correlation | Field::Causation
+                if self.value.get(start + 36) == Some(&b'"') =>
+            {
+                start + 36
+            }
+            _ => start + self.value.get(start..).map_or(0, plain_len),
+        };
+        if self.value.get(end) != Some(&b'"') {
+            return self.decoded_text(field);
+        }
+        let text = &self.value[start..end];
+        match field {
+            Field::Id => {
+                self.head.key = EventKey::of_bytes(text);
+                if self.head.key.as_event_id().version() == 8 && !is_id(text) {
+                    return self.decoded_text(field);
+                }
+            }
+            Field::Correlation | Field::Causation if !is_id(text) => {
+                return self.decoded_text(field);
+            }
+            _ => self.check(field, text)?,
+        }
+        self.note(field, start, end);
+        Ok(())
+    }
+
+    /// As [`text`](Self::text), for text that is not plain, or seems wrong.
+    #[cold]
+    fn decoded_text(&mut self, field: Field) -> Result<(), ScanError> {
+        let start = self.at;
+        let (text, end) = self.decoded(start)?;
+        self.check(field, text.as_bytes())?;
+        if field == Field::Id {
+            self.head.key = EventKey::of_text(&text);
+        }
+        if self.value[start..end].contains(&b'\\') {
+            self.head.flags |= Head::ESCAPED;
+        }
+        self.note(field, start, end);
+        Ok(())
+    }
+
+    fn check(&self, field: Field, text: &[u8]) -> Result<(), ScanError> {
+        let name = field.name();
+        match field {
+            Field::Id | Field::Correlation | Field::Causation if !is_id(text) => {
+                self.fail(ScanFault::Id(name))
+            }
+            Field::Timestamp if Timestamp::parse(text).is_none() => self.fail(ScanFault::Timestamp),
+            Field::Type | Field::Source if text.is_empty() => self.fail(ScanFault::Text(name)),
+            Field::Type | Field::Source | Field::Broker if text.len() > MAX_TEXT_BYTES => {
+                self.fail(ScanFault::Text(name))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[inline]
+    fn note(&mut self, field: Field, start: usize, end: usize) {
+        self.head.flags |= field.bit();
+        self.head.starts[field as usize] = start as u32;
+        self.head.lens[field as usize] = u8::try_from(end - start).unwrap_or(Head::LONG);
+        self.at = end + 1;
+    }
+
+    /// Takes the schema's version: digits only, as the full parse reads a `u32`.
+    fn version(&mut self) -> Result<(), ScanError> {
+        let wrong = ScanFault::Type(Field::SchemaVersion.name());
+        let start = self.at;
+        let mut version = 0_u64;
+        while let Some(digit @ b'0'..=b'9') = self.value.get(self.at) {
+            version = version * 10 + u64::from(digit - b'0');
+            self.at += 1;
+            if version > u64::from(u32::MAX) {
+                return self.fail(wrong);
+            }
+        }
+        let leading_zero = self.at > start + 1 && self.value[start] == b'0';
+        let more = matches!(self.value.get(self.at), Some(b'.' | b'e' | b'E'));
+        if self.at == start || leading_zero || more {
+            return self.fail(wrong);
+        }
+        self.head.flags |= Field::SchemaVersion.bit();
+        self.head.schema_version = version as u32;
+        Ok(())
+    }
+
+    /// Takes the value of a field we do not know. It is checked as the full parse checks it.
+    #[cold]
+    fn unknown(&mut self) -> Result<(), ScanError> {
+        let rest = &self.value[self.at..];
+        let Ok(raw) = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_slice(rest))
+        else {
+            return self.fail(ScanFault::Syntax);
+        };
+        value_end(self.value, self.at, self.depth - 1)?;
+        self.at += raw.get().len();
+        Ok(())
+    }
+}

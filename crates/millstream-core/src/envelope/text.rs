@@ -1,0 +1,90 @@
+//! Which bytes an id may have, and where plain text ends: loops that run for every record.
+
+use super::limits::MAX_ID_BYTES;
+
+/// Whether this is an id: 1 to 128 bytes of `[A-Za-z0-9._:-]`.
+pub(super) fn is_id(text: &[u8]) -> bool {
+    !text.is_empty() && text.len() <= MAX_ID_BYTES && all_id_bytes(text)
+}
+
+fn all_id_bytes(text: &[u8]) -> bool {
+    let mut good = true;
+    // Without branches, so that the compiler works on sixteen bytes at a time.
+    for &byte in text {
+        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        let digit = byte.wrapping_sub(b'0') < 11; // and `:`, which follows 9
+        let mark = byte.wrapping_sub(b'-') < 2; // and `.`, which follows `-`
+        good &= letter | digit | mark | (byte == b'_');
+    }
+    good
+}
+
+/// How many bytes of plain text stand at the start: printable ASCII without `"` and `\`.
+pub(super) fn plain_len(text: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some(chunk) = text[at..].first_chunk::<8>() {
+        let special = special(u64::from_le_bytes(*chunk));
+        if special != 0 {
+            return at + (special.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while at < text.len() && !matches!(text[at], 0..0x20 | b'"' | b'\\' | 0x80..) {
+        at += 1;
+    }
+    at
+}
+
+/// The high bit of the first byte that is a control character, `"`, `\` or not ASCII; bits of
+/// bytes after it may be wrong.
+const fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    let control = word.wrapping_sub(ONES * 0x20);
+    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    let slash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
+    (control | quote | slash | word) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_id, plain_len};
+    use proptest::prelude::*;
+
+    fn is_special(byte: &u8) -> bool {
+        *byte < 0x20 || *byte == b'"' || *byte == b'\\' || *byte >= 0x80
+    }
+
+    proptest! {
+        #[test]
+        fn plain_text_ends_at_the_first_special_byte(text: Vec<u8>) {
+            let first = text.iter().position(|b| is_special(b)).unwrap_or(text.len());
+            prop_assert_eq!(plain_len(&text), first);
+        }
+
+        #[test]
+        fn plain_text_may_be_long(n in 0_usize..40, byte in prop::sample::select(vec![0_u8, 0x1f, b'"', b'\\', 0x80, 0xff])) {
+            let mut text = vec![b'~'; n];
+            text.push(byte);
+            text.extend([byte; 9]);
+            prop_assert_eq!(plain_len(&text), n);
+        }
+    }
+
+    #[test]
+    fn an_id_has_only_the_bytes_allowed() {
+        for byte in 0..=u8::MAX {
+            let allowed = byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+            assert_eq!(is_id(&[b'a', byte, b'z']), allowed, "byte {byte:#x}");
+            assert_eq!(is_id(&[[b'a'; 40].as_slice(), &[byte]].concat()), allowed);
+        }
+    }
+
+    #[test]
+    fn an_id_has_1_to_128_bytes() {
+        let long = [b'x'; 129];
+        assert!(!is_id(b""));
+        assert!(is_id(&long[..1]) && is_id(&long[..127]) && is_id(&long[..128]));
+        assert!(!is_id(&long));
+    }
+}
