@@ -92,8 +92,19 @@ impl Timestamp {
     /// Strict RFC 3339: `T`, and `Z` or an offset in capital letters and digits. A leap second
     /// counts as the one before it.
     pub(super) fn parse(text: &[u8]) -> Option<Self> {
-        let (seconds, nanos) = parse(text)?;
-        Self::new(seconds, nanos)
+        let parts = Parts::read(text)?;
+        Self::new(parts.seconds(), parts.nanos)
+    }
+
+    /// Whether [`parse`](Self::parse) would read this, without working out the moment.
+    #[inline]
+    pub(super) fn is_valid(text: &[u8]) -> bool {
+        match Parts::read(text) {
+            None => false,
+            // An offset leads out of the first and last year only.
+            Some(parts) if matches!(parts.year, 1..=9_998) => true,
+            Some(parts) => SECONDS.contains(&parts.seconds()),
+        }
     }
 
     /// Appends the text.
@@ -130,62 +141,90 @@ fn digits(out: &mut [u8], mut number: u32) {
     }
 }
 
-fn parse(text: &[u8]) -> Option<(i64, i32)> {
-    let (date, rest) = text.split_first_chunk::<19>()?;
-    let [
-        y0,
-        y1,
-        y2,
-        y3,
-        b'-',
-        m0,
-        m1,
-        b'-',
-        d0,
-        d1,
-        b'T',
-        h0,
-        h1,
-        b':',
-        n0,
-        n1,
-        b':',
-        s0,
-        s1,
-    ] = *date
-    else {
-        return None;
-    };
-    let year = pair(y0, y1)? * 100 + pair(y2, y3)?;
-    let (month, day) = (pair(m0, m1)?, pair(d0, d1)?);
-    let (hour, minute, second) = (pair(h0, h1)?, pair(n0, n1)?, pair(s0, s1)?);
-    if !(1..=12).contains(&month) || day == 0 || day > days_of(year, month) {
-        return None;
-    }
-    if hour > 23 || minute > 59 || second > 60 {
-        return None;
-    }
-    let (nanos, zone) = fraction(rest)?;
-    let offset = match *zone {
-        [b'Z'] => 0,
-        [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] => {
-            let (hours, minutes) = (pair(h0, h1)?, pair(m0, m1)?);
-            if hours > 23 || minutes > 59 {
-                return None;
-            }
-            let offset = i64::from(hours * 3_600 + minutes * 60);
-            if sign == b'-' { -offset } else { offset }
+/// What a timestamp's text says, in range.
+struct Parts {
+    year: u32,
+    month: u32,
+    day: u32,
+    of_day: u32,
+    nanos: i32,
+    offset: i32,
+}
+
+impl Parts {
+    #[inline]
+    fn read(text: &[u8]) -> Option<Self> {
+        let date = text.first_chunk::<19>()?;
+        let word = |at: usize| -> Option<u64> {
+            Some(u64::from_le_bytes(*date.get(at..)?.first_chunk::<8>()?))
+        };
+        let (a, bad_a) = pairs(word(0)?, *b"0000-00-");
+        let (b, bad_b) = pairs(word(8)?, *b"00T00:00");
+        let (c, bad_c) = pairs(word(11)?, *b"00:00:00");
+        if bad_a | bad_b | bad_c != 0 {
+            return None;
         }
-        _ => return None,
+        let of = |word: u64, at: u32| (word >> (8 * at) & 0xff) as u32;
+        let (year, month, day) = (of(a, 0) * 100 + of(a, 2), of(a, 5), of(b, 0));
+        let (hour, minute, second) = (of(c, 0), of(c, 3), of(c, 6));
+        if month.wrapping_sub(1) > 11 || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        if day.wrapping_sub(1) > 27 && (day == 0 || day > days_of(year, month)) {
+            return None;
+        }
+        let (nanos, zone) = fraction(&text[19..])?;
+        let offset = if zone == b"Z" { 0 } else { offset(zone)? };
+        let of_day = hour * 3_600 + minute * 60 + second.min(59);
+        Some(Self {
+            year,
+            month,
+            day,
+            of_day,
+            nanos,
+            offset,
+        })
+    }
+
+    fn seconds(&self) -> i64 {
+        let days = days_from_civil(self.year, self.month, self.day);
+        days * 86_400 + i64::from(self.of_day) - i64::from(self.offset)
+    }
+}
+
+/// Eight characters against a pattern in which `0` stands for any digit: in each byte the number
+/// that its digit and the next make, and a mask that is 0 when all fit.
+#[inline]
+const fn pairs(text: u64, pattern: [u8; 8]) -> (u64, u64) {
+    let mut most = [0; 8];
+    let mut at = 0;
+    while at < 8 {
+        most[at] = if pattern[at] == b'0' { 0x7f - 9 } else { 0x7f };
+        at += 1;
+    }
+    // A digit is at most 9 now, anything else must be 0; the high bit says that it is more.
+    let text = text ^ u64::from_le_bytes(pattern);
+    let seven = text & 0x7f7f_7f7f_7f7f_7f7f;
+    let bad = ((seven + u64::from_le_bytes(most)) | text) & 0x8080_8080_8080_8080;
+    (seven.wrapping_mul(10).wrapping_add(seven >> 8), bad)
+}
+
+/// Seconds east of UTC, of `+hh:mm` or `-hh:mm`.
+#[cold]
+fn offset(zone: &[u8]) -> Option<i32> {
+    let [sign @ (b'+' | b'-'), h0, h1, b':', m0, m1] = *zone else {
+        return None;
     };
-    let of_day = i64::from(hour * 3_600 + minute * 60 + second.min(59));
-    Some((
-        days_from_civil(year, month, day) * 86_400 + of_day - offset,
-        nanos,
-    ))
+    let (hours, minutes) = (pair(h0, h1)?, pair(m0, m1)?);
+    if hours > 23 || minutes > 59 {
+        return None;
+    }
+    let offset = (hours * 3_600 + minutes * 60) as i32;
+    Some(if sign == b'-' { -offset } else { offset })
 }
 
 /// The nanoseconds of `.digits`, if there are any, and what follows.
+#[inline]
 fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let Some((b'.', digits)) = text.split_first() else {
         return Some((0, text));
