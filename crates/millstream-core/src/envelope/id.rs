@@ -89,7 +89,7 @@ impl FromStr for EventId {
 
     /// Reads 36 hyphenated characters in either case.
     fn from_str(text: &str) -> Result<Self, IdError> {
-        hex::uuid(text.as_bytes())
+        hex::any_uuid(text.as_bytes())
             .map(Self)
             .ok_or_else(|| IdError::not_uuid(text))
     }
@@ -127,14 +127,16 @@ impl EventKey {
     /// The key of an id's text. The text is not checked: `WireId` and the scan do that.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        Self::of_bytes(text.as_bytes())
+        match hex::any_uuid(text.as_bytes()) {
+            Some(bits) => Self(bits),
+            None => Self::of_other_text(text.as_bytes()),
+        }
     }
 
-    pub(super) fn of_bytes(text: &[u8]) -> Self {
-        match hex::uuid(text) {
-            Some(bits) => Self(bits),
-            None => Self::hashed(text),
-        }
+    /// The key of text that is no UUID.
+    #[inline(never)]
+    pub(super) fn of_other_text(text: &[u8]) -> Self {
+        Self::hashed(text)
     }
 
     /// The key of a record that has no id: where it was first written. `topic_id` tells a

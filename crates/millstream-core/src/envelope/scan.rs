@@ -110,28 +110,45 @@ impl Scanner<'_> {
     /// led to the data, with nothing left to look for.
     #[inline]
     fn in_our_order(&mut self) -> Result<bool, ScanError> {
-        if self.literal(b"\"id\":\"") {
-            self.text(Field::Id)?;
-        } else {
+        if !self.literal(b"\"id\":\"") {
             return Ok(false);
         }
+        if !self.usual_text(Field::Id) {
+            self.decoded_text(Field::Id)?;
+        }
         if self.literal(b",\"type\":\"") {
-            self.text(Field::Type)?;
+            if !self.usual_text(Field::Type) {
+                self.decoded_text(Field::Type)?;
+            }
         }
         if self.literal(b",\"timestamp\":\"") {
-            self.text(Field::Timestamp)?;
+            if !self.usual_text(Field::Timestamp) {
+                self.decoded_text(Field::Timestamp)?;
+            }
         }
         if self.literal(b",\"source\":\"") {
-            self.text(Field::Source)?;
+            if !self.usual_text(Field::Source) {
+                self.decoded_text(Field::Source)?;
+            }
         }
         if self.literal(b",\"correlation_id\":\"") {
-            self.text(Field::Correlation)?;
+            if !self.usual_text(Field::Correlation) {
+                self.decoded_text(Field::Correlation)?;
+            }
         }
-        if self.literal(b",\"causation_id\":") {
-            self.text_or_null(Field::Causation)?;
+        if self.literal(b",\"causation_id\":\"") {
+            if !self.usual_text(Field::Causation) {
+                self.decoded_text(Field::Causation)?;
+            }
+        } else if self.literal(b",\"causation_id\":null") {
+            self.head.flags |= Field::Causation.bit();
         }
-        if self.literal(b",\"broker\":") {
-            self.text_or_null(Field::Broker)?;
+        if self.literal(b",\"broker\":\"") {
+            if !self.usual_text(Field::Broker) {
+                self.decoded_text(Field::Broker)?;
+            }
+        } else if self.literal(b",\"broker\":null") {
+            self.head.flags |= Field::Broker.bit();
         }
         if self.literal(b",\"schema_version\":") {
             self.version()?;
@@ -268,9 +285,23 @@ impl Scanner<'_> {
     }
 
     /// Takes a text, from behind its opening quote, and notes where it stands.
-    #[inline]
     fn text(&mut self, field: Field) -> Result<(), ScanError> {
+        if self.usual_text(field) {
+            Ok(())
+        } else {
+            self.decoded_text(field)
+        }
+    }
+
+    /// Takes a text that is good as it stands; else leaves it to
+    /// [`decoded_text`](Self::decoded_text). Inlined, so that nothing is asked about a field that
+    /// is known.
+    #[inline(always)]
+    fn usual_text(&mut self, field: Field) -> bool {
         let start = self.at;
+        let Some(rest) = self.value.get(start..) else {
+            return false;
+        };
         // What we make ourselves: a UUID, and a timestamp with milliseconds. Their checks below
         // leave no room for a quote before the one found here.
         let usual = match field {
@@ -278,37 +309,37 @@ impl Scanner<'_> {
             Field::Timestamp => 24,
             _ => 0,
         };
-        let end = if usual > 0 && self.value.get(start + usual) == Some(&b'"') {
-            start + usual
+        let len = if usual > 0 && rest.get(usual) == Some(&b'"') {
+            usual
         } else {
-            start + self.value.get(start..).map_or(0, plain_len)
+            plain_len(rest)
         };
-        if self.value.get(end) != Some(&b'"') {
-            return self.decoded_text(field);
-        }
-        let text = &self.value[start..end];
+        let Some((text, [b'"', ..])) = rest.split_at_checked(len) else {
+            return false;
+        };
         let good = match field {
-            Field::Id => match hex::uuid(text) {
+            Field::Id => match text.first_chunk().filter(|_| len == 36).and_then(hex::uuid) {
                 Some(bits) => {
                     self.head.key = EventKey::from_u128(bits);
                     true
                 }
-                None => false,
+                None => {
+                    self.head.key = EventKey::of_other_text(text);
+                    is_id(text)
+                }
             },
             Field::Correlation | Field::Causation => is_id(text),
             Field::Timestamp => Timestamp::is_valid(text),
-            Field::Type | Field::Source => !text.is_empty() && text.len() <= MAX_TEXT_BYTES,
-            _ => text.len() <= MAX_TEXT_BYTES,
+            Field::Type | Field::Source => !text.is_empty() && len <= MAX_TEXT_BYTES,
+            _ => len <= MAX_TEXT_BYTES,
         };
-        if !good {
-            return self.decoded_text(field);
+        if good {
+            self.note(field, start, start + len);
         }
-        self.note(field, start, end);
-        Ok(())
+        good
     }
 
-    /// As [`text`](Self::text), for ids that are no UUID, and text that is not plain or seems
-    /// wrong.
+    /// As [`text`](Self::text), for text that is not plain or seems wrong.
     #[cold]
     fn decoded_text(&mut self, field: Field) -> Result<(), ScanError> {
         let start = self.at;

@@ -1,42 +1,45 @@
 //! Which bytes an id may have, and where plain text ends: loops that run for every record.
 
+use super::hex;
 use super::limits::MAX_ID_BYTES;
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = ONES * 0x80;
 
 /// Whether this is an id: 1 to 128 bytes of `[A-Za-z0-9._:-]`.
 #[inline]
 pub(super) fn is_id(text: &[u8]) -> bool {
+    match text.first_chunk() {
+        Some(uuid) if text.len() == 36 && hex::is_uuid(uuid) => true,
+        _ => is_other_id(text),
+    }
+}
+
+fn is_other_id(text: &[u8]) -> bool {
     if text.is_empty() || text.len() > MAX_ID_BYTES {
         return false;
     }
-    let (chunks, rest) = text.as_chunks::<16>();
-    // Without branches and by lanes, so that the compiler works on sixteen bytes at a time.
-    let mut bad = [0; 16];
-    for chunk in chunks {
-        gather(&mut bad, chunk);
+    let (words, rest) = text.as_chunks::<8>();
+    let mut last = [b'0'; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let mut good = id_bytes(u64::from_le_bytes(last));
+    for word in words {
+        good &= id_bytes(u64::from_le_bytes(*word));
     }
-    if !rest.is_empty() {
-        match text.last_chunk() {
-            // Some bytes twice is cheaper than one by one.
-            Some(last) => gather(&mut bad, last),
-            None => {
-                let mut padded = [b'0'; 16];
-                padded[..rest.len()].copy_from_slice(rest);
-                gather(&mut bad, &padded);
-            }
-        }
-    }
-    u128::from_ne_bytes(bad) == 0
+    good & HIGH == HIGH
 }
 
-/// Marks the lanes whose byte may not stand in an id.
-#[inline]
-fn gather(bad: &mut [u8; 16], chunk: &[u8; 16]) {
-    for (bad, &byte) in bad.iter_mut().zip(chunk) {
-        let letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-        let digit = byte.wrapping_sub(b'0') < 11; // and `:`, which follows 9
-        let mark = byte.wrapping_sub(b'-') < 2; // and `.`, which follows `-`
-        *bad |= u8::from(!(letter | digit | mark | (byte == b'_')));
-    }
+/// The high bit of each byte says whether it may stand in an id.
+const fn id_bytes(text: u64) -> u64 {
+    // The high bit of a byte of `x + ONES * (0x80 - n)` says whether that byte of x, which must
+    // have seven bits, is at least n.
+    let plain = text & ONES * 0x7f;
+    let lower = plain | ONES * 0x20;
+    let letter = (lower + ONES * (0x80 - b'a' as u64)) & !(lower + ONES * (0x7f - b'z' as u64));
+    let other = (plain + ONES * (0x80 - b'-' as u64)) & !(plain + ONES * (0x7f - b':' as u64));
+    let not_slash = (plain ^ ONES * b'/' as u64) + ONES * 0x7f;
+    let not_underscore = (plain ^ ONES * b'_' as u64) + ONES * 0x7f;
+    (letter | other & not_slash | !not_underscore) & !text
 }
 
 /// How many bytes of plain text stand at the start: printable ASCII without `"` and `\`.
@@ -59,8 +62,6 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
 /// The high bit of the first byte that is a control character, `"`, `\` or not ASCII; bits of
 /// bytes after it may be wrong.
 const fn special(word: u64) -> u64 {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const HIGH: u64 = 0x8080_8080_8080_8080;
     let control = word.wrapping_sub(ONES * 0x20);
     let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
     let slash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);

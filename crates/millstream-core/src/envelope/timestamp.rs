@@ -173,7 +173,20 @@ impl Parts {
         if day.wrapping_sub(1) > 27 && (day == 0 || day > days_of(year, month)) {
             return None;
         }
-        let (nanos, zone) = fraction(&text[19..])?;
+        let (nanos, zone) = match text[19..] {
+            // What we write ourselves.
+            [
+                b'.',
+                a @ b'0'..=b'9',
+                b @ b'0'..=b'9',
+                c @ b'0'..=b'9',
+                b'Z',
+            ] => {
+                let millis = i32::from(a) * 100 + i32::from(b) * 10 + i32::from(c);
+                ((millis - 111 * i32::from(b'0')) * 1_000_000, &b"Z"[..])
+            }
+            _ => fraction(&text[19..])?,
+        };
         let offset = if zone == b"Z" { 0 } else { offset(zone)? };
         let of_day = hour * 3_600 + minute * 60 + second.min(59);
         Some(Self {
@@ -224,7 +237,6 @@ fn offset(zone: &[u8]) -> Option<i32> {
 }
 
 /// The nanoseconds of `.digits`, if there are any, and what follows.
-#[inline]
 fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let Some((b'.', digits)) = text.split_first() else {
         return Some((0, text));
