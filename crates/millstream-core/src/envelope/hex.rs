@@ -85,7 +85,7 @@ const fn characters(bits: u32) -> [u8; 8] {
 
 #[cfg(test)]
 mod tests {
-    use super::{any_uuid, hyphenated, uuid};
+    use super::{any_uuid, hyphenated};
     use proptest::prelude::*;
 
     proptest! {
