@@ -89,32 +89,72 @@ impl CausalScope {
     /// The scope of a handler. `run` is 0 until a group is reset to process again.
     #[must_use]
     pub fn new(run: u32, group: &str, handler: &str) -> Self {
-        let mut parts = Parts::new();
-        parts.part(SCOPE_TAG);
-        parts.part(&run.to_le_bytes());
-        parts.part(group.as_bytes());
-        parts.part(handler.as_bytes());
+        let mut all = Xxh3::new();
+        all.part(SCOPE_TAG);
+        all.part(&run.to_le_bytes());
+        all.part(group.as_bytes());
+        all.part(handler.as_bytes());
         Self {
-            hash: parts.hash().to_be_bytes(),
+            hash: all.digest128().to_be_bytes(),
         }
     }
 
     /// The id of the output in `slot` of `cause`.
     #[must_use]
     pub fn output(&self, cause: Cause, slot: &Slot<'_>) -> EventId {
-        let mut parts = Parts::new();
-        parts.fixed(&self.hash);
-        parts.fixed(&cause.id.as_u128().to_be_bytes());
-        match slot {
-            Slot::Emit(place) => parts.place(1, place),
-            Slot::Publish(place) => parts.place(2, place),
+        let hash = if slot.room() <= Short::ROOM {
+            let mut short = Short {
+                bytes: [0; Short::ROOM],
+                len: 0,
+            };
+            self.feed(&mut short, cause, slot);
+            xxh3_128(&short.bytes[..short.len])
+        } else {
+            self.long_hash(cause, slot)
+        };
+        EventId::v7(cause.millis, hash)
+    }
+
+    #[cold]
+    fn long_hash(&self, cause: Cause, slot: &Slot<'_>) -> u128 {
+        let mut long = Xxh3::new();
+        self.feed(&mut long, cause, slot);
+        long.digest128()
+    }
+
+    #[inline]
+    fn feed(&self, sink: &mut impl Sink, cause: Cause, slot: &Slot<'_>) {
+        sink.put(&self.hash);
+        sink.put(&cause.id.as_u128().to_be_bytes());
+        let (verb, place) = match slot {
+            Slot::Emit(place) => (1, place),
+            Slot::Publish(place) => (2, place),
             Slot::Named { topic, name } => {
-                parts.fixed(&[3]);
-                parts.part(topic.as_bytes());
-                parts.part(name.as_bytes());
+                sink.put(&[3]);
+                sink.part(topic.as_bytes());
+                sink.part(name.as_bytes());
+                return;
             }
-        }
-        EventId::v7(cause.millis, parts.hash())
+        };
+        sink.put(&[verb]);
+        sink.part(place.topic.as_bytes());
+        sink.part(place.event_type.as_bytes());
+        sink.part(place.key);
+        sink.put(&place.nth.to_le_bytes());
+    }
+}
+
+impl Slot<'_> {
+    /// At least as many bytes as an output's parts take.
+    fn room(&self) -> usize {
+        const FIXED: usize = 16 + 16 + 1 + 3 * 4 + 8;
+        let texts = match self {
+            Self::Emit(place) | Self::Publish(place) => {
+                place.topic.len() + place.event_type.len() + place.key.len()
+            }
+            Self::Named { topic, name } => topic.len() + name.len(),
+        };
+        FIXED + texts
     }
 }
 
@@ -149,72 +189,48 @@ impl EventId {
     /// the namespace and the group too.
     #[must_use]
     pub fn derive(name: &str, parts: &[&[u8]]) -> Self {
-        let mut all = Parts::new();
+        let mut all = Xxh3::new();
         all.part(DERIVE_TAG);
         all.part(name.as_bytes());
         for part in parts {
             all.part(part);
         }
-        Self::v7(0, all.hash())
+        Self::v7(0, all.digest128())
     }
 }
 
-/// Parts to be hashed, gathered on the stack; what is longer is hashed as it comes.
-struct Parts {
-    buffer: [u8; 240],
-    len: usize,
-    long: Option<Box<Xxh3>>,
-}
-
-impl Parts {
-    fn new() -> Self {
-        Self {
-            buffer: [0; 240],
-            len: 0,
-            long: None,
-        }
-    }
-
-    fn place(&mut self, verb: u8, place: &Place<'_>) {
-        self.fixed(&[verb]);
-        self.part(place.topic.as_bytes());
-        self.part(place.event_type.as_bytes());
-        self.part(place.key);
-        self.fixed(&place.nth.to_le_bytes());
-    }
-
-    fn part(&mut self, part: &[u8]) {
-        let len = u32::try_from(part.len()).expect("no part has 4 GiB");
-        self.fixed(&len.to_le_bytes());
-        self.fixed(part);
-    }
+/// What parts are put into on their way to the hash.
+trait Sink {
+    fn put(&mut self, bytes: &[u8]);
 
     #[inline]
-    fn fixed(&mut self, bytes: &[u8]) {
-        match self.buffer.get_mut(self.len..self.len + bytes.len()) {
-            Some(room) if self.long.is_none() => {
-                room.copy_from_slice(bytes);
-                self.len += bytes.len();
-            }
-            _ => self.spill(bytes),
-        }
+    fn part(&mut self, part: &[u8]) {
+        let len = u32::try_from(part.len()).expect("no part has 4 GiB");
+        self.put(&len.to_le_bytes());
+        self.put(part);
     }
+}
 
-    #[cold]
-    fn spill(&mut self, bytes: &[u8]) {
-        let gathered = &self.buffer[..self.len];
-        let long = self.long.get_or_insert_with(|| {
-            let mut long = Box::new(Xxh3::new());
-            long.update(gathered);
-            long
-        });
-        long.update(bytes);
+/// The parts of a usual output, gathered to be hashed in one piece.
+struct Short {
+    bytes: [u8; Self::ROOM],
+    len: usize,
+}
+
+impl Short {
+    const ROOM: usize = 240;
+}
+
+impl Sink for Short {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
     }
+}
 
-    fn hash(&self) -> u128 {
-        match &self.long {
-            None => xxh3_128(&self.buffer[..self.len]),
-            Some(long) => long.digest128(),
-        }
+impl Sink for Xxh3 {
+    fn put(&mut self, bytes: &[u8]) {
+        self.update(bytes);
     }
 }
