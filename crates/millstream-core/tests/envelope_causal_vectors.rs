@@ -261,7 +261,7 @@ fn the_layout_is_as_documented() {
         let hash = hash(&[&scope.to_be_bytes(), &key.to_be_bytes(), &slot]);
         let id = vector.derived();
         assert_eq!((id.version(), id.as_u128() >> 62 & 3), (7, 2));
-        assert_eq!(id.as_u128() & (1 << 62) - 1, hash & (1 << 62) - 1);
+        assert_eq!(id.as_u128() & ((1 << 62) - 1), hash & ((1 << 62) - 1));
         assert_eq!(id.as_u128() >> 64 & 0xfff, hash >> 62 & 0xfff);
     }
 }
@@ -328,7 +328,7 @@ proptest! {
             let slot = [vec![1], part(b"t"), part(b"e"), part(&key), vec![0; 8]].concat();
             xxhash_rust::xxh3::xxh3_128(&[&scope[..], &7_u128.to_be_bytes(), &slot].concat())
         };
-        prop_assert_eq!(of(&key).as_u128() & (1 << 62) - 1, hash & (1 << 62) - 1);
+        prop_assert_eq!(of(&key).as_u128() & ((1 << 62) - 1), hash & ((1 << 62) - 1));
     }
 }
 

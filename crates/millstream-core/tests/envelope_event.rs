@@ -145,6 +145,32 @@ fn a_text_key_is_never_an_id_of_version_4_or_7() {
 }
 
 #[test]
+fn only_version_7_of_the_right_variant_tells_a_time() {
+    for (text, millis) in [
+        (
+            "019388a0-1b2c-7def-8123-456789abcdef",
+            Some(0x0193_88a0_1b2c),
+        ),
+        (
+            "019388a0-1b2c-7def-b123-456789abcdef",
+            Some(0x0193_88a0_1b2c),
+        ),
+        ("019388a0-1b2c-7def-c123-456789abcdef", None),
+        ("019388a0-1b2c-7def-0123-456789abcdef", None),
+        ("019388a0-1b2c-4def-8123-456789abcdef", None),
+    ] {
+        let id: EventId = text.parse().expect("it is a UUID");
+        assert_eq!((id.millis(), id.key().millis()), (millis, millis), "{text}");
+    }
+    let id = EventId::v7(u64::MAX, u128::MAX);
+    assert_eq!(id.to_string(), "ffffffff-ffff-7fff-bfff-ffffffffffff");
+    assert_eq!(
+        EventId::v7(5, 0).to_string(),
+        "00000000-0005-7000-8000-000000000000"
+    );
+}
+
+#[test]
 fn each_part_of_a_position_matters() {
     let base = EventKey::of_position(1, 2, 3);
     assert_eq!(base, EventKey::of_position(1, 2, 3));

@@ -78,6 +78,9 @@ fn depth_counts_in_unknown_fields_too() {
                 (good, good),
                 "depth {depth}: {value}"
             );
+            let at_once = scan(value.as_bytes(), &LIMITS).is_ok();
+            let behind = value.ends_with("]}");
+            assert!(behind || at_once == good, "depth {depth}, before the data");
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn uuid(text: &[u8; 36]) -> Option<u128> {
     Some(u128::from(high) << 64 | u128::from(low))
 }
 
-/// As [`uuid`], for text of any length.
+/// As [`uuid()`], for text of any length.
 pub(super) fn any_uuid(text: &[u8]) -> Option<u128> {
     uuid(text.try_into().ok()?)
 }

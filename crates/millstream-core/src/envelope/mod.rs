@@ -10,7 +10,8 @@
 //! | `json` | the envelope's JSON form, read in full |
 //! | `write` | [`write_envelope`]: JSON straight into a buffer |
 //! | `extra` | [`Extra`]: fields that others put into the envelope |
-//! | `scan`, `head` | [`scan`]: the head of an envelope, its data unread |
+//! | `scan`, `head` | [`scan()`]: the head of an envelope, its data unread |
+//! | `scanner` | how a scan walks over the bytes |
 //! | `tail` | [`Head::decode`]: the data, after a scan |
 //! | `limits` | [`Limits`]: what is refused before parsing |
 //! | `id`, `wire_id` | [`EventId`], [`EventKey`], [`WireId`]: ids as bits and as text |
@@ -21,7 +22,7 @@
 //! | `hex`, `text` | the loops over bytes that run for every record |
 //! | `error` | what can be wrong |
 //!
-//! Two ways lead into an envelope. [`EventEnvelope::from_json`] parses it all. [`scan`] finds the
+//! Two ways lead into an envelope. [`EventEnvelope::from_json`] parses it all. [`scan()`] finds the
 //! ids and the type, for deduplication and dispatch, in a tenth of the time; then
 //! [`Head::decode`] decodes the data where they stand. What one way refuses before `data`, the
 //! other refuses too.
@@ -53,6 +54,7 @@ mod id;
 mod json;
 mod limits;
 mod scan;
+mod scanner;
 mod tail;
 mod text;
 mod timestamp;

@@ -33,12 +33,12 @@ fn is_other_id(text: &[u8]) -> bool {
 const fn id_bytes(text: u64) -> u64 {
     // The high bit of a byte of `x + ONES * (0x80 - n)` says whether that byte of x, which must
     // have seven bits, is at least n.
-    let plain = text & ONES * 0x7f;
-    let lower = plain | ONES * 0x20;
+    let plain = text & (ONES * 0x7f);
+    let lower = plain | (ONES * 0x20);
     let letter = (lower + ONES * (0x80 - b'a' as u64)) & !(lower + ONES * (0x7f - b'z' as u64));
     let other = (plain + ONES * (0x80 - b'-' as u64)) & !(plain + ONES * (0x7f - b':' as u64));
-    let not_slash = (plain ^ ONES * b'/' as u64) + ONES * 0x7f;
-    let not_underscore = (plain ^ ONES * b'_' as u64) + ONES * 0x7f;
+    let not_slash = (plain ^ (ONES * b'/' as u64)) + ONES * 0x7f;
+    let not_underscore = (plain ^ (ONES * b'_' as u64)) + ONES * 0x7f;
     (letter | other & not_slash | !not_underscore) & !text
 }
 
