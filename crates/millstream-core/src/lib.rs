@@ -6,4 +6,9 @@
 
 pub mod clock;
 pub mod contract;
+pub mod engine;
+pub mod envelope;
+pub mod handler;
+mod layer;
+pub mod service;
 pub mod topic;

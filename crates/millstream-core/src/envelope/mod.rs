@@ -1,0 +1,76 @@
+//! What an event looks like: the envelope, its ids, and the scan that reads only its head.
+//!
+//! This room owns the wire form of events, from the limits that are checked before parsing to the
+//! ids of outputs. It leaves to others when an event is handled, published or dropped, and it
+//! reads no clock and no randomness: time and seeds come in as arguments.
+//!
+//! | file | owns |
+//! | --- | --- |
+//! | `event` | [`EventEnvelope`]: the decoded event |
+//! | `json` | the envelope's JSON form, read in full |
+//! | `write` | [`write_envelope`]: JSON straight into a buffer |
+//! | `extra` | [`Extra`]: fields that others put into the envelope |
+//! | `scan`, `head` | [`scan()`]: the head of an envelope, its data unread |
+//! | `scanner` | how a scan walks over the bytes |
+//! | `tail` | [`Head::decode`]: the data, after a scan |
+//! | `limits` | [`Limits`]: what is refused before parsing |
+//! | `id`, `wire_id` | [`EventId`], [`EventKey`], [`WireId`]: ids as bits and as text |
+//! | `causal` | [`CausalScope`]: ids of outputs, derived from their cause |
+//! | `generator` | [`IdGenerator`]: ids of root events, from a seed |
+//! | `timestamp` | [`Timestamp`]: RFC 3339 |
+//! | `data` | [`EventData`], [`Key`]: what a published type must say |
+//! | `hex`, `text` | the loops over bytes that run for every record |
+//! | `error` | what can be wrong |
+//!
+//! Two ways lead into an envelope. [`EventEnvelope::from_json`] parses it all. [`scan()`] finds the
+//! ids and the type, for deduplication and dispatch, in a tenth of the time; then
+//! [`Head::decode`] decodes the data where they stand. What one way refuses before `data`, the
+//! other refuses too.
+//!
+//! ```
+//! use millstream_core::envelope::{EventEnvelope, Limits, scan};
+//!
+//! let value = br#"{"id":"tick-1","type":"market_tick","timestamp":"2026-11-25T09:15:00Z",
+//!     "source":"feed","data":{"price":"24350.05"}}"#;
+//!
+//! let head = scan(value, &Limits::DEFAULT)?;
+//! assert_eq!(head.event_type(value), "market_tick");
+//!
+//! let event: EventEnvelope<serde_json::Value> = EventEnvelope::from_json(value)?;
+//! assert_eq!(event.id, "tick-1");
+//! assert_eq!(event.data["price"], "24350.05");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub mod causal;
+mod data;
+mod error;
+mod event;
+mod extra;
+mod generator;
+mod head;
+mod hex;
+mod id;
+mod json;
+mod limits;
+mod scan;
+mod scanner;
+mod tail;
+mod text;
+mod timestamp;
+mod wire_id;
+mod write;
+
+pub use causal::{CausalScope, Cause, Place, Slot};
+pub use data::{EventData, Key};
+pub use error::{EnvelopeError, IdError, JsonError, ScanError, ScanFault, TimestampError};
+pub use event::EventEnvelope;
+pub use extra::Extra;
+pub use generator::IdGenerator;
+pub use head::Head;
+pub use id::{EventId, EventKey};
+pub use limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
+pub use scan::{scan, scan_or_else};
+pub use timestamp::Timestamp;
+pub use wire_id::{IdRef, WireId};
+pub use write::{EnvelopeMeta, write_envelope};
