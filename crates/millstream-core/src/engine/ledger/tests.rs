@@ -1,0 +1,1 @@
+//! What `ledger` promises.
