@@ -1,0 +1,1 @@
+//! What `epochs` promises.
