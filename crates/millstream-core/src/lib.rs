@@ -6,4 +6,5 @@
 
 pub mod clock;
 pub mod contract;
+pub mod engine;
 pub mod topic;
