@@ -73,11 +73,10 @@ impl Drain {
     /// A second signal: handlers and outputs are dropped at once, and within a second the present watermark is committed
     /// and the group left. Never later than before; a third signal changes nothing (F76).
     pub fn abandon(&mut self, now: MonoTime) {
-        if self.current < Phase::Marks {
-            self.current = Phase::Marks;
-            let [.., marks, leave] = &mut self.deadlines;
-            *marks = now.after(part(ABANDON, 95)).min(*marks);
-            *leave = now.after(ABANDON).min(*leave);
+        self.current = self.current.max(Phase::Marks);
+        let ends = [now, now, now.after(part(ABANDON, SHARES[2])), now.after(ABANDON)];
+        for (deadline, end) in self.deadlines.iter_mut().zip(ends) {
+            *deadline = end.min(*deadline);
         }
     }
 }
