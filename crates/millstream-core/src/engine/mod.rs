@@ -35,6 +35,6 @@ pub use drain::{Drain, Phase};
 pub use epochs::{EpochAction, Epochs};
 pub use lanes::{LaneKey, LanePolicy, Lanes};
 pub use ledger::Ledger;
-pub use quarantine::{MAX_CRASHES, MAX_NOTE, Mode, NotANote, Note, Permit, Quarantine};
+pub use quarantine::{MAX_CRASHES, MAX_NOTE, Mode, NotANote, Note, Permit, Quarantine, Suspect};
 pub use suspicion::{CHECK_LIFE, Stamp, Suspicion};
 pub use window::{Demand, Window, WindowPolicy};
