@@ -254,7 +254,7 @@ impl Watcher {
             let over = self.lost.contains(epoch) || replaced || self.budget.get(epoch).is_some_and(|b| *b <= at(self.now));
             // Time is noticed by ticks, and every Pass ticks.
             assert!(ended || !over, "{epoch} should have ended");
-            let busy = self.live.get(partition).is_some();
+            let busy = self.live.contains_key(partition);
             assert!(ended || busy || self.started.contains(epoch), "{epoch} waits for nobody (I10)");
         }
         assert_eq!(epochs.is_empty(), self.live.is_empty() && self.ended.len() == self.assigned.len());
