@@ -1,0 +1,243 @@
+//! Owns what follows a failed attempt: another one, and when, or the dead letter, and why. Leaves the waiting to the
+//! worker and the classification of errors to the handler's room.
+//!
+//! Only failing records have an [`Attempts`]. Time that stands still for all of them at once (breaker open, store or sink
+//! down, draining; F110, B48) is kept in one [`Standstill`]: it tells *running time*, which stops while anything holds it,
+//! so pausing a thousand records costs the same as pausing none.
+
+use super::Backoff;
+use crate::clock::MonoTime;
+use crate::contract::DeadLetterReason;
+use std::time::Duration;
+
+/// How often, how fast and how long a failing record is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// Handler calls per delivery, the first included; at least 1. 4 by default: with the default backoff a record holds
+    /// its key for about a second before it becomes a dead letter.
+    pub max_attempts: u32,
+    /// The delays between them.
+    pub backoff: Backoff,
+    /// How long after its first failure a record may be tried again, in running time. 5 minutes by default: handlers that
+    /// fail by time-out must not hold their key for attempts × time-out without a bound.
+    pub deadline: Option<Duration>,
+    /// Whether a panic is tried again. Not by default: the same input mostly panics again (F24).
+    pub retry_panics: bool,
+}
+
+impl RetryPolicy {
+    /// Exponential delays with full jitter from `base` to `cap`, and otherwise the defaults.
+    pub fn exponential(base: Duration, cap: Duration) -> Self {
+        RetryPolicy { backoff: Backoff::new(base, cap), ..RetryPolicy::default() }
+    }
+
+    /// One attempt: whatever fails becomes a dead letter.
+    pub fn none() -> Self {
+        RetryPolicy::default().attempts(1)
+    }
+
+    /// The same with this many handler calls in all, the first included; 0 counts as 1.
+    #[must_use]
+    pub fn attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts.max(1);
+        self
+    }
+
+    /// The same, giving up this long after the first failure (in running time).
+    #[must_use]
+    pub fn within(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// The same without a deadline: only attempts are counted.
+    #[must_use]
+    pub fn without_deadline(mut self) -> Self {
+        self.deadline = None;
+        self
+    }
+
+    /// The same, trying again after panics.
+    #[must_use]
+    pub fn retrying_panics(mut self) -> Self {
+        self.retry_panics = true;
+        self
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        RetryPolicy {
+            max_attempts: 4,
+            backoff: Backoff::default(),
+            deadline: Some(Duration::from_secs(300)),
+            retry_panics: false,
+        }
+    }
+}
+
+/// How an attempt failed. An error of unknown kind counts as [`Transient`](Failure::Transient) (F28).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Failure {
+    /// Trying again may help.
+    Transient,
+    /// Trying again will not help (B19).
+    Permanent,
+    /// It cannot be decoded or breaks a limit: the handler was not called (F33, B27).
+    Poison,
+    /// The handler panicked.
+    Panic,
+    /// The attempt took too long and was dropped (F25).
+    TimedOut,
+}
+
+/// What follows a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Call the handler again at this point, if nothing stands still then.
+    Retry {
+        /// Not before this.
+        at: MonoTime,
+    },
+    /// Hand it to the error sink.
+    GiveUp(DeadLetterReason),
+}
+
+/// Something that stops the running time of all failing records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Hold {
+    /// The breaker is open.
+    Breaker,
+    /// The deduplicator does not answer (F43).
+    Deduplicator,
+    /// The error sink does not accept (F50).
+    Sink,
+    /// The worker drains.
+    Draining,
+    /// Ownership is in doubt after a pause.
+    Suspicion,
+}
+
+impl Hold {
+    const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+}
+
+/// Tells running time: time less all spans during which at least one [`Hold`] was on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Standstill {
+    holds: u8,
+    since: MonoTime,
+    stood: Duration,
+}
+
+impl Standstill {
+    /// Time runs.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Puts a hold on; putting it on twice changes nothing.
+    pub fn pause(&mut self, hold: Hold, now: MonoTime) {
+        if self.holds == 0 {
+            self.since = now;
+        }
+        self.holds |= hold.bit();
+    }
+
+    /// Takes a hold off. Time runs again when none is left.
+    pub fn resume(&mut self, hold: Hold, now: MonoTime) {
+        let stood_still = self.stands();
+        self.holds &= !hold.bit();
+        if stood_still && !self.stands() {
+            self.stood += now.since(self.since);
+            // Equal histories should be equal values.
+            self.since = MonoTime::ZERO;
+        }
+    }
+
+    /// Whether time stands still.
+    pub fn stands(&self) -> bool {
+        self.holds != 0
+    }
+
+    /// Whether this hold is on.
+    pub fn holds(&self, hold: Hold) -> bool {
+        self.holds & hold.bit() != 0
+    }
+
+    /// The running time at `now`. Comparable only with running times of the same standstill.
+    pub fn running(&self, now: MonoTime) -> MonoTime {
+        let now = if self.stands() { self.since } else { now };
+        MonoTime::ZERO.after(now.since(MonoTime::ZERO).saturating_sub(self.stood))
+    }
+}
+
+/// Measures running time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Stopwatch(MonoTime);
+
+impl Stopwatch {
+    /// Starts measuring now.
+    pub fn start(now: MonoTime, standstill: &Standstill) -> Self {
+        Stopwatch(standstill.running(now))
+    }
+
+    /// How much time ran since the start.
+    pub fn elapsed(&self, now: MonoTime, standstill: &Standstill) -> Duration {
+        standstill.running(now).since(self.0)
+    }
+}
+
+/// The handler calls one failing record has had, and since when it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Attempts {
+    made: u32,
+    watch: Stopwatch,
+}
+
+impl Attempts {
+    /// Of a record that fails for the first time now. Its deadline is measured from here: a healthy record costs no clock.
+    pub fn new(now: MonoTime, standstill: &Standstill) -> Self {
+        Attempts { made: 0, watch: Stopwatch::start(now, standstill) }
+    }
+
+    /// Handler calls made.
+    pub fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Counts a failed attempt and says what follows (I5, F27, B13). A poison record counts none, and gives up. Gives up
+    /// at once, rather than wait in vain, if the next attempt would start after the deadline.
+    pub fn failed(
+        &mut self,
+        failure: Failure,
+        policy: &RetryPolicy,
+        standstill: &Standstill,
+        now: MonoTime,
+        entropy: u64,
+    ) -> Verdict {
+        if failure == Failure::Poison {
+            return Verdict::GiveUp(DeadLetterReason::Poison);
+        }
+        self.made = self.made.saturating_add(1);
+        match failure {
+            Failure::Permanent => return Verdict::GiveUp(DeadLetterReason::Permanent),
+            Failure::Panic if !policy.retry_panics => return Verdict::GiveUp(DeadLetterReason::Panic),
+            _ => {}
+        }
+        let delay = policy.backoff.delay(self.made, entropy);
+        let next = self.watch.elapsed(now, standstill).saturating_add(delay);
+        if self.made >= policy.max_attempts || policy.deadline.is_some_and(|deadline| next > deadline) {
+            return Verdict::GiveUp(DeadLetterReason::Exhausted);
+        }
+        Verdict::Retry { at: now.after(delay) }
+    }
+}
+
+#[cfg(test)]
+mod tests;
