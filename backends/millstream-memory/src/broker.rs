@@ -3,6 +3,7 @@
 //!
 //! Locks are taken in one order: a group, the topics, a partition. None is held across an await.
 
+use crate::audit::Watchers;
 use crate::config::{MemoryConfig, TopicConfig, WallClock};
 use crate::error;
 use crate::group::Group;
@@ -24,6 +25,7 @@ pub(crate) struct Broker {
     clock: OnceLock<Clock>,
     topics: RwLock<Topics>,
     groups: Mutex<BTreeMap<String, Arc<Group>>>,
+    pub(crate) watchers: Watchers,
     last_topic: AtomicU64,
     last_epoch: AtomicU64,
 }
@@ -36,6 +38,7 @@ impl Broker {
             clock,
             topics: RwLock::default(),
             groups: Mutex::default(),
+            watchers: Watchers::default(),
             last_topic: AtomicU64::new(0),
             last_epoch: AtomicU64::new(0),
         }

@@ -40,6 +40,17 @@ pub(crate) fn compact(sealed: &mut VecDeque<Segment>, survived: Offset, limits: 
     }
 }
 
+/// Drops what lies at `to` and above.
+pub(crate) fn cut(sealed: &mut VecDeque<Segment>, to: Offset) {
+    while let Some(last) = sealed.pop_back_if(|segment| segment.next > to) {
+        if let Some(mut rest) = copy(&[last], |record| record.offset() < to) {
+            rest.next = to;
+            sealed.push_back(rest);
+            return;
+        }
+    }
+}
+
 /// Merges the segment at `index` with those after it while each has less than `small` records and the limits hold, so
 /// that a reader far behind many small writes gets large batches. Each record is copied rarely, since it then lies in a
 /// larger segment.

@@ -1,6 +1,7 @@
 //! Owns reading as a member of a group: the order in which events come out, and when the member looks at its group. Leaves
 //! rebalancing to `group`, one partition's reading to `owned`.
 
+use crate::alarm::Alarm;
 use crate::broker::Broker;
 use crate::error;
 use crate::group::{Change, Grant, Group};
@@ -13,11 +14,9 @@ use millstream_core::contract::{
     EpochEnd, Error, NotApplied, Offset, PartitionFault, TopicPartition,
 };
 use std::collections::VecDeque;
-use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use tokio::task::coop;
-use tokio::time::{Sleep, sleep_until};
 
 /// A group member of a [`Memory`](crate::Memory). It joins as it is polled, and stays while it is polled or a poll is
 /// pending; dropped without `close` it is a crashed member, whose session runs out.
@@ -42,6 +41,7 @@ pub struct MemoryConsumer {
     look: bool,
     /// When the group has something to do if nobody polls until then.
     tick: MonoTime,
+    alarm: Alarm,
     closed: bool,
 }
 
@@ -60,6 +60,7 @@ impl MemoryConsumer {
             confirm: false,
             look: true,
             tick: MonoTime::ZERO,
+            alarm: Alarm::default(),
             closed: false,
         }
     }
@@ -92,7 +93,7 @@ impl MemoryConsumer {
     }
 
     /// When the next turn is due, if nothing happens before.
-    fn alarm(&self) -> MonoTime {
+    fn due(&self) -> MonoTime {
         self.signal.last_poll().after(self.request.session_timeout / 3).min(self.tick)
     }
 
@@ -231,7 +232,6 @@ impl MemoryConsumer {
 
 impl Consumer for MemoryConsumer {
     async fn poll(&mut self) -> ConsumerEvent {
-        let mut timer = pin!(None::<Sleep>);
         std::future::poll_fn(|cx| {
             let budget = ready!(coop::poll_proceed(cx));
             loop {
@@ -248,10 +248,8 @@ impl Consumer for MemoryConsumer {
                 if self.signal.is_stalled() {
                     return Poll::Pending;
                 }
-                timer.set(Some(sleep_until(self.broker.clock().instant(self.alarm()))));
-                if let Some(timer) = timer.as_mut().as_pin_mut() {
-                    ready!(timer.poll(cx));
-                }
+                let due = self.broker.clock().instant(self.due());
+                ready!(self.alarm.poll(due, cx));
             }
         })
         .await

@@ -1,5 +1,6 @@
 //! Owns the words of this backend's errors. Leaves their kinds and what follows from them to the contract.
 
+use crate::faults::SendFault;
 use millstream_core::contract::{Error, ErrorKind, Operation, TopicPartition};
 use millstream_core::topic::Topic;
 
@@ -26,6 +27,19 @@ pub(crate) fn too_large(place: &TopicPartition, size: usize, limit: usize) -> Er
 
 pub(crate) fn keyless(place: &TopicPartition) -> Error {
     Error::new(ErrorKind::Invalid, Operation::Send, format!("a record without a key; {place} is compacted by key"))
+}
+
+/// The error of a record that meets `fault`, before it was written or after.
+pub(crate) fn befallen(place: &TopicPartition, fault: SendFault, written: bool) -> Option<Error> {
+    match (fault, written) {
+        (SendFault::Unavailable, false) => {
+            Some(Error::new(ErrorKind::Unavailable, Operation::Send, format!("{place} has no leader")))
+        }
+        (SendFault::UnknownNotApplied, false) | (SendFault::UnknownApplied, true) => {
+            Some(Error::new(ErrorKind::TimedOut, Operation::Send, format!("{place} did not answer")))
+        }
+        _ => None,
+    }
 }
 
 pub(crate) fn closed() -> Error {

@@ -6,8 +6,9 @@ use crate::member::MemberId;
 use crate::signal::Signal;
 use millstream_core::contract::{Error, Offset, Operation, PartitionId};
 use millstream_core::topic::Topic;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What befalls a commit whose entries would all have been written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +22,49 @@ pub enum CommitFault {
     UnknownApplied,
     /// The request lost: not written, answered `Unknown`.
     UnknownNotApplied,
+}
+
+/// What befalls a record that would have been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SendFault {
+    /// Not written, and said so: to be tried again.
+    Unavailable,
+    /// Written, and the answer lost.
+    UnknownApplied,
+    /// The request lost: not written, answered `Unknown`.
+    UnknownNotApplied,
+}
+
+/// What is wrong with a topic.
+#[derive(Debug, Default)]
+pub(crate) struct Trouble {
+    closed: AtomicBool,
+    armed: AtomicBool,
+    sends: Mutex<VecDeque<SendFault>>,
+}
+
+impl Trouble {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// What befalls the next record.
+    pub(crate) fn next(&self) -> Option<SendFault> {
+        if !self.armed.load(Ordering::Acquire) {
+            return None;
+        }
+        let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = sends.pop_front();
+        self.armed.store(!sends.is_empty(), Ordering::Release);
+        fault
+    }
+
+    fn arm(&self, records: usize, fault: SendFault) {
+        let mut sends = self.sends.lock().unwrap_or_else(PoisonError::into_inner);
+        sends.extend(std::iter::repeat_n(fault, records));
+        self.armed.store(!sends.is_empty(), Ordering::Release);
+    }
 }
 
 /// A consumer that does not get to poll, as behind a stopped process. Ends when dropped.
@@ -41,7 +85,16 @@ impl Memory {
     /// # Errors
     /// [`UnknownTopic`](millstream_core::contract::ErrorKind::UnknownTopic).
     pub fn set_writable(&self, topic: &Topic, writable: bool) -> Result<(), Error> {
-        self.broker.topic(topic, Operation::Lookup)?.writable.store(writable, Ordering::Release);
+        self.broker.topic(topic, Operation::Lookup)?.trouble.closed.store(!writable, Ordering::Release);
+        Ok(())
+    }
+
+    /// The next `records` records sent to a topic meet `fault`, after those already arranged.
+    ///
+    /// # Errors
+    /// [`UnknownTopic`](millstream_core::contract::ErrorKind::UnknownTopic).
+    pub fn fail_sends(&self, topic: &Topic, records: usize, fault: SendFault) -> Result<(), Error> {
+        self.broker.topic(topic, Operation::Lookup)?.trouble.arm(records, fault);
         Ok(())
     }
 
@@ -70,5 +123,15 @@ impl Memory {
     /// [`UnknownTopic`](millstream_core::contract::ErrorKind::UnknownTopic).
     pub fn append_control(&self, topic: &Topic, partition: PartitionId) -> Result<Offset, Error> {
         Ok(self.existing(topic, partition)?.change(|log| log.append_control()))
+    }
+
+    /// Cuts a partition to end at `to`, as a new leader does that lacks the rest (F103): acknowledged records are lost.
+    /// Readers past it are told by a fault.
+    ///
+    /// # Errors
+    /// [`UnknownTopic`](millstream_core::contract::ErrorKind::UnknownTopic).
+    pub fn truncate(&self, topic: &Topic, partition: PartitionId, to: Offset) -> Result<(), Error> {
+        self.existing(topic, partition)?.change(|log| log.truncate(to));
+        Ok(())
     }
 }

@@ -6,15 +6,17 @@
 //!
 //! | file | noun |
 //! | --- | --- |
-//! | `memory` · `inspect` · `faults` | the handle: administration, looking inside, what goes wrong |
+//! | `memory` · `inspect` · `audit` · `faults` | the handle: administration, looking inside, watching commits, what goes wrong |
 //! | `transport` · `producer` · `consumer` · `owned` | the contract's traits; a partition as its consumer sees it |
 //! | `config` · `error` | settings; words for errors |
 //! | `broker` · `topic` · `partition` | what clones share; a topic; a partition behind its lock |
 //! | `log` · `segment` · `compaction` | a partition's records |
 //! | `group` · `member` · `assignor` · `offsets` | a consumer group: who holds what, who should, what is committed |
-//! | `signal` | how a consumer is woken and seen alive |
+//! | `signal` · `alarm` | how a consumer is woken and seen alive; its timer |
 
+mod alarm;
 mod assignor;
+mod audit;
 mod broker;
 mod compaction;
 mod config;
@@ -35,9 +37,10 @@ mod signal;
 mod topic;
 mod transport;
 
+pub use audit::Commit;
 pub use config::{Cleanup, MemoryConfig, TopicConfig, WallClock};
 pub use consumer::MemoryConsumer;
-pub use faults::{CommitFault, Stall};
+pub use faults::{CommitFault, SendFault, Stall};
 pub use inspect::GroupMember;
 pub use member::MemberId;
 pub use memory::Memory;

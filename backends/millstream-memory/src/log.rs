@@ -41,6 +41,8 @@ pub(crate) struct Log {
     /// Tombstones below it have survived a compaction and fall in the next one.
     compacted: Offset,
     last_stamp: i64,
+    /// Where the log was cut, each time.
+    cuts: Vec<Offset>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +77,7 @@ impl Log {
             clean: 0,
             compacted: 0,
             last_stamp: 0,
+            cuts: Vec::new(),
         }
     }
 
@@ -171,6 +174,29 @@ impl Log {
         while self.sealed.front().is_some_and(|segment| segment.next <= self.start) {
             self.pop_front();
         }
+    }
+
+    /// Cuts the log to end at `to`, as a leader does that did not have the rest (F103).
+    pub(crate) fn truncate(&mut self, to: Offset) {
+        if to >= self.end {
+            return;
+        }
+        self.seal();
+        compaction::cut(&mut self.sealed, to);
+        self.sealed_bytes = self.sealed.iter().map(Segment::bytes).sum();
+        (self.start, self.compacted) = (self.start.min(to), self.compacted.min(to));
+        (self.end, self.open_first, self.open) = (to, to, Open::new(to));
+        self.cuts.push(to);
+    }
+
+    /// How often the log was cut.
+    pub(crate) fn cuts(&self) -> usize {
+        self.cuts.len()
+    }
+
+    /// The lowest cut after the first `seen`.
+    pub(crate) fn cut_since(&self, seen: usize) -> Option<Offset> {
+        self.cuts.get(seen..)?.iter().min().copied()
     }
 
     /// Keeps the last record of each key only; see `compaction`.

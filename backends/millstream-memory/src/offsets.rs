@@ -1,5 +1,6 @@
 //! Owns a group's committed offsets and the moment in which a commit is written. Leaves who may commit to `group`'s owners.
 
+use crate::audit::Commit;
 use crate::broker::Broker;
 use crate::faults::CommitFault;
 use crate::group::GroupState;
@@ -59,7 +60,15 @@ impl GroupState {
         }
         let mut committed = CommittedOffset::new(entry.offset, entry.metadata);
         committed.leader_epoch = entry.leader_epoch;
-        self.offsets.committed.insert(entry.partition, committed);
+        let before = self.offsets.committed.insert(entry.partition.clone(), committed);
+        broker.watchers.tell(Commit {
+            group: &self.name,
+            member: owner.member,
+            partition: &entry.partition,
+            epoch: entry.epoch,
+            offset: entry.offset,
+            before: before.map(|before| before.offset),
+        });
         if fault.is_some() { Applied::Unknown } else { Applied::Applied }
     }
 }

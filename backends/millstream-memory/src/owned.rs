@@ -20,6 +20,8 @@ pub(crate) struct Owned {
     fresh: bool,
     /// The next record does not fit into what is left of the demand.
     spent: bool,
+    /// How many cuts of the log are known to lie above what was read.
+    cuts: usize,
     started: bool,
     faulted: bool,
     pub(crate) paused: bool,
@@ -47,6 +49,7 @@ impl Owned {
             bytes: 0,
             fresh: false,
             spent: false,
+            cuts: 0,
             started: false,
             faulted: false,
             paused: false,
@@ -63,7 +66,7 @@ impl Owned {
         if self.started {
             return None;
         }
-        (self.started, self.position) = (true, at);
+        (self.started, self.position, self.cuts) = (true, at, self.partition.cuts());
         let outside = at < self.partition.start() || at > self.partition.end();
         (outside && !self.partition.is_gone()).then(|| self.out_of_range())
     }
@@ -76,6 +79,14 @@ impl Owned {
         if self.partition.is_gone() {
             self.faulted = true;
             return Some(Read::Gone);
+        }
+        if self.cuts != self.partition.cuts() {
+            let cut = self.partition.cut_since(self.cuts).filter(|&cut| cut < self.position);
+            self.cuts = self.partition.cuts();
+            if let Some(cut) = cut {
+                self.faulted = true;
+                return Some(Read::Fault(PartitionFault::Truncated(cut)));
+            }
         }
         if self.records == 0 || self.paused || self.spent || self.position == self.partition.end() {
             return None;

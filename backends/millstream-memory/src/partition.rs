@@ -4,7 +4,7 @@ use crate::config::TopicConfig;
 use crate::log::{Fetched, Log};
 use crate::signal::Signal;
 use millstream_core::contract::Offset;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// One partition of one incarnation of a topic.
@@ -13,6 +13,7 @@ pub(crate) struct Partition {
     start: AtomicU64,
     end: AtomicU64,
     gone: AtomicBool,
+    cuts: AtomicUsize,
     state: Mutex<State>,
 }
 
@@ -28,6 +29,7 @@ impl Partition {
             start: AtomicU64::new(0),
             end: AtomicU64::new(0),
             gone: AtomicBool::new(false),
+            cuts: AtomicUsize::new(0),
             state: Mutex::new(State { log: Log::new(config), readers: Arc::new([]) }),
         }
     }
@@ -64,10 +66,21 @@ impl Partition {
             let answer = change(&mut state.log);
             self.start.store(state.log.start(), Ordering::Release);
             self.end.store(state.log.end(), Ordering::Release);
+            self.cuts.store(state.log.cuts(), Ordering::Release);
             (answer, state.readers.clone())
         };
         readers.iter().for_each(|reader| reader.wake());
         answer
+    }
+
+    /// How often the log was cut, as of a moment ago.
+    pub(crate) fn cuts(&self) -> usize {
+        self.cuts.load(Ordering::Acquire)
+    }
+
+    /// The lowest cut after the first `seen`.
+    pub(crate) fn cut_since(&self, seen: usize) -> Option<Offset> {
+        self.lock().log.cut_since(seen)
     }
 
     /// Reads; see [`Log::fetch`].

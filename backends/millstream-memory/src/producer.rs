@@ -7,7 +7,6 @@ use crate::topic::TopicState;
 use millstream_core::contract::{Error, ErrorKind, Operation, Produce, Producer, Receipt, TopicPartition};
 use millstream_core::topic::Topic;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Writes into a [`Memory`](crate::Memory). An answer never waits for anything: neither for readers nor for room.
@@ -63,7 +62,7 @@ impl MemoryProducer {
             let error = || error::no_partition(Operation::Send, place, topic.partition_count());
             return indexes.for_each(|index| answer(index, Err(error())));
         };
-        if !topic.writable.load(Ordering::Acquire) {
+        if topic.trouble.is_closed() {
             return indexes.for_each(|index| answer(index, Err(error::unwritable(place))));
         }
         partition.change(|log| {
@@ -83,7 +82,14 @@ impl MemoryProducer {
         if record.key().is_none() && topic.config.cleanup.compacts() {
             return Err(error::keyless(place));
         }
+        let fault = topic.trouble.next();
+        if let Some(error) = fault.and_then(|fault| error::befallen(place, fault, false)) {
+            return Err(error);
+        }
         let (offset, timestamp) = log.append(record, size, || self.broker.wall_millis());
+        if let Some(error) = fault.and_then(|fault| error::befallen(place, fault, true)) {
+            return Err(error);
+        }
         Ok(Receipt::new(place.partition, offset, timestamp))
     }
 }

@@ -1,10 +1,10 @@
 //! Owns one topic: its identity, its settings and its partitions.
 
 use crate::config::TopicConfig;
+use crate::faults::Trouble;
 use crate::partition::Partition;
 use millstream_core::contract::{PartitionId, TopicId};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// One incarnation of a topic. Adding partitions replaces the value, which is shared; the partitions are shared too.
 #[derive(Debug)]
@@ -12,13 +12,13 @@ pub(crate) struct TopicState {
     pub(crate) id: TopicId,
     pub(crate) config: TopicConfig,
     pub(crate) partitions: Vec<Arc<Partition>>,
-    pub(crate) writable: Arc<AtomicBool>,
+    pub(crate) trouble: Arc<Trouble>,
 }
 
 impl TopicState {
     pub(crate) fn new(id: TopicId, config: TopicConfig) -> Self {
         let partitions = (0..config.partitions).map(|_| Arc::new(Partition::new(&config))).collect();
-        TopicState { id, config, partitions, writable: Arc::new(AtomicBool::new(true)) }
+        TopicState { id, config, partitions, trouble: Arc::default() }
     }
 
     /// The same topic with `more` partitions more.
@@ -26,7 +26,7 @@ impl TopicState {
         let config = TopicConfig { partitions: self.config.partitions.saturating_add(more), ..self.config.clone() };
         let new = (0..more).map(|_| Arc::new(Partition::new(&config)));
         let partitions = self.partitions.iter().cloned().chain(new).collect();
-        TopicState { id: self.id, config, partitions, writable: self.writable.clone() }
+        TopicState { id: self.id, config, partitions, trouble: self.trouble.clone() }
     }
 
     pub(crate) fn partition(&self, partition: PartitionId) -> Option<&Arc<Partition>> {
