@@ -1,0 +1,41 @@
+//! Owns the contract's view of a `Memory`: what it can do, and the making of producers and consumers.
+
+use crate::consumer::MemoryConsumer;
+use crate::error;
+use crate::producer::MemoryProducer;
+use crate::{Memory, offsets};
+use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Operation, Transport};
+use std::time::Duration;
+
+/// The shortest session: timers count in milliseconds, and a third of it must be several of them.
+const MIN_SESSION: Duration = Duration::from_millis(10);
+
+impl Transport for Memory {
+    type Producer = MemoryProducer;
+    type Consumer = MemoryConsumer;
+
+    fn capabilities(&self) -> Capabilities {
+        let mut capabilities = Capabilities::all("memory");
+        capabilities.max_record_bytes = self.broker.config.topic.max_record_bytes;
+        capabilities.max_metadata_bytes = offsets::MAX_METADATA;
+        capabilities.durable = false;
+        capabilities
+    }
+
+    async fn producer(&self) -> Result<MemoryProducer, Error> {
+        Ok(MemoryProducer::new(self.broker.clone()))
+    }
+
+    async fn consumer(&self, request: ConsumerRequest) -> Result<MemoryConsumer, Error> {
+        if request.group.is_empty() || request.topics.is_empty() {
+            return Err(error::bad_request("a member needs a group and a topic"));
+        }
+        if request.session_timeout < MIN_SESSION {
+            return Err(error::bad_request("a session is 10 ms at least"));
+        }
+        for topic in &request.topics {
+            self.broker.topic(topic, Operation::Group)?;
+        }
+        Ok(MemoryConsumer::new(self.broker.clone(), request))
+    }
+}

@@ -1,0 +1,191 @@
+//! Owns the hands of the cases: members that wait with patience, and records to send. Leaves what is promised to the cases.
+
+use super::Harness;
+use bytes::Bytes;
+use millstream_core::contract::{
+    Applied, Assigned, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Offset, PartitionId,
+    Produce, Producer, Receipt, Record, RecordBatch, Transport,
+};
+use millstream_core::topic::Topic;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// The member that a harness's transport makes.
+pub(crate) type MemberOf<H> = Member<<<H as Harness>::Transport as Transport>::Consumer>;
+
+/// A record as it came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) partition: PartitionId,
+    pub(crate) offset: Offset,
+    pub(crate) timestamp: i64,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) value: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Seen {
+    pub(crate) fn all(batch: &RecordBatch) -> impl Iterator<Item = Seen> {
+        batch.iter().map(|view| Seen {
+            partition: batch.partition.partition,
+            offset: view.offset(),
+            timestamp: view.timestamp(),
+            key: view.key().map(<[u8]>::to_vec),
+            value: view.value().map(<[u8]>::to_vec),
+            headers: view.headers().map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec))).collect(),
+        })
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(self.value.as_deref().unwrap_or(b"-")).into_owned()
+    }
+}
+
+/// A consumer and the case's patience with it.
+pub(crate) struct Member<C> {
+    pub(crate) consumer: C,
+    patience: Duration,
+}
+
+/// A member of `harness`'s group `name` on `topic`.
+pub(crate) async fn member<H: Harness>(harness: &H, name: &str, topic: &Topic) -> MemberOf<H> {
+    member_of(harness, ConsumerRequest::new(harness.group(name), vec![topic.clone()])).await
+}
+
+pub(crate) async fn member_of<H: Harness>(harness: &H, request: ConsumerRequest) -> MemberOf<H> {
+    let consumer = harness.transport().await.consumer(request).await.expect("the transport makes a consumer");
+    Member { consumer, patience: harness.patience() }
+}
+
+impl<C: Consumer> Member<C> {
+    /// Polls until `pick` takes something. Trouble that passes is not looked at.
+    pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(ConsumerEvent) -> Option<T>) -> T {
+        let deadline = Instant::now() + self.patience;
+        loop {
+            match timeout_at(deadline, self.consumer.poll()).await {
+                Err(_) => panic!("waited {:?} in vain for {what}", self.patience),
+                Ok(ConsumerEvent::Fatal(error)) => panic!("waiting for {what}: {error}"),
+                Ok(event) => {
+                    if let Some(picked) = pick(event) {
+                        return picked;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The next `count` assignments, by partition.
+    pub(crate) async fn assigned(&mut self, count: usize) -> Vec<Assigned> {
+        let mut all = Vec::new();
+        let what = format!("{count} assignments");
+        self.until(&what, |event| {
+            if let ConsumerEvent::Assigned(assigned) = event {
+                all.push(assigned);
+            }
+            (all.len() == count).then_some(())
+        })
+        .await;
+        all.sort_by(|a, b| a.partition.cmp(&b.partition));
+        all
+    }
+
+    pub(crate) async fn assigned_one(&mut self) -> Assigned {
+        self.assigned(1).await.remove(0)
+    }
+
+    pub(crate) fn tell(&mut self, command: Command) {
+        self.consumer.submit(command);
+    }
+
+    /// Starts an epoch with all the demand there is.
+    pub(crate) fn begin(&mut self, epoch: Epoch, at: Offset) {
+        self.tell(Command::Start { epoch, at });
+        self.want(epoch, u32::MAX, u64::MAX);
+    }
+
+    pub(crate) fn want(&mut self, epoch: Epoch, records: u32, bytes: u64) {
+        self.tell(Command::Want { epoch, records, bytes });
+    }
+
+    /// The next `count` records, of whatever epoch.
+    pub(crate) async fn records(&mut self, count: usize) -> Vec<(Epoch, Seen)> {
+        let mut all = Vec::new();
+        let what = format!("{count} records");
+        self.until(&what, |event| {
+            if let ConsumerEvent::Records(batch) = event {
+                all.extend(Seen::all(&batch).map(|seen| (batch.epoch, seen)));
+            }
+            (all.len() >= count).then_some(())
+        })
+        .await;
+        all
+    }
+
+    /// Commits and waits for the outcome, which must come once.
+    pub(crate) async fn commit(&mut self, id: u64, entries: Vec<CommitEntry>) -> Vec<(Epoch, Offset, Applied)> {
+        self.tell(Command::Commit { id: CommitId(id), entries });
+        self.outcome(id).await
+    }
+
+    pub(crate) async fn outcome(&mut self, id: u64) -> Vec<(Epoch, Offset, Applied)> {
+        self.until("a commit's outcome", |event| match event {
+            ConsumerEvent::Committed(committed) if committed.id == CommitId(id) => Some(committed.results),
+            _ => None,
+        })
+        .await
+    }
+}
+
+/// Polls all members at once until `pick` takes something: it sees who said what and may answer. Every poll that loses the
+/// race is dropped, so this also leans on cancel safety.
+pub(crate) async fn race<C: Consumer, T>(
+    members: &mut [&mut Member<C>],
+    what: &str,
+    mut pick: impl FnMut(usize, ConsumerEvent, &mut Member<C>) -> Option<T>,
+) -> T {
+    let patience = members.iter().map(|member| member.patience).max().unwrap_or_default();
+    let deadline = Instant::now() + patience;
+    loop {
+        let mut polls: Vec<Pin<Box<dyn Future<Output = ConsumerEvent> + '_>>> = Vec::new();
+        for member in members.iter_mut() {
+            polls.push(Box::pin(member.consumer.poll()));
+        }
+        let first = poll_fn(|cx| {
+            for (index, poll) in polls.iter_mut().enumerate() {
+                if let Poll::Ready(event) = poll.as_mut().poll(cx) {
+                    return Poll::Ready((index, event));
+                }
+            }
+            Poll::Pending
+        });
+        let first = timeout_at(deadline, first).await;
+        drop(polls);
+        match first {
+            Err(_) => panic!("waited {patience:?} in vain for {what}"),
+            Ok((index, ConsumerEvent::Fatal(error))) => panic!("member {index}, waiting for {what}: {error}"),
+            Ok((index, event)) => {
+                if let Some(picked) = pick(index, event, &mut *members[index]) {
+                    return picked;
+                }
+            }
+        }
+    }
+}
+
+/// A record whose key and value are `text`, to `partition` of `topic`.
+pub(crate) fn record(topic: &Topic, partition: PartitionId, text: &str) -> Record {
+    Record::new(topic.clone(), Bytes::copy_from_slice(text.as_bytes()), Bytes::copy_from_slice(text.as_bytes()))
+        .to_partition(partition)
+}
+
+/// Sends `values` to `partition`, one request, and answers the receipts.
+pub(crate) async fn fill<H: Harness>(harness: &H, topic: &Topic, partition: PartitionId, values: &[&str]) -> Vec<Receipt> {
+    let producer = harness.transport().await.producer().await.expect("the transport makes a producer");
+    let records: Vec<Record> = values.iter().map(|value| record(topic, partition, value)).collect();
+    let batch = Produce::of(&records).expect("partitions are chosen");
+    let answers = producer.send(&batch).await;
+    answers.into_iter().map(|answer| answer.expect("the log takes the record")).collect()
+}
