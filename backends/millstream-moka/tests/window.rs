@@ -41,6 +41,11 @@ async fn expired_and_forgotten_marks_are_not_counted_as_pushed_out() {
     store.forget(&scope, &[4, 5]).await.expect("memory is always there");
     complete(&store, &scope, &marks(14..18)).await;
     assert_eq!(store.evicted(), 3, "6 and 7 were alive, 4 and 5 forgotten");
+    store.forget(&scope, &[15]).await.expect("memory is always there");
+    complete(&store, &scope, &marks(15..16)).await;
+    complete(&store, &scope, &marks(18..22)).await;
+    complete(&store, &scope, &marks(22..23)).await;
+    assert_eq!(store.evicted(), 11, "10 to 13, then 14 to 17: 15 was forgotten and marked again");
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,6 +90,8 @@ async fn a_full_window_costs_43_bytes_an_id_and_then_never_grows() {
     assert_eq!(store.held(), ids as usize);
     let bytes = store.bytes();
     assert!(bytes <= ids as usize * 43, "{bytes} bytes for {ids} ids");
+    complete(&store, &scope, &marks(ids..ids + 1)).await;
+    assert_eq!(store.bytes(), bytes, "a turn gives up a table that is needed again");
     for round in 1..5 {
         complete(&store, &scope, &marks(round * ids..(round + 1) * ids)).await;
         store.forget(&scope, &[round * ids + 1]).await.expect("memory is always there");
