@@ -3,13 +3,14 @@
 //!
 //! ```text
 //!   insert ──▶ young ── full, or its first mark has expired ──▶ old ── next turn ──▶ cleared (and counted)
-//!   look up ──▶ young, then old
+//!   look up ──▶ filter: surely not, or maybe ──▶ young, then old
 //! ```
 //!
 //! Nothing is removed one by one, so tables never fragment, and a turn costs one `memset` of the cleared table's tags. An
 //! entry carries the second in which its life ends; one that has ended, or was forgotten, is overwritten or cleared in
 //! passing.
 
+use crate::filter::{Filter, Side};
 use crate::limits::{Lifetime, Second};
 use crate::mix::Mix;
 use hashbrown::HashTable;
@@ -88,15 +89,24 @@ impl Generation {
 pub(crate) struct Generations {
     young: Generation,
     old: Generation,
+    filter: Filter,
+    side: Side,
     half: usize,
     lifetime: Lifetime,
     mix: Mix,
+    evicted: u64,
 }
 
 impl Generations {
     /// None yet; tables grow as they fill, to at most half of `ids` each.
     pub(crate) fn new(ids: usize, lifetime: Lifetime, mix: Mix) -> Self {
-        Generations { young: Generation::EMPTY, old: Generation::EMPTY, half: (ids / 2).max(1), lifetime, mix }
+        let (young, old, filter, side) = (Generation::EMPTY, Generation::EMPTY, Filter::new(), Side::Left);
+        Generations { young, old, filter, side, half: (ids / 2).max(1), lifetime, mix, evicted: 0 }
+    }
+
+    /// How many living marks the cap has pushed out.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted
     }
 
     /// Entries, the dead ones that were not cleared yet among them.
@@ -104,66 +114,75 @@ impl Generations {
         self.young.table.len() + self.old.table.len()
     }
 
-    /// The bytes of both tables.
+    /// The bytes of both tables and of the filter.
     pub(crate) fn bytes(&self) -> usize {
-        self.young.table.allocation_size() + self.old.table.allocation_size()
+        self.young.table.allocation_size() + self.old.table.allocation_size() + self.filter.bytes()
     }
 
     /// What is known of each key.
-    // One tight loop without branches on what came before: the cache misses of several keys are then under way at once.
+    // One tight loop that waits for nothing of the key before: the cache misses of several keys are then under way at once.
     pub(crate) fn check(&self, keys: &[u128], now: Second, answers: &mut Vec<Seen>) {
         answers.extend(keys.iter().map(|&key| {
             let hash = self.mix.hash(key);
-            let same = |entry: &Entry| entry.key() == key;
-            let entry = self.young.table.find(hash, same).or_else(|| self.old.table.find(hash, same));
-            entry.map_or(Seen::Fresh, |entry| entry.seen(now))
+            if self.filter.may_hold(self.filter.place(hash)) { self.look_up(hash, key, now) } else { Seen::Fresh }
         }));
     }
 
-    /// Marks ids as done. Answers how many living marks the cap pushed out.
-    pub(crate) fn complete(&mut self, marks: &[Mark], now: Second, met: &mut Vec<Marked>) -> u64 {
-        let mut evicted = 0;
+    fn look_up(&self, hash: u64, key: u128, now: Second) -> Seen {
+        let same = |entry: &Entry| entry.key() == key;
+        let entry = self.young.table.find(hash, same).or_else(|| self.old.table.find(hash, same));
+        entry.map_or(Seen::Fresh, |entry| entry.seen(now))
+    }
+
+    /// Marks ids as done.
+    pub(crate) fn complete(&mut self, marks: &[Mark], now: Second, met: &mut Vec<Marked>) {
         if self.young.first < now && !self.young.table.is_empty() {
             // Every mark of the old generation is older than that first one, so this pushes out none that lives.
-            evicted += self.turn(now);
+            self.turn(now);
         }
-        met.reserve(marks.len());
-        for mark in marks {
-            let (marked, out) = self.mark(mark, now);
-            evicted += out;
-            met.push(marked);
-        }
-        evicted
+        let until = self.lifetime.until(now);
+        met.extend(marks.iter().map(|mark| self.mark(mark, now, until)));
     }
 
     #[inline]
-    fn mark(&mut self, mark: &Mark, now: Second) -> (Marked, u64) {
+    fn mark(&mut self, mark: &Mark, now: Second, until: Second) -> Marked {
         let hash = self.mix.hash(mark.key);
-        let same = |entry: &Entry| entry.key() == mark.key;
-        let until = self.lifetime.until(now);
-        let mut evicted = 0;
-        match self.young.table.find_mut(hash, same) {
-            Some(entry) if entry.until >= now => return (Marked::Known, 0),
-            Some(entry) => {
-                self.young.forgotten -= usize::from(entry.until == Second::NEVER);
-                *entry = Entry::new(mark, until);
-            }
-            None => {
-                if self.old.table.find(hash, same).is_some_and(|entry| entry.until >= now) {
-                    return (Marked::Known, 0);
-                }
-                if self.young.table.len() >= self.half {
-                    evicted = self.turn(now);
-                }
-                if self.young.table.is_empty() {
-                    self.young.first = until;
-                }
-                let mix = self.mix;
-                self.young.table.insert_unique(hash, Entry::new(mark, until), |entry| mix.hash(entry.key()));
-            }
+        let mut place = self.filter.place(hash);
+        if self.filter.may_hold(place)
+            && let Some(met) = self.meet(hash, mark, now, until)
+        {
+            return met;
+        }
+        if self.young.table.len() >= self.half {
+            self.turn(now);
+        }
+        if self.filter.is_full(self.young.table.len()) {
+            self.widen();
+            place = self.filter.place(hash);
+        }
+        if self.young.table.is_empty() {
+            self.young.first = until;
         }
         self.young.last = until;
-        (Marked::First, evicted)
+        let mix = self.mix;
+        self.young.table.insert_unique(hash, Entry::new(mark, until), |entry| mix.hash(entry.key()));
+        self.filter.add(self.side, place);
+        Marked::First
+    }
+
+    /// What a mark meets in the tables. A dead entry of the young generation becomes the mark's own.
+    fn meet(&mut self, hash: u64, mark: &Mark, now: Second, until: Second) -> Option<Marked> {
+        let same = |entry: &Entry| entry.key() == mark.key;
+        match self.young.table.find_mut(hash, same) {
+            Some(entry) if entry.until >= now => Some(Marked::Known),
+            Some(entry) => {
+                self.young.forgotten -= usize::from(entry.until == Second::NEVER);
+                self.young.last = until;
+                *entry = Entry::new(mark, until);
+                Some(Marked::First)
+            }
+            None => self.old.table.find(hash, same).filter(|entry| entry.until >= now).map(|_| Marked::Known),
+        }
     }
 
     /// Makes ids fresh.
@@ -175,12 +194,24 @@ impl Generations {
         }
     }
 
-    /// Clears the old generation, which becomes the young one. Answers how many living marks that cost.
+    /// Clears the old generation, which becomes the young one.
     #[cold]
-    fn turn(&mut self, now: Second) -> u64 {
-        let lost = self.old.living(now);
+    fn turn(&mut self, now: Second) {
+        self.evicted += self.old.living(now) as u64;
         self.old.clear();
+        self.side = self.side.other();
+        self.filter.clear(self.side);
         std::mem::swap(&mut self.young, &mut self.old);
-        lost as u64
+    }
+
+    /// Doubles the filter, which a larger young generation would fill.
+    #[cold]
+    fn widen(&mut self) {
+        self.filter = self.filter.doubled();
+        for (side, generation) in [(self.side, &self.young), (self.side.other(), &self.old)] {
+            for entry in &generation.table {
+                self.filter.add(side, self.filter.place(self.mix.hash(entry.key())));
+            }
+        }
     }
 }

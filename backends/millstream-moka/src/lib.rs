@@ -5,6 +5,7 @@
 //! | `limits` | [`Limits`]: how many ids, for how long |
 //! | `window` | [`WindowDeduplicator`], the fast one and the one to take |
 //! | `generations` | the two generations of one scope behind it, pure |
+//! | `filter` | the quick "surely not" before them, pure |
 //! | `mix` | the seeded hash of keys that others choose |
 //! | `moka_cache` | [`MokaDeduplicator`], one cap shared by many scopes, least recently used first |
 //!
@@ -12,6 +13,7 @@
 //! a crash between an effect and the commit may repeat that effect, whose outputs keep their ids. Where that is too weak,
 //! take a deduplicator whose [`scope`](millstream_core::contract::Deduplicator::scope) is `Shared`.
 
+mod filter;
 mod generations;
 mod limits;
 mod mix;

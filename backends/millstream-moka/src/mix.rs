@@ -30,14 +30,12 @@ impl Mix {
 
     /// The hash; all of its bits depend on all of the key's.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
     pub(crate) fn hash(self, key: u128) -> u64 {
         fold(fold(key as u64 ^ self.low, (key >> 64) as u64 ^ self.high), SPREAD)
     }
 }
 
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the halves are meant")]
 fn fold(one: u64, other: u64) -> u64 {
     let product = u128::from(one) * u128::from(other);
     product as u64 ^ (product >> 64) as u64

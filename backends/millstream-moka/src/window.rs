@@ -7,7 +7,7 @@ use millstream_core::clock::Clock;
 use millstream_core::contract::{DedupScope, Deduplicator, Error, ErrorKind, Mark, Marked, Operation, Scope, Seen};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::iter::Sum;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// Remembers the newest ids of each scope in this process: a two-generation rotating hash set.
@@ -17,7 +17,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// - **D3, D4** First writers win under the scope's lock; threads that mark one id at once get exactly one `First`.
 /// - **D5, D8** *Each scope has a cap of its own*, [`Limits::ids`], so that a busy handler or namespace never pushes
 ///   out another's marks. When half of the cap is new since the last turn, the older half goes at once, so at least the
-///   newest half is always remembered. Memory is at most scopes × ids × [42.3 bytes](Self::bytes), and a program has as many
+///   newest half is always remembered. Memory is at most scopes × ids × [44.6 bytes](Self::bytes), and a program has as many
 ///   scopes as handlers × topics. What is pushed out alive is counted by [`evicted`](Self::evicted).
 /// - **D6** Its store is the process's memory, so it can always tell; only a panic while a lock was held would make it
 ///   fail, with [`ErrorKind::Internal`].
@@ -57,7 +57,6 @@ struct Inner {
     clock: Clock,
     mix: Mix,
     scopes: RwLock<BTreeMap<u128, RwLock<Generations>>>,
-    evicted: AtomicU64,
 }
 
 impl WindowDeduplicator {
@@ -69,13 +68,13 @@ impl WindowDeduplicator {
     /// An empty one whose marks age by `clock`.
     pub fn with_clock(limits: Limits, clock: Clock) -> Self {
         let (mix, scopes) = (Mix::secret(), RwLock::new(BTreeMap::new()));
-        WindowDeduplicator(Arc::new(Inner { limits, clock, mix, scopes, evicted: AtomicU64::new(0) }))
+        WindowDeduplicator(Arc::new(Inner { limits, clock, mix, scopes }))
     }
 
     /// How many living marks the caps have pushed out, over all scopes. If it rises, duplicates that come again later
     /// than that are handled again: raise [`Limits::ids`].
     pub fn evicted(&self) -> u64 {
-        self.0.evicted.load(Ordering::Relaxed)
+        self.sum(Generations::evicted)
     }
 
     /// How many ids are held over all scopes, expired ones that were not cleared yet among them.
@@ -83,13 +82,13 @@ impl WindowDeduplicator {
         self.sum(Generations::held)
     }
 
-    /// The bytes of all tables: 42.3 for each id of a full window (36 of the entry and one of its tag, ⅞ of the buckets
-    /// filled), and up to twice as many while tables are growing or just turned.
+    /// The bytes of all tables and filters: 44.6 for each id of a full window (36 of the entry and one of its tag, ⅞ of the
+    /// buckets filled, and 2.3 of the filter), and up to twice as many while tables are growing or just turned.
     pub fn bytes(&self) -> usize {
         self.sum(Generations::bytes)
     }
 
-    fn sum(&self, of: impl Fn(&Generations) -> usize) -> usize {
+    fn sum<N: Sum>(&self, of: impl Fn(&Generations) -> N) -> N {
         let scopes = self.0.scopes.read().unwrap_or_else(PoisonError::into_inner);
         scopes.values().map(|one| of(&one.read().unwrap_or_else(PoisonError::into_inner))).sum()
     }
@@ -127,11 +126,7 @@ impl Deduplicator for WindowDeduplicator {
             scopes = read(&self.0.scopes, Operation::Complete)?;
         }
         let one = scopes.get(&scope.digest()).expect("a scope once opened stays open");
-        let mut one = write(one, Operation::Complete)?;
-        let evicted = one.complete(marks, self.0.now(), met);
-        if evicted > 0 {
-            self.0.evicted.fetch_add(evicted, Ordering::Relaxed);
-        }
+        write(one, Operation::Complete)?.complete(marks, self.0.now(), met);
         Ok(())
     }
 
