@@ -7,6 +7,7 @@
 mod driver;
 
 pub mod consumer;
+pub mod deduplicator;
 pub mod group;
 pub mod producer;
 pub mod transport;

@@ -1,0 +1,305 @@
+//! Owns one case per clause (D1–D9) of [`Deduplicator`], generic over a [`Harness`]. Leaves how a store is made, broken and
+//! aged to the harness, and random histories to the backends' property tests.
+//!
+//! ```
+//! # use millstream_core::{clock::Clock, contract::Error};
+//! # use millstream_testkit::{NaiveDeduplicator, conformance::deduplicator::{self, Harness, Limits}};
+//! # use std::time::Duration;
+//! struct Mine(Clock);
+//!
+//! impl Harness for Mine {
+//!     type Deduplicator = NaiveDeduplicator;
+//!     async fn fresh(&self, limits: Limits) -> Self::Deduplicator {
+//!         NaiveDeduplicator::new(limits.ids, limits.ttl, self.0.clone())
+//!     }
+//!     async fn unreachable(&self) -> Result<Self::Deduplicator, &'static str> {
+//!         Err("a map cannot be unreachable")
+//!     }
+//!     async fn advance(&self, by: Duration) {
+//!         tokio::time::advance(by).await; // a paused runtime
+//!     }
+//!     async fn evicted(&self, of: &Self::Deduplicator) -> u64 {
+//!         of.evicted()
+//!     }
+//! }
+//!
+//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+//! let skipped = deduplicator::all(&Mine(Clock::new())).await;
+//! assert_eq!(skipped, [("D6", "a map cannot be unreachable")]);
+//! # });
+//! ```
+
+use millstream_core::contract::{DedupScope, Deduplicator, Fingerprint, Mark, Marked, Position, Seen};
+use std::time::Duration;
+
+/// How much a deduplicator is to remember.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The most ids it holds in one scope.
+    pub ids: usize,
+    /// How long a mark lives, at least.
+    pub ttl: Duration,
+}
+
+impl Limits {
+    /// Room and time enough for any case that is not about limits.
+    pub const WIDE: Limits = Limits { ids: 10_000, ttl: Duration::from_hours(1) };
+}
+
+/// Makes, breaks and ages the deduplicator under test.
+pub trait Harness {
+    /// What is tested.
+    type Deduplicator: Deduplicator;
+
+    /// An empty one.
+    fn fresh(&self, limits: Limits) -> impl Future<Output = Self::Deduplicator>;
+
+    /// One whose store cannot tell, or why there can be none.
+    fn unreachable(&self) -> impl Future<Output = Result<Self::Deduplicator, &'static str>>;
+
+    /// Lets `by` pass on the store's clock.
+    fn advance(&self, by: Duration) -> impl Future<Output = ()>;
+
+    /// How many ids its cap has pushed out so far, whatever it does behind the scenes being done.
+    fn evicted(&self, of: &Self::Deduplicator) -> impl Future<Output = u64>;
+
+    /// How long after its time to live a mark may still answer. Two seconds by default: stores count whole ones.
+    fn lateness(&self) -> Duration {
+        Duration::from_secs(2)
+    }
+}
+
+/// The clauses in order, as [`clause`] knows them.
+pub const CLAUSES: [&str; 9] = ["D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9"];
+
+/// Runs every case. Answers which were skipped, and why; assert that it is what you expect.
+///
+/// # Panics
+/// If a clause is broken.
+pub async fn all<H: Harness>(harness: &H) -> Vec<(&'static str, &'static str)> {
+    let mut skipped = Vec::new();
+    for name in CLAUSES {
+        if let Err(why) = clause(name, harness).await {
+            skipped.push((name, why));
+        }
+    }
+    skipped
+}
+
+/// Runs the case of one of [`CLAUSES`].
+///
+/// # Errors
+/// Why it was skipped.
+///
+/// # Panics
+/// If the clause is broken, or there is none of that name.
+pub async fn clause<H: Harness>(name: &str, harness: &H) -> Result<(), &'static str> {
+    match name {
+        "D1" => d1_a_check_answers_once_per_key_in_order_and_changes_nothing(harness).await,
+        "D2" => d2_after_complete_a_check_answers_where_and_what_the_first_mark_was(harness).await,
+        "D3" => d3_the_first_writer_wins(harness).await,
+        "D4" => d4_marking_the_same_again_is_safe(harness).await,
+        "D5" => d5_scopes_are_strangers(harness).await,
+        "D6" => return d6_an_error_is_never_an_answer(harness).await,
+        "D7" => d7_a_mark_expires_by_the_stores_clock(harness).await,
+        "D8" => d8_the_cap_bounds_and_counts_what_it_pushes_out(harness).await,
+        "D9" => d9_a_forgotten_key_is_fresh(harness).await,
+        other => panic!("there is no clause {other}"),
+    }
+    Ok(())
+}
+
+/// **D1** `check` answers once per key, in order, and changes nothing.
+pub async fn d1_a_check_answers_once_per_key_in_order_and_changes_nothing<H: Harness>(harness: &H) {
+    let store = harness.fresh(Limits { ttl: Duration::from_secs(60), ..Limits::WIDE }).await;
+    let scope = scope();
+    assert_eq!(check(&store, &scope, &[]).await, [], "no key, no answer");
+    complete(&store, &scope, &[mark(7, 70)]).await;
+    let keys = [1, 7, 2, 7, 7];
+    let expected = [Seen::Fresh, done(70), Seen::Fresh, done(70), done(70)];
+    for round in 1..=3 {
+        assert_eq!(check(&store, &scope, &keys).await, expected, "in order and unchanged, round {round}");
+    }
+    let mut answers = vec![Seen::Claimed];
+    store.check(&scope, &[7], &mut answers).await.expect("the store is there");
+    assert_eq!(answers, [Seen::Claimed, done(70)], "answers are appended");
+    // A check must not prolong a mark's life either.
+    for _ in 0..7 {
+        harness.advance(Duration::from_secs(10)).await;
+        check(&store, &scope, &keys).await;
+    }
+    assert_eq!(check(&store, &scope, &[7]).await, [Seen::Fresh], "checks kept a mark alive past its time");
+}
+
+/// **D2** After `complete` answered `Ok`, a later `check` answers `Done` with the mark's position and fingerprint.
+pub async fn d2_after_complete_a_check_answers_where_and_what_the_first_mark_was<H: Harness>(harness: &H) {
+    let store = harness.fresh(Limits::WIDE).await;
+    let scope = scope();
+    let extremes = [
+        Mark::new(0, 0, 0, Fingerprint(0)),
+        Mark::new(u128::MAX, u32::MAX, u64::MAX, Fingerprint(u32::MAX)),
+        Mark::new(1 << 64, 3, 1 << 40, Fingerprint(5)),
+        Mark::new(1, 4, 2, Fingerprint(6)),
+    ];
+    let many: Vec<Mark> = extremes.into_iter().chain((100..1_000).map(|n| mark(n, n * 3))).collect();
+    for batch in many.chunks(256) {
+        assert_eq!(complete(&store, &scope, batch).await, vec![Marked::First; batch.len()], "nobody came before");
+    }
+    let keys: Vec<u128> = many.iter().map(|mark| mark.key).collect();
+    let expected: Vec<Seen> = many.iter().map(|mark| Seen::Done { at: mark.at, fingerprint: mark.fingerprint }).collect();
+    assert_eq!(check(&store, &scope, &keys).await, expected);
+}
+
+/// **D3** The first writer wins: a later mark of the same key changes nothing.
+pub async fn d3_the_first_writer_wins<H: Harness>(harness: &H) {
+    let store = harness.fresh(Limits { ttl: Duration::from_secs(60), ..Limits::WIDE }).await;
+    let scope = scope();
+    assert_eq!(complete(&store, &scope, &[mark(1, 10), mark(1, 11)]).await, [Marked::First, Marked::Known], "in one call");
+    assert_eq!(complete(&store, &scope, &[mark(2, 20), mark(1, 12)]).await, [Marked::First, Marked::Known], "in two");
+    assert_eq!(check(&store, &scope, &[1, 2]).await, [done(10), done(20)]);
+    harness.advance(Duration::from_secs(40)).await;
+    complete(&store, &scope, &[mark(1, 13)]).await;
+    harness.advance(Duration::from_secs(40)).await;
+    assert_eq!(check(&store, &scope, &[1]).await, [Seen::Fresh], "a later mark prolonged the first one's life");
+}
+
+/// **D4** Marking the same again is safe: `complete` may be repeated after an unknown answer.
+pub async fn d4_marking_the_same_again_is_safe<H: Harness>(harness: &H) {
+    let store = harness.fresh(Limits::WIDE).await;
+    let scope = scope();
+    let marks = [mark(1, 10), mark(2, 20)];
+    let mut met = Vec::new();
+    drop(store.complete(&scope, &marks, &mut met));
+    complete(&store, &scope, &marks[..1]).await;
+    assert_eq!(complete(&store, &scope, &marks).await, [Marked::Known, Marked::First], "half of it was applied before");
+    assert_eq!(complete(&store, &scope, &marks).await, [Marked::Known, Marked::Known], "all of it was");
+    assert_eq!(check(&store, &scope, &[1, 2]).await, [done(10), done(20)]);
+    let mut met = vec![Marked::First];
+    store.complete(&scope, &marks[1..], &mut met).await.expect("the store is there");
+    assert_eq!(met, [Marked::First, Marked::Known], "what it met is appended");
+}
+
+/// **D5** Scopes are strangers: a mark in one is never seen, met or forgotten in another.
+pub async fn d5_scopes_are_strangers<H: Harness>(harness: &H) {
+    let store = harness.fresh(Limits::WIDE).await;
+    let scopes = [
+        scope(),
+        DedupScope::new("zerodha", "risk", 0, "check", "orders"),
+        DedupScope::new("paper", "desk", 0, "check", "orders"),
+        DedupScope::new("paper", "risk", 1, "check", "orders"),
+        DedupScope::new("paper", "risk", 0, "audit", "orders"),
+        DedupScope::new("paper", "risk", 0, "check", "fills"),
+        DedupScope::new("paper:risk", "0", 0, "check", "orders"),
+    ];
+    for (n, one) in (1..).zip(&scopes) {
+        assert_eq!(check(&store, one, &[1]).await, [Seen::Fresh], "{one:?} saw another's mark");
+        assert_eq!(complete(&store, one, &[mark(1, n)]).await, [Marked::First], "{one:?} met another's mark");
+    }
+    store.forget(&scopes[3], &[1]).await.expect("the store is there");
+    for (n, one) in (1..).zip(&scopes) {
+        let expected = if n == 4 { Seen::Fresh } else { done(n) };
+        assert_eq!(check(&store, one, &[1]).await, [expected], "{one:?} lost its own mark to another");
+    }
+}
+
+/// **D6** An error is never an answer.
+///
+/// # Errors
+/// Why the store cannot be broken, so that there is nothing to try.
+pub async fn d6_an_error_is_never_an_answer<H: Harness>(harness: &H) -> Result<(), &'static str> {
+    let store = harness.unreachable().await?;
+    let scope = scope();
+    let refused = store.check(&scope, &[1, 2], &mut Vec::new()).await.expect_err("a store that cannot tell has answered");
+    assert!(refused.is_retriable(), "an outage passes: {refused:?}");
+    store.complete(&scope, &[mark(1, 10)], &mut Vec::new()).await.expect_err("a mark that may be lost was called made");
+    store.forget(&scope, &[1]).await.expect_err("an id that may still be marked was called forgotten");
+    Ok(())
+}
+
+/// **D7** Expiry is measured by the store's clock from the mark, never from the event's own time.
+pub async fn d7_a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
+    let ttl = Duration::from_secs(100);
+    let store = harness.fresh(Limits { ttl, ..Limits::WIDE }).await;
+    let scope = scope();
+    // UUIDv7s of the year 1970 and of the year 10889: what an id says about time must not matter.
+    let (ancient, future) = (0x7000_8000_0000_0000_0001_u128, (0xffff_ffff_ffff_u128 << 80) | 0x7000_8000_0000_0000_0002);
+    harness.advance(Duration::from_millis(300)).await;
+    complete(&store, &scope, &[mark(ancient, 10), mark(future, 20)]).await;
+    harness.advance(Duration::from_millis(60_900)).await;
+    complete(&store, &scope, &[mark(3, 30)]).await;
+    harness.advance(Duration::from_millis(39_000)).await;
+    let all = [ancient, future, 3];
+    assert_eq!(check(&store, &scope, &all).await, [done(10), done(20), done(30)], "99.9 s of 100: alive");
+    harness.advance(Duration::from_millis(101) + harness.lateness()).await;
+    assert_eq!(check(&store, &scope, &all).await, [Seen::Fresh, Seen::Fresh, done(30)], "the first two have expired");
+    assert_eq!(complete(&store, &scope, &[mark(ancient, 11)]).await, [Marked::First], "an expired mark is none");
+    assert_eq!(check(&store, &scope, &all).await, [done(11), Seen::Fresh, done(30)]);
+    harness.advance(ttl - Duration::from_secs(1)).await;
+    assert_eq!(check(&store, &scope, &all).await, [done(11), Seen::Fresh, Seen::Fresh], "the new mark lives its own time");
+}
+
+/// **D8** Memory is bounded by a cap; what the cap pushes out is counted, becomes fresh, and is never the newest.
+pub async fn d8_the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness: &H) {
+    const CAP: usize = 64;
+    let store = harness.fresh(Limits { ids: CAP, ..Limits::WIDE }).await;
+    let scope = scope();
+    let keys: Vec<u128> = (1..=CAP as u128 * 3).collect();
+    let marks: Vec<Mark> = keys.iter().map(|&key| mark(key, key)).collect();
+    for (n, batch) in marks.chunks(16).enumerate() {
+        complete(&store, &scope, batch).await;
+        if (n + 1) * 16 <= CAP / 2 {
+            assert_eq!(harness.evicted(&store).await, 0, "pushed out with half of its room free");
+        }
+    }
+    let evicted = harness.evicted(&store).await;
+    let answers = check(&store, &scope, &keys).await;
+    let held = answers.iter().filter(|&&seen| seen != Seen::Fresh).count();
+    assert!(held <= CAP, "it holds {held} ids with a cap of {CAP}");
+    assert_eq!(held as u64 + evicted, keys.len() as u64, "an id is neither held nor counted as pushed out");
+    let newest = keys.len() - CAP / 2;
+    for (key, seen) in keys.iter().zip(&answers).skip(newest) {
+        assert_eq!(*seen, done(*key), "one of the newest {} ids was pushed out", CAP / 2);
+    }
+    assert_eq!(complete(&store, &scope, &[mark(1, 99)]).await, [Marked::First], "an evicted id starts anew");
+}
+
+/// **D9** After `forget` the key is fresh.
+pub async fn d9_a_forgotten_key_is_fresh<H: Harness>(harness: &H) {
+    let store = harness.fresh(Limits::WIDE).await;
+    let scope = scope();
+    store.forget(&scope, &[1]).await.expect("forgetting what is not known is no error");
+    complete(&store, &scope, &[mark(1, 10), mark(2, 20), mark(3, 30)]).await;
+    store.forget(&scope, &[1, 3, 4]).await.expect("the store is there");
+    assert_eq!(check(&store, &scope, &[1, 2, 3]).await, [Seen::Fresh, done(20), Seen::Fresh]);
+    assert_eq!(complete(&store, &scope, &[mark(1, 11)]).await, [Marked::First], "a forgotten id starts anew");
+    assert_eq!(check(&store, &scope, &[1, 2, 3]).await, [done(11), done(20), Seen::Fresh]);
+    assert_eq!(harness.evicted(&store).await, 0, "to forget is not to evict");
+}
+
+fn scope() -> DedupScope {
+    DedupScope::new("paper", "risk", 0, "check", "orders")
+}
+
+/// The mark of `key` at offset `n` of partition `n mod 7`; its fingerprint follows from `n`.
+fn mark(key: u128, n: u128) -> Mark {
+    let n = u32::try_from(n).expect("a small number");
+    Mark::new(key, n % 7, u64::from(n), Fingerprint(n.wrapping_mul(0x9E37_79B9)))
+}
+
+/// What a check must answer after `mark(_, n)`.
+fn done(n: u128) -> Seen {
+    let Mark { at: Position { partition, offset }, fingerprint, .. } = mark(0, n);
+    Seen::Done { at: Position { partition, offset }, fingerprint }
+}
+
+async fn check(store: &impl Deduplicator, scope: &DedupScope, keys: &[u128]) -> Vec<Seen> {
+    let mut answers = Vec::new();
+    store.check(scope, keys, &mut answers).await.expect("the store is there");
+    answers
+}
+
+async fn complete(store: &impl Deduplicator, scope: &DedupScope, marks: &[Mark]) -> Vec<Marked> {
+    let mut met = Vec::new();
+    store.complete(scope, marks, &mut met).await.expect("the store is there");
+    met
+}
