@@ -20,9 +20,9 @@ impl Executions {
         *lock(&self.0).entry(fingerprint(order_id.as_bytes())).or_default() += 1;
     }
 
-    /// Whether the venue has executed this order before.
-    pub(crate) fn knows(&self, order_id: &str) -> bool {
-        lock(&self.0).contains_key(&fingerprint(order_id.as_bytes()))
+    /// The same for a venue that executes a client order id once: a known one is left as it is.
+    pub(crate) fn note_once(&self, order_id: &str) {
+        lock(&self.0).entry(fingerprint(order_id.as_bytes())).or_insert(1);
     }
 
     /// Times executed, by fingerprint of the client order id.

@@ -82,8 +82,8 @@ impl Sdk {
         if trouble == Some(Trouble::Refused) {
             return Err(SdkError::Refused);
         }
-        if let Some(executions) = self.effects.executions(Venue::Zerodha).filter(|executions| !executions.knows(&order.id)) {
-            executions.note(&order.id);
+        if let Some(executions) = self.effects.executions(Venue::Zerodha) {
+            executions.note_once(&order.id);
         }
         if let Some(Trouble::ReplyLost(calls)) = trouble {
             self.fail(order, calls, SdkError::ReplyLost)?;
