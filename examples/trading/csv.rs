@@ -151,7 +151,11 @@ impl Quotes {
                 self.text.pop();
             }
         } else if size as u64 == LONGEST_LINE {
-            return Err(self.error(1, format!("the line is longer than {LONGEST_LINE} bytes"), "is this a CSV file of ticks? one tick a line is expected"));
+            return Err(self.error(
+                1,
+                format!("the line is longer than {LONGEST_LINE} bytes"),
+                "is this a CSV file of ticks? one tick a line is expected",
+            ));
         }
         let quote = quote(&self.text).map_err(|fault| self.error(fault.column, fault.what, fault.remedy))?;
         if self.latest.is_some_and(|latest| quote.time < latest) {

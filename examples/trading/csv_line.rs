@@ -19,8 +19,11 @@ const SHAPE: &str = "a line is `time,bid,ask,volume`, for example `20200101 1700
 
 /// Reads one line, without its line ending.
 pub(crate) fn quote(line: &[u8]) -> Result<Quote, Fault> {
-    let text = std::str::from_utf8(line)
-        .map_err(|error| Fault { column: error.valid_up_to() + 1, what: "not UTF-8 text".to_owned(), remedy: SHAPE })?;
+    let text = std::str::from_utf8(line).map_err(|error| Fault {
+        column: error.valid_up_to() + 1,
+        what: "not UTF-8 text".to_owned(),
+        remedy: SHAPE,
+    })?;
     let mut fields = Fields { rest: Some(text), column: 1 };
     let time = fields.time()?;
     let (bid, ask, volume) = (fields.price("bid")?, fields.price("ask")?, fields.decimal("volume")?);
@@ -35,7 +38,11 @@ pub(crate) fn quote(line: &[u8]) -> Result<Quote, Fault> {
         });
     }
     if volume.1.is_sign_negative() && !volume.1.is_zero() {
-        return Err(Fault { column: volume.0, what: format!("volume {} is negative", volume.1), remedy: "write 0 if the volume is not known" });
+        return Err(Fault {
+            column: volume.0,
+            what: format!("volume {} is negative", volume.1),
+            remedy: "write 0 if the volume is not known",
+        });
     }
     Ok(Quote { time, bid: bid.1, ask: ask.1, volume: volume.1 })
 }
@@ -139,7 +146,15 @@ mod tests {
 
     #[test]
     fn times_that_do_not_exist_are_refused() {
-        for text in ["20200230 000000000", "20210229 000000000", "20201301 000000000", "20200101 240000000", "20200101T170000065", "time", ""] {
+        for text in [
+            "20200230 000000000",
+            "20210229 000000000",
+            "20201301 000000000",
+            "20200101 240000000",
+            "20200101T170000065",
+            "time",
+            "",
+        ] {
             assert_eq!(millis(text), None, "{text}");
         }
     }

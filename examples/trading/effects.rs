@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ids::fingerprint;
-use crate::topics::{Venue, legs};
+use crate::topics::{TICKS, Venue, legs};
 
 /// How often a venue executed each client order id.
 #[derive(Debug, Default)]
@@ -73,9 +73,9 @@ impl Effects {
         self.executions.get(&venue)
     }
 
-    /// Number of events handled so far, of all topics: what a progress bar shows.
-    pub(crate) fn progress(&self) -> u64 {
-        self.handled.values().map(|list| lock(list).len() as u64).sum()
+    /// Number of ticks handled so far: what a progress bar shows.
+    pub(crate) fn ticks(&self) -> u64 {
+        self.handled.get(TICKS.as_str()).map_or(0, |list| lock(list).len() as u64)
     }
 
     /// Ids of the ticks published.

@@ -64,6 +64,7 @@ impl<S, O: Clone> Sequenced<S, O> {
     }
 
     /// The state as it is.
+    #[cfg(test)]
     pub(crate) fn state(&self) -> &S {
         &self.state
     }

@@ -18,13 +18,13 @@ pub(crate) trait Outlet {
 
     /// Publishes a tick as a root event under exactly this id; done when it is acknowledged or will be by the
     /// next [`Outlet::settled`].
-    async fn tick(&mut self, id: u128, tick: &Tick) -> Result<(), Self::Error>;
+    fn tick(&mut self, id: u128, tick: &Tick) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Publishes bytes as they are.
-    async fn raw(&mut self, poison: &Poison) -> Result<(), Self::Error>;
+    fn raw(&mut self, poison: &Poison) -> impl Future<Output = Result<(), Self::Error>> + Send;
 
     /// Waits until everything published so far is acknowledged, and until consumers are near enough for more.
-    async fn settled(&mut self) -> Result<(), Self::Error>;
+    fn settled(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
 }
 
 /// Records between two waits: large enough for batches, small enough that laps stay bounded.

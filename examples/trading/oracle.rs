@@ -30,7 +30,7 @@ pub(crate) struct Expected {
 }
 
 /// What the plan of faults holds for this data.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Planted {
     pub(crate) duplicates: u64,
     /// Attempts that fail and are followed by another.
@@ -85,7 +85,8 @@ impl Oracle {
             for signal in desk.take(&strategies, &tick) {
                 oracle.signals += 1;
                 for venue in &feed.venues {
-                    oracle.planted.retries += u64::from(feed.faults.failures("risk-manager", &format!("{venue}/{}", signal.signal_id)));
+                    oracle.planted.retries +=
+                        u64::from(feed.faults.failures("risk-manager", &format!("{venue}/{}", signal.signal_id)));
                 }
                 let signal = match judge(&limits, exposures, &signal) {
                     Ok(signal) => signal,
@@ -112,11 +113,6 @@ impl Oracle {
             }
         }
         Ok(oracle)
-    }
-
-    /// Orders filled in all namespaces.
-    pub(crate) fn fills(&self) -> u64 {
-        self.accounts.values().map(|expected| expected.fills.len() as u64).sum()
     }
 
     /// Counts what the plan holds for an order; whether the venue fills it.
@@ -166,7 +162,8 @@ mod tests {
     fn the_real_ticks_lead_to_some_hundred_fills_in_each_namespace() {
         let oracle = oracle(&embedded(1, 1));
         for venue in Venue::ALL {
-            let fills: usize = oracle.accounts.iter().filter(|(account, _)| account.0 == venue).map(|(_, expected)| expected.fills.len()).sum();
+            let fills: usize =
+                oracle.accounts.iter().filter(|(account, _)| account.0 == venue).map(|(_, expected)| expected.fills.len()).sum();
             assert!((300..3000).contains(&fills), "{venue}: {fills}");
         }
         assert!(oracle.rejected.len() == 3 && oracle.rejected.values().all(|count| *count >= 10), "{:?}", oracle.rejected);

@@ -65,10 +65,14 @@ impl Shape {
                 | (0b10 << 62)
                 | u128::from(mix(roll(seed, "poison", &number.to_string())) >> 2),
         );
-        let head = format!(r#""id":"{id}","type":"poison","timestamp":"2020-01-01T17:00:00Z","source":"market-feed","correlation_id":"{id}","causation_id":null,"broker":"market","schema_version":1"#);
+        let head = format!(
+            r#""id":"{id}","type":"poison","timestamp":"2020-01-01T17:00:00Z","source":"market-feed","correlation_id":"{id}","causation_id":null,"broker":"market","schema_version":1"#
+        );
         match self {
             Self::BrokenJson => format!(r#"{{{head},"data":{{"instrument":"EURUSD"#).into_bytes(),
-            Self::WrongType => format!(r#"{{{head},"data":{{"instrument":7,"sequence":"first","bid":[],"poison":{number}}}}}"#).into_bytes(),
+            Self::WrongType => {
+                format!(r#"{{{head},"data":{{"instrument":7,"sequence":"first","bid":[],"poison":{number}}}}}"#).into_bytes()
+            }
             Self::MissingField => format!(r#"{{{head},"data":{{"poison":{number}}}}}"#).into_bytes(),
             Self::Array => format!(r#"["{id}","an array is not an envelope"]"#).into_bytes(),
             Self::NotText => [format!(r#"{{{head},"data":""#).as_bytes(), &[0xff, 0xfe, 0x00], b"\"}"].concat(),

@@ -38,7 +38,11 @@ impl Holding {
             Decimal::ZERO
         };
         if !closing.is_zero() {
-            let released = if closing == -self.position { self.cost } else { (self.cost * -closing / self.position).round_dp(COST_DECIMALS) };
+            let released = if closing == -self.position {
+                self.cost
+            } else {
+                (self.cost * -closing / self.position).round_dp(COST_DECIMALS)
+            };
             self.realised += -closing * fill.price - released;
             self.cost -= released;
         }
@@ -53,7 +57,11 @@ impl Holding {
             time: fill.time,
             fills: self.fills,
             position: self.position,
-            average_price: if self.position.is_zero() { Decimal::ZERO } else { (self.cost / self.position).round_dp(PRICE_DECIMALS) },
+            average_price: if self.position.is_zero() {
+                Decimal::ZERO
+            } else {
+                (self.cost / self.position).round_dp(PRICE_DECIMALS)
+            },
             realised: self.realised,
             unrealised: self.position * fill.mid - self.cost,
         }

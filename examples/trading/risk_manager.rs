@@ -24,7 +24,12 @@ pub(crate) struct RiskManager {
 impl RiskManager {
     /// A manager with the default limits.
     pub(crate) fn new(faults: &Faults, effects: &Arc<Effects>) -> Self {
-        Self { limits: Limits::default(), exposures: Keyed::default(), flaky: Flaky::new("risk-manager", faults), effects: effects.clone() }
+        Self {
+            limits: Limits::default(),
+            exposures: Keyed::default(),
+            flaky: Flaky::new("risk-manager", faults),
+            effects: effects.clone(),
+        }
     }
 
     /// Judges a signal by what this namespace was allowed before.
@@ -72,7 +77,10 @@ mod tests {
         let signal = Signal::at("s", &tick(seconds, 100), Side::Buy, rust_decimal::Decimal::ONE);
         let mut out = Outputs::from(Some(Namespace::new(namespace)));
         let topic = Topic::new(&format!("{namespace}.signals.raw"));
-        manager.on_signal(Event::new(1, signal), topic, Namespace::new(namespace), &mut out).await.expect("nothing is planned to fail");
+        manager
+            .on_signal(Event::new(1, signal), topic, Namespace::new(namespace), &mut out)
+            .await
+            .expect("nothing is planned to fail");
         out.into_vec().into_iter().map(|output| output.topic).collect()
     }
 

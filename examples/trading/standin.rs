@@ -166,7 +166,12 @@ impl Outputs {
         self.push(None, to, data)
     }
 
-    pub(crate) fn emit_named<T: EventData + Serialize>(&mut self, name: &str, to: impl Address, data: &T) -> Result<(), HandlerError> {
+    pub(crate) fn emit_named<T: EventData + Serialize>(
+        &mut self,
+        name: &str,
+        to: impl Address,
+        data: &T,
+    ) -> Result<(), HandlerError> {
         self.push(Some(name.to_owned()), to, data)
     }
 

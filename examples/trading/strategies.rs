@@ -48,7 +48,10 @@ pub(crate) fn mean_reversion(deviations: Decimal, quantity: Decimal) -> impl Fn(
 }
 
 /// `inner`, but silent while crossing the market costs more than `widest`.
-pub(crate) fn unless_wide(widest: Decimal, inner: impl Fn(&Window, &Tick) -> Option<Signal>) -> impl Fn(&Window, &Tick) -> Option<Signal> {
+pub(crate) fn unless_wide(
+    widest: Decimal,
+    inner: impl Fn(&Window, &Tick) -> Option<Signal>,
+) -> impl Fn(&Window, &Tick) -> Option<Signal> {
     move |window, tick| (tick.spread() <= widest).then(|| inner(window, tick)).flatten()
 }
 

@@ -105,7 +105,8 @@ mod tests {
         let first = rise(&runner).await;
         let mut out = Outputs::from(None);
         runner.on_tick(Event::new(40, tick(40, 112_120)), &mut out).await.expect("nothing is planned to fail");
-        let again: Vec<String> = out.into_vec().iter().map(|output| format!("{} {} {}", output.topic, output.key, output.data)).collect();
+        let again: Vec<String> =
+            out.into_vec().iter().map(|output| format!("{} {} {}", output.topic, output.key, output.data)).collect();
         assert_eq!(again, first);
     }
 
@@ -115,6 +116,6 @@ mod tests {
         let mut out = Outputs::from(None);
         assert!(flaky.on_tick(Event::new(1, tick(1, 100)), &mut out).await.is_err());
         assert!(flaky.desks.with("EURUSD.0", |desk| desk.apply(1, |_| vec![])).is_some_and(|signals| signals.is_empty()));
-        assert_eq!(flaky.effects.progress(), 0);
+        assert_eq!(flaky.effects.ticks(), 0);
     }
 }

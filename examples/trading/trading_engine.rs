@@ -46,10 +46,11 @@ impl TradingEngine {
 
 #[cfg(any())] // joined with the framework's builder
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], engine: TradingEngine) -> Result<StreamService, Error> {
-    let errors = ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)).classify(|error: &TradeError| match error {
-        TradeError::Refused(_) => Failure::Permanent,
-        TradeError::Unavailable(_) => Failure::Transient,
-    });
+    let errors =
+        ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)).classify(|error: &TradeError| match error {
+            TradeError::Refused(_) => Failure::Permanent,
+            TradeError::Unavailable(_) => Failure::Transient,
+        });
     StreamServiceBuilder::new("trading-engine", transport)
         .with_deduplicator(TwoGenerations::new())
         .with_error_handling(errors)

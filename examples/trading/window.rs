@@ -24,11 +24,11 @@ impl Window {
 
     /// Takes a price in; the oldest leaves a full window.
     pub(crate) fn push(&mut self, mid: Decimal) {
-        if self.mids.len() == self.capacity {
-            if let Some(oldest) = self.mids.pop_front() {
-                self.sum -= oldest;
-                self.squares -= oldest * oldest;
-            }
+        if self.is_full()
+            && let Some(oldest) = self.mids.pop_front()
+        {
+            self.sum -= oldest;
+            self.squares -= oldest * oldest;
         }
         self.mids.push_back(mid);
         self.sum += mid;

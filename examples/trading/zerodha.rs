@@ -34,7 +34,9 @@ impl ZerodhaTrader {
                 Ok(execution) => return Ok(execution),
                 Err(SdkError::SessionExpired) => expired = Some(session),
                 Err(error @ SdkError::Refused) => return Err(TradeError::Refused(error.to_string())),
-                Err(error @ (SdkError::Unavailable | SdkError::ReplyLost)) => return Err(TradeError::Unavailable(error.to_string())),
+                Err(error @ (SdkError::Unavailable | SdkError::ReplyLost)) => {
+                    return Err(TradeError::Unavailable(error.to_string()));
+                }
             }
         }
         Err(TradeError::Unavailable(SdkError::SessionExpired.to_string()))
@@ -123,6 +125,21 @@ mod tests {
         }
         assert!(lost > 20, "{lost}");
         assert_eq!(executions(&effects), vec![1; lost]);
+    }
+
+    #[tokio::test]
+    async fn an_expiring_session_does_not_prolong_a_planned_failure() {
+        let (trader, _, faults) = trader(Rates { transient: 1000, session_orders: 1, ..CALM });
+        for number in 0..100 {
+            let order = order(Venue::Zerodha, number);
+            let Some(Trouble::ReplyLost(calls) | Trouble::Unavailable(calls)) = faults.trouble(&order.id, number) else {
+                continue;
+            };
+            for _ in 0..calls {
+                trader.execute(&order).await.expect_err("planned to fail");
+            }
+            trader.execute(&order).await.expect("planned to succeed now");
+        }
     }
 
     #[tokio::test]
