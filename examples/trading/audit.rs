@@ -144,16 +144,18 @@ impl Audit {
         let mut found = Vec::new();
         for topic in topics {
             let letters = self.letters_of(topic);
-            let mut log = self.log(topic).to_vec();
-            log.dedup_by_key(|entry| entry.0);
+            let log = self.log(topic);
             let planted = |entry: &Entry| {
                 let dead = || letters.binary_search_by_key(&entry.0, |letter| letter.0).is_ok();
                 entry.1 == 0 && wanted.binary_search(&by(entry)).is_err() && dead()
             };
-            found.extend(log.iter().filter(|entry| !planted(entry)).map(by));
+            // The log is sorted: of records written again under their id, the first counts.
+            let fresh =
+                log.iter().enumerate().filter(|(at, entry)| at.checked_sub(1).is_none_or(|before| log[before].0 != entry.0));
+            found.extend(fresh.map(|(_, entry)| entry).filter(|entry| !planted(entry)).map(by));
         }
         found.sort_unstable();
-        for (id, wanted, found) in merge(wanted, &found) {
+        for (id, wanted, found) in merge(wanted.iter().copied(), found) {
             if wanted > found {
                 verdict.lose(&topics[0], wanted - found, || {
                     format!("{} led to {found} of {wanted} records in {}", uuid_text(id), topics.join(" and "))
@@ -174,7 +176,7 @@ impl Audit {
         let counts = effects.executions(venue).map(crate::effects::Executions::counts).unwrap_or_default();
         let executed = sorted(counts.into_iter().flat_map(|(order, times)| std::iter::repeat_n(order, times as usize)).collect());
         let topic = venue.topic(FILLED);
-        for (order, filled, executed) in merge(&filled, &executed) {
+        for (order, filled, executed) in merge(filled, executed) {
             if executed > filled {
                 match filled {
                     0 => verdict.lose(&topic, 1, || format!("{venue} executed order {order:032x}, and no fill tells of it")),
@@ -195,34 +197,38 @@ impl Verdict {
         if leg.group.is_none() {
             return row;
         }
-        let ids: Vec<u128> = log.iter().map(|entry| entry.0).collect();
+        let ids = || log.iter().map(|entry| entry.0);
         let done = sorted(effects.all_handled(&leg.topic));
-        let letters: Vec<u128> = letters.iter().map(|letter| letter.0).collect();
-        // Letters are merged in a second pass: three sorted lists, two at a time.
-        let mut dead = merge(&ids, &letters).into_iter().peekable();
-        for (id, produced, done) in merge(&ids, &done) {
-            while dead.peek().is_some_and(|next| next.0 < id) {
-                dead.next();
+        // Three sorted lists, two at a time: the second pass keeps step with the first.
+        let mut dead = merge(ids(), letters.iter().map(|letter| letter.0)).peekable();
+        for (id, produced, done) in merge(ids(), done) {
+            let name = || format!("{} in {}", uuid_text(id), leg.topic);
+            while let Some((stray, _, letters)) = dead.next_if(|next| next.0 < id) {
+                self.double(letters, || format!("a dead letter tells of {}, which is not in {}", uuid_text(stray), leg.topic));
             }
-            let letters = dead.peek().filter(|next| next.0 == id).map_or(0, |next| next.2);
-            let name = uuid_text(id);
+            let letters = dead.next_if(|next| next.0 == id).map_or(0, |next| next.2);
             if produced == 0 {
-                self.double(done, || format!("{name} was handled, but is not in {}", leg.topic));
+                self.double(done, || format!("{} was handled, but is not there", name()));
                 continue;
             }
             row.done += done.min(1);
             row.dead_lettered += letters;
-            row.deduplicated += produced.saturating_sub(done.min(1) + letters) * done.min(1);
-            if done + letters == 0 {
-                row.lost += produced;
-                self.find(|| format!("{name} in {} was neither done nor dead-lettered", leg.topic));
+            let others = produced.saturating_sub(done.min(1) + letters);
+            if done > 0 {
+                row.deduplicated += others;
+            } else if others > 0 {
+                row.lost += others;
+                self.find(|| format!("{} was neither done nor dead-lettered", name()));
             }
             if done > 1 {
-                self.double(done - 1, || format!("{name} in {} was handled {done} times", leg.topic));
+                self.double(done - 1, || format!("{} was handled {done} times", name()));
             }
             if done > 0 && letters > 0 || letters > produced {
-                self.double(1, || format!("{name} in {} was handled {done} times and dead-lettered {letters} times", leg.topic));
+                self.double(1, || format!("{} was handled {done} times and dead-lettered {letters} times", name()));
             }
+        }
+        for (stray, _, letters) in dead {
+            self.double(letters, || format!("a dead letter tells of {}, which is not in {}", uuid_text(stray), leg.topic));
         }
         row
     }
@@ -259,15 +265,102 @@ fn sorted(mut ids: Vec<u128>) -> Vec<u128> {
 }
 
 /// How often each id occurs in two sorted lists, in order of the ids.
-fn merge<'a>(mut one: &'a [u128], mut other: &'a [u128]) -> Vec<(u128, u64, u64)> {
-    let take = |list: &mut &'a [u128], id: u128| {
-        let count = list.iter().take_while(|next| **next == id).count();
-        *list = &list[count..];
-        count as u64
-    };
-    let mut counts = Vec::new();
-    while let Some(id) = one.first().into_iter().chain(other.first()).min().copied() {
-        counts.push((id, take(&mut one, id), take(&mut other, id)));
+fn merge(one: impl IntoIterator<Item = u128>, other: impl IntoIterator<Item = u128>) -> impl Iterator<Item = (u128, u64, u64)> {
+    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
+    std::iter::from_fn(move || {
+        let id = one.peek().into_iter().chain(other.peek()).min().copied()?;
+        let mut counts = (id, 0, 0);
+        while one.next_if_eq(&id).is_some() {
+            counts.1 += 1;
+        }
+        while other.next_if_eq(&id).is_some() {
+            counts.2 += 1;
+        }
+        Some(counts)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An audit of one tick under id 7 that was published, and handled `handled` times.
+    fn verdict(handled: u64, fill: impl FnOnce(&mut Audit)) -> Verdict {
+        let (mut audit, effects) = (Audit::new(&[Venue::Paper]), Effects::new(&[Venue::Paper]));
+        effects.published(7);
+        (0..handled).for_each(|_| effects.handled("market.ticks", 7));
+        fill(&mut audit);
+        audit.finish(&effects, &BTreeMap::new(), &BTreeMap::new())
     }
-    counts
+
+    #[test]
+    fn a_tick_handled_once_is_in_order_and_its_second_record_is_deduplicated() {
+        let verdict = verdict(1, |audit| (0..2).for_each(|_| audit.record("market.ticks", 7, 0)));
+        assert_eq!((verdict.lost, verdict.doubled), (0, 0), "{:?}", verdict.findings);
+        assert_eq!((verdict.rows[0].produced, verdict.rows[0].done, verdict.rows[0].deduplicated), (2, 1, 1));
+    }
+
+    #[test]
+    fn a_published_tick_that_is_not_in_the_log_is_lost() {
+        assert_eq!(verdict(0, |_| {}).lost, 1);
+    }
+
+    #[test]
+    fn a_tick_that_nobody_published_is_no_tick() {
+        let verdict = verdict(1, |audit| [7, 8].iter().for_each(|id| audit.record("market.ticks", *id, 0)));
+        assert!(verdict.doubled >= 1 && verdict.lost >= 1, "{:?}", verdict.findings);
+    }
+
+    #[test]
+    fn a_dead_letter_is_an_end_and_written_twice_it_is_one_end() {
+        let verdict = verdict(0, |audit| {
+            audit.record("market.ticks", 7, 0);
+            (0..2).for_each(|_| audit.letter("market.ticks", 7, 5));
+        });
+        assert_eq!((verdict.lost, verdict.doubled, verdict.rows[0].dead_lettered), (0, 0, 1), "{:?}", verdict.findings);
+    }
+
+    #[test]
+    fn one_record_with_two_ends_is_doubled() {
+        let verdict = verdict(1, |audit| {
+            audit.record("market.ticks", 7, 0);
+            audit.letter("market.ticks", 7, 5);
+        });
+        assert_eq!((verdict.lost, verdict.doubled), (0, 1), "{:?}", verdict.findings);
+    }
+
+    #[test]
+    fn one_letter_for_two_records_leaves_one_of_them_lost() {
+        let verdict = verdict(0, |audit| {
+            (0..2).for_each(|_| audit.record("market.ticks", 7, 0));
+            audit.letter("market.ticks", 7, 5);
+        });
+        assert_eq!(verdict.lost, 1, "{:?}", verdict.findings);
+    }
+
+    #[test]
+    fn a_dead_letter_without_a_record_is_doubled() {
+        let verdict = verdict(1, |audit| {
+            audit.record("market.ticks", 7, 0);
+            audit.letter("market.ticks", 9, 5);
+        });
+        assert_eq!((verdict.lost, verdict.doubled), (0, 1), "{:?}", verdict.findings);
+    }
+
+    #[test]
+    fn an_order_executed_twice_or_without_a_fill_is_noticed() {
+        let run = |notes: u32, filled: bool| {
+            let (mut audit, effects) = (Audit::new(&[Venue::Paper]), Effects::new(&[Venue::Paper]));
+            (0..notes).for_each(|_| effects.executions(Venue::Paper).expect("paper is active").note("o"));
+            if filled {
+                audit.order(Venue::Paper, crate::ids::fingerprint(b"o"));
+            }
+            let verdict = audit.finish(&effects, &BTreeMap::new(), &BTreeMap::new());
+            (verdict.lost, verdict.doubled)
+        };
+        assert_eq!(run(1, true), (0, 0));
+        assert_eq!(run(2, true), (0, 1));
+        assert_eq!(run(1, false), (1, 0));
+        assert_eq!(run(0, true), (0, 1));
+    }
 }

@@ -108,10 +108,10 @@ fn open_file(path: &Path) -> Result<File, DataError> {
         what,
         remedy: "give --data an existing, readable file, or leave it out for the embedded ticks",
     };
-    let file = File::open(path).map_err(|error| failed(format!("cannot be opened: {}", reason(&error))))?;
-    let kind = file.metadata().map_err(|error| failed(format!("cannot be examined: {}", reason(&error))))?;
+    // Asked before opening: opening a pipe would wait for a writer.
+    let kind = std::fs::metadata(path).map_err(|error| failed(format!("cannot be opened: {}", reason(&error))))?;
     if kind.is_file() {
-        Ok(file)
+        File::open(path).map_err(|error| failed(format!("cannot be opened: {}", reason(&error))))
     } else {
         Err(failed("is not a regular file; it is read more than once, so a pipe or a directory cannot serve".to_owned()))
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns the curve: realised and unrealised profit over market time, in a fixed number of steps. Leaves
 //! portfolios to `compare`. Instruments are added up per step of tick sequences, so the curve does not depend
-//! on which instrument was read first. Pixels are the only floats of this example.
+//! on which instrument was read first. Pixels are floats; money never is.
 
 use std::collections::BTreeMap;
 

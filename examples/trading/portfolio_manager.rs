@@ -39,7 +39,7 @@ impl PortfolioManager {
         if let Some(snapshot) = self.holdings.with(&key, |holding| holding.apply(fill.sequence, take)) {
             out.emit(SNAPSHOTS, &snapshot)?;
         }
-        self.effects.handled(topic.as_str(), fill.id().as_u128());
+        self.effects.handled(topic.as_str(), fill.key().as_u128());
         Ok(())
     }
 }
@@ -62,16 +62,17 @@ mod tests {
     use crate::events::Side;
     use crate::faults::Rates;
     use crate::portfolio::tests::fill;
-    use crate::topics::Venue;
+    use crate::standin::EventId;
+    use crate::topics::{FILLED, Venue};
 
-    async fn take(manager: &PortfolioManager, namespace: &str, number: u64) -> PnlSnapshot {
-        let mut out = Outputs::from(Some(Namespace::new(namespace)));
-        let event = Event::new(u128::from(number), fill(number, Side::Buy, 10, 100));
-        let topic = Topic::new(&format!("{namespace}.orders.filled"));
-        manager.on_fill(event, topic, Namespace::new(namespace), &mut out).await.expect("nothing is planned to fail");
-        let output = out.into_vec().remove(0);
-        assert_eq!(output.topic, format!("{namespace}.pnl.snapshots"));
-        serde_json::from_str(&output.data).expect("a snapshot was emitted")
+    async fn take(manager: &PortfolioManager, venue: Venue, number: u64) -> PnlSnapshot {
+        let topic: Topic = venue.topic(FILLED).parse().expect("a good name");
+        let mut out = Outputs::of(&topic);
+        let event = Event::example_with_id(EventId::from_u128(u128::from(number)), fill(number, Side::Buy, 10, 100));
+        manager.on_fill(event, topic, venue.namespace(), &mut out).await.expect("nothing is planned to fail");
+        let output = out.iter().next().expect("a fill leads to a snapshot");
+        assert_eq!(output.topic().as_str(), venue.topic(SNAPSHOTS));
+        output.data()
     }
 
     fn manager() -> PortfolioManager {
@@ -82,15 +83,15 @@ mod tests {
     #[tokio::test]
     async fn a_fill_counts_once_however_often_it_is_delivered() {
         let manager = manager();
-        let first = take(&manager, "paper", 1).await;
-        assert_eq!(take(&manager, "paper", 1).await, first);
-        assert_eq!(take(&manager, "paper", 2).await.fills, 2);
+        let first = take(&manager, Venue::Paper, 1).await;
+        assert_eq!(take(&manager, Venue::Paper, 1).await, first);
+        assert_eq!(take(&manager, Venue::Paper, 2).await.fills, 2);
     }
 
     #[tokio::test]
     async fn namespaces_have_portfolios_of_their_own() {
         let manager = manager();
-        take(&manager, "paper", 1).await;
-        assert_eq!(take(&manager, "zerodha", 2).await.fills, 1);
+        take(&manager, Venue::Paper, 1).await;
+        assert_eq!(take(&manager, Venue::Zerodha, 2).await.fills, 1);
     }
 }

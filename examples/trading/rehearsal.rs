@@ -22,7 +22,7 @@ use crate::portfolio_manager::PortfolioManager;
 use crate::progress::Progress;
 use crate::readback::{LogRecord, Readback};
 use crate::risk_manager::RiskManager;
-use crate::standin::{Event, EventData, HandlerError, Namespace, Output, Outputs, Sibling, Topic};
+use crate::standin::{Event, EventData, EventId, Failure, HandlerError, Output, Outputs, Sibling, Topic};
 use crate::strategy_runner::StrategyRunner;
 use crate::topics::{FILLED, PARTITIONS, RAW, TICKS, VALIDATED, Venue};
 use crate::trader::TradeError;
@@ -42,7 +42,7 @@ struct Stored {
     value: Vec<u8>,
 }
 
-enum Failure {
+enum Stop {
     Poison(String),
     Handler(HandlerError),
 }
@@ -158,12 +158,12 @@ impl<'r, 'a> Rehearsal<'r, 'a> {
                     self.done.insert(mark);
                     return;
                 }
-                Err(Failure::Poison(message)) => return self.dead_letter(record, message, "decode", 0),
-                Err(Failure::Handler(error)) => {
-                    let refused = matches!(error.downcast_ref(), Some(TradeError::Refused(_)));
-                    if refused || error.is_permanent() || attempt == ATTEMPTS {
+                Err(Stop::Poison(message)) => return self.dead_letter(record, message, "decode", 0),
+                Err(Stop::Handler(error)) => {
+                    let refused = matches!(error.source().and_then(|error| error.downcast_ref()), Some(TradeError::Refused(_)));
+                    if refused || error.failure() == Failure::Permanent || attempt == ATTEMPTS {
                         let reason = if refused { "permanent" } else { "attempts-exhausted" };
-                        return self.dead_letter(record, format!("{error:?}"), reason, attempt);
+                        return self.dead_letter(record, error.to_string(), reason, attempt);
                     }
                     *self.retried.entry(record.topic.to_string()).or_default() += 1;
                 }
@@ -171,12 +171,11 @@ impl<'r, 'a> Rehearsal<'r, 'a> {
         }
     }
 
-    async fn handle(&self, record: &Stored, id: u128) -> Result<Vec<Output>, Failure> {
-        let (_, data) = head(&record.value).map_err(Failure::Poison)?;
-        let topic = Topic::new(&record.topic);
-        let namespace = record.topic.split('.').next().and_then(Venue::of).map(|venue| Namespace::new(venue.name()));
-        let mut out = Outputs::from(namespace.clone());
-        let broker = namespace.unwrap_or_else(|| Namespace::new("market"));
+    async fn handle(&self, record: &Stored, id: u128) -> Result<Vec<Output>, Stop> {
+        let (_, data) = head(&record.value).map_err(Stop::Poison)?;
+        let topic: Topic = record.topic.parse().map_err(|_| Stop::Poison("not a topic's name".to_owned()))?;
+        let mut out = Outputs::of(&topic);
+        let broker = topic.namespace().unwrap_or(Venue::Paper.namespace());
         let result = if *record.topic == *TICKS.as_str() {
             self.runner.on_tick(event(id, data)?, &mut out).await
         } else if record.topic.ends_with(&suffix(RAW)) {
@@ -186,14 +185,16 @@ impl<'r, 'a> Rehearsal<'r, 'a> {
         } else {
             self.portfolio.on_fill(event(id, data)?, topic, broker, &mut out).await
         };
-        result.map(|()| out.into_vec()).map_err(Failure::Handler)
+        result.map(|()| out.iter().cloned().collect()).map_err(Stop::Handler)
     }
 
     fn emit(&mut self, record: &Stored, cause: u128, outputs: &[Output], salt: u8) {
-        for output in outputs {
-            let slot = format!("{salt}/{cause}/{}/{}/{}/{:?}", output.topic, output.kind, output.key, output.name);
-            let value = envelope(fingerprint(slot.as_bytes()), Some(cause), output.kind, &record.topic, &output.data);
-            self.append(&output.topic, &output.key, value, &[]);
+        for (number, output) in outputs.iter().enumerate() {
+            let id = fingerprint(format!("{salt}/{cause}/{}/{number}", output.topic().as_str()).as_bytes());
+            let key = String::from_utf8_lossy(output.key());
+            let data = head(output.envelope()).map_or("null", |(_, data)| data);
+            let value = envelope(id, Some(cause), output.event_type(), &record.topic, data);
+            self.append(output.topic().as_str(), &key, value, &[]);
         }
     }
 
@@ -242,8 +243,10 @@ fn suffix(sibling: Sibling) -> String {
     format!(".{}.{}", sibling.domain(), sibling.event_type())
 }
 
-fn event<T: DeserializeOwned>(id: u128, data: &str) -> Result<Event<T>, Failure> {
-    serde_json::from_str(data).map(|data| Event::new(id, data)).map_err(|error| Failure::Poison(error.to_string()))
+fn event<T: DeserializeOwned>(id: u128, data: &str) -> Result<Event<T>, Stop> {
+    serde_json::from_str(data)
+        .map(|data| Event::example_with_id(EventId::from_u128(id), data))
+        .map_err(|error| Stop::Poison(error.to_string()))
 }
 
 fn head(value: &[u8]) -> Result<(u128, &str), String> {
@@ -265,7 +268,7 @@ fn head(value: &[u8]) -> Result<(u128, &str), String> {
         return Err(format!("nested deeper than {DEEPEST}"));
     }
     let head: Head<'_> = serde_json::from_slice(value).map_err(|error| error.to_string())?;
-    Ok((parse_uuid(head.id).ok_or("the id is not a UUID")?, head.data.get()))
+    Ok((parse_uuid(head.id).unwrap_or_else(|| fingerprint(value)), head.data.get()))
 }
 
 fn envelope(id: u128, cause: Option<u128>, kind: &str, source: &str, data: &str) -> Vec<u8> {

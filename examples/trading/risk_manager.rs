@@ -48,7 +48,7 @@ impl RiskManager {
             Some(Err(rejection)) => out.emit(REJECTED, &rejection)?,
             None => {}
         }
-        self.effects.handled(topic.as_str(), signal.id().as_u128());
+        self.effects.handled(topic.as_str(), signal.key().as_u128());
         Ok(())
     }
 }
@@ -70,18 +70,17 @@ mod tests {
     use super::*;
     use crate::events::Side;
     use crate::faults::Rates;
+    use crate::standin::EventId;
     use crate::strategies::tests::tick;
-    use crate::topics::Venue;
+    use crate::topics::{RAW, Venue};
 
-    async fn topics(manager: &RiskManager, namespace: &str, seconds: u64) -> Vec<String> {
+    async fn topics(manager: &RiskManager, venue: Venue, seconds: u64) -> Vec<String> {
         let signal = Signal::at("s", &tick(seconds, 100), Side::Buy, rust_decimal::Decimal::ONE);
-        let mut out = Outputs::from(Some(Namespace::new(namespace)));
-        let topic = Topic::new(&format!("{namespace}.signals.raw"));
-        manager
-            .on_signal(Event::new(1, signal), topic, Namespace::new(namespace), &mut out)
-            .await
-            .expect("nothing is planned to fail");
-        out.into_vec().into_iter().map(|output| output.topic).collect()
+        let topic: Topic = venue.topic(RAW).parse().expect("a good name");
+        let mut out = Outputs::of(&topic);
+        let event = Event::example_with_id(EventId::from_u128(1), signal);
+        manager.on_signal(event, topic, venue.namespace(), &mut out).await.expect("nothing is planned to fail");
+        out.iter().map(|output| output.topic().as_str().to_owned()).collect()
     }
 
     fn manager() -> RiskManager {
@@ -92,15 +91,15 @@ mod tests {
     #[tokio::test]
     async fn a_signal_is_validated_or_rejected_in_its_own_namespace() {
         let manager = manager();
-        assert_eq!(topics(&manager, "paper", 1).await, ["paper.signals.validated"]);
-        assert_eq!(topics(&manager, "paper", 2).await, ["paper.signals.rejected"]);
-        assert_eq!(topics(&manager, "zerodha", 2).await, ["zerodha.signals.validated"]);
+        assert_eq!(topics(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
+        assert_eq!(topics(&manager, Venue::Paper, 2).await, ["paper.signals.rejected"]);
+        assert_eq!(topics(&manager, Venue::Zerodha, 2).await, ["zerodha.signals.validated"]);
     }
 
     #[tokio::test]
     async fn a_signal_delivered_again_is_judged_as_before() {
         let manager = manager();
-        assert_eq!(topics(&manager, "paper", 1).await, ["paper.signals.validated"]);
-        assert_eq!(topics(&manager, "paper", 1).await, ["paper.signals.validated"]);
+        assert_eq!(topics(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
+        assert_eq!(topics(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
     }
 }

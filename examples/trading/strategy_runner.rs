@@ -30,7 +30,7 @@ impl StrategyRunner {
         Self {
             book: book(),
             desks: Keyed::default(),
-            namespaces: venues.iter().map(|venue| Namespace::new(venue.name())).collect(),
+            namespaces: venues.iter().map(|venue| venue.namespace()).collect(),
             flaky: Flaky::new("strategy-runner", faults),
             effects: effects.clone(),
         }
@@ -44,11 +44,11 @@ impl StrategyRunner {
         let signals = self.desks.with(&tick.instrument, |desk| desk.apply(tick.sequence, take)).unwrap_or_default();
         for signal in &signals {
             for namespace in &self.namespaces {
-                out.emit_named(&signal.strategy, RAW.of(namespace), signal)?;
+                out.emit_named(RAW.of(namespace), &signal.strategy, signal)?;
             }
         }
-        signals.iter().for_each(|_| self.effects.spoken(tick.id().as_u128()));
-        self.effects.handled(TICKS.as_str(), tick.id().as_u128());
+        signals.iter().for_each(|_| self.effects.spoken(tick.key().as_u128()));
+        self.effects.handled(TICKS.as_str(), tick.key().as_u128());
         Ok(())
     }
 }
@@ -69,6 +69,7 @@ pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Resu
 mod tests {
     use super::*;
     use crate::faults::Rates;
+    use crate::standin::EventId;
     use crate::strategies::tests::tick;
 
     fn runner(rates: Rates) -> StrategyRunner {
@@ -78,14 +79,22 @@ mod tests {
 
     const CALM: Rates = Rates { duplicates: 0, transient: 0, refusals: 0, outage: 0, poison: 0, session_orders: 50 };
 
+    fn event(tick: Tick) -> Event<Tick> {
+        Event::example_with_id(EventId::from_u128(u128::from(tick.sequence)), tick)
+    }
+
+    fn texts(out: &Outputs) -> Vec<String> {
+        out.iter().map(|output| format!("{} {:?}", output.topic().as_str(), output.data::<Signal>())).collect()
+    }
+
     /// Sends a rise that momentum follows and returns what the last tick led to.
     async fn rise(runner: &StrategyRunner) -> Vec<String> {
         let mut last = Vec::new();
         for sequence in 1..=40 {
-            let mut out = Outputs::from(None);
-            let event = Event::new(u128::from(sequence), tick(sequence, 112_000 + i64::try_from(sequence).expect("small") * 3));
+            let mut out = Outputs::of(&TICKS);
+            let event = event(tick(sequence, 112_000 + i64::try_from(sequence).expect("small") * 3));
             runner.on_tick(event, &mut out).await.expect("nothing is planned to fail");
-            last = out.into_vec().into_iter().map(|output| format!("{} {} {}", output.topic, output.key, output.data)).collect();
+            last = texts(&out);
         }
         last
     }
@@ -94,7 +103,7 @@ mod tests {
     async fn a_signal_goes_into_every_namespace() {
         let outputs = rise(&runner(CALM)).await;
         for venue in Venue::ALL {
-            let topic = format!("{}.signals.raw EURUSD.0", venue.name());
+            let topic = format!("{venue}.signals.raw ");
             assert!(outputs.iter().any(|output| output.starts_with(&topic)), "{outputs:?}");
         }
     }
@@ -103,18 +112,17 @@ mod tests {
     async fn a_tick_delivered_again_gives_the_same_outputs_and_changes_nothing() {
         let runner = runner(CALM);
         let first = rise(&runner).await;
-        let mut out = Outputs::from(None);
-        runner.on_tick(Event::new(40, tick(40, 112_120)), &mut out).await.expect("nothing is planned to fail");
-        let again: Vec<String> =
-            out.into_vec().iter().map(|output| format!("{} {} {}", output.topic, output.key, output.data)).collect();
+        let mut out = Outputs::of(&TICKS);
+        runner.on_tick(event(tick(40, 112_120)), &mut out).await.expect("nothing is planned to fail");
+        let again = texts(&out);
         assert_eq!(again, first);
     }
 
     #[tokio::test]
     async fn a_failed_attempt_leaves_no_trace() {
         let flaky = runner(Rates { transient: 1000, ..CALM });
-        let mut out = Outputs::from(None);
-        assert!(flaky.on_tick(Event::new(1, tick(1, 100)), &mut out).await.is_err());
+        let mut out = Outputs::of(&TICKS);
+        assert!(flaky.on_tick(event(tick(1, 100)), &mut out).await.is_err());
         assert!(flaky.desks.with("EURUSD.0", |desk| desk.apply(1, |_| vec![])).is_some_and(|signals| signals.is_empty()));
         assert_eq!(flaky.effects.ticks(), 0);
     }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::standin::{Sibling, Topic};
+use crate::standin::{Namespace, Sibling, Topic};
 
 /// Ticks of the market, shared by all namespaces; key is the instrument.
 pub(crate) const TICKS: Topic = Topic::literal("market.ticks");
@@ -56,6 +56,11 @@ impl Venue {
             Self::Paper => "paper",
             Self::Zerodha => "zerodha",
         }
+    }
+
+    /// The same as the framework's type.
+    pub(crate) const fn namespace(self) -> Namespace {
+        Namespace::literal(self.name())
     }
 
     /// The venue of a namespace.

@@ -9,7 +9,7 @@ use crate::effects::Effects;
 use crate::events::Signal;
 use crate::faults::Faults;
 use crate::order::Order;
-use crate::standin::{Event, HandlerError, Namespace, OrPermanent, Outputs, Topic};
+use crate::standin::{Event, HandlerError, Namespace, OrFail, Outputs, Topic};
 use crate::topics::{ACK, FILLED, SUBMITTED, Venue};
 use crate::trader::TraderFactory;
 
@@ -39,7 +39,7 @@ impl TradingEngine {
         out.emit(SUBMITTED, &order.submitted())?;
         out.emit(ACK, &order.ack(&execution))?;
         out.emit(FILLED, &order.filled(&execution))?;
-        self.effects.handled(topic.as_str(), signal.id().as_u128());
+        self.effects.handled(topic.as_str(), signal.key().as_u128());
         Ok(())
     }
 }
@@ -66,18 +66,19 @@ mod tests {
     use super::*;
     use crate::events::Side;
     use crate::faults::Rates;
+    use crate::standin::{EventId, Failure};
     use crate::strategies::tests::tick;
 
     fn engine(rates: Rates) -> TradingEngine {
         TradingEngine::new(&Venue::ALL, &Faults::new(1, rates, 9500, 8), &Arc::new(Effects::new(&Venue::ALL)))
     }
 
-    async fn execute(engine: &TradingEngine, namespace: &str) -> Result<Vec<String>, HandlerError> {
+    async fn execute(engine: &TradingEngine, namespace: Namespace) -> Result<Vec<String>, HandlerError> {
         let signal = Signal::at("s", &tick(1, 100), Side::Buy, rust_decimal::Decimal::ONE);
-        let mut out = Outputs::from(Some(Namespace::new(namespace)));
-        let topic = Topic::new(&format!("{namespace}.signals.validated"));
-        engine.on_signal(Event::new(1, signal), topic, Namespace::new(namespace), &mut out).await?;
-        Ok(out.into_vec().into_iter().map(|output| output.topic).collect())
+        let topic: Topic = format!("{}.signals.validated", namespace.as_str()).parse().expect("a good name");
+        let mut out = Outputs::of(&topic);
+        engine.on_signal(Event::example_with_id(EventId::from_u128(1), signal), topic, namespace, &mut out).await?;
+        Ok(out.iter().map(|output| output.topic().as_str().to_owned()).collect())
     }
 
     const CALM: Rates = Rates { duplicates: 0, transient: 0, refusals: 0, outage: 0, poison: 0, session_orders: 50 };
@@ -85,7 +86,7 @@ mod tests {
     #[tokio::test]
     async fn a_signal_becomes_three_events_of_its_namespace() {
         for venue in Venue::ALL {
-            let topics = execute(&engine(CALM), venue.name()).await.expect("a calm venue executes");
+            let topics = execute(&engine(CALM), venue.namespace()).await.expect("a calm venue executes");
             let wanted = ["submitted", "ack", "filled"].map(|event| format!("{venue}.orders.{event}"));
             assert_eq!(topics, wanted);
         }
@@ -93,14 +94,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_namespace_without_a_trader_is_a_permanent_failure() {
-        let error = execute(&engine(CALM), "kite").await.expect_err("there is no such venue");
-        assert!(error.is_permanent(), "{error:?}");
+        let error = execute(&engine(CALM), Namespace::literal("kite")).await.expect_err("there is no such venue");
+        assert_eq!(error.failure(), Failure::Permanent, "{error:?}");
     }
 
     #[tokio::test]
     async fn a_refused_order_leaves_no_events() {
         let engine = engine(Rates { refusals: 1000, ..CALM });
-        assert!(execute(&engine, "zerodha").await.is_err());
-        assert!(execute(&engine, "paper").await.is_ok(), "paper refuses nothing");
+        assert!(execute(&engine, Venue::Zerodha.namespace()).await.is_err());
+        assert!(execute(&engine, Venue::Paper.namespace()).await.is_ok(), "paper refuses nothing");
     }
 }
