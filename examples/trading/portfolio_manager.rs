@@ -47,12 +47,12 @@ impl PortfolioManager {
 #[cfg(any())] // joined with the framework's builder
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], portfolio: PortfolioManager) -> Result<StreamService, Error> {
     StreamServiceBuilder::new("portfolio-manager", transport)
-        .with_deduplicator(TwoGenerations::new())
+        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
         .with_error_handling(ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)))
         .with_metrics()
         .with_state(portfolio)
         .add_producer()
-        .add_consumer_handler(topics(venues, FILLED), PORTFOLIO_GROUP, PortfolioManager::on_fill)
+        .add_consumer_handler(topics(venues, TopicMap::orders_filled), PORTFOLIO_GROUP, PortfolioManager::on_fill)
         .build()
 }
 

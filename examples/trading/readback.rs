@@ -31,7 +31,7 @@ pub(crate) struct LogRecord<'a> {
     pub(crate) offset: u64,
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) value: Option<&'a [u8]>,
-    pub(crate) headers: &'a [(String, Vec<u8>)],
+    pub(crate) headers: &'a [(&'a str, &'a [u8])],
 }
 
 /// A dead letter, without anything that may differ between two runs of one seed.
@@ -130,7 +130,7 @@ impl<'a> Readback<'a> {
     fn letter(&mut self, topic: &str, id: u128, record: &LogRecord<'_>) {
         let header = |name: &str| {
             let found = record.headers.iter().find(|header| header.0 == name);
-            found.map(|header| String::from_utf8_lossy(&header.1).into_owned()).unwrap_or_default()
+            found.map(|header| String::from_utf8_lossy(header.1).into_owned()).unwrap_or_default()
         };
         let number = |name: &str, fallback: u64| header(name).parse().unwrap_or(fallback);
         let partition = number("__dlq.errors.partition", u64::from(record.partition));

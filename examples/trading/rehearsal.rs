@@ -120,7 +120,7 @@ impl<'r, 'a> Rehearsal<'r, 'a> {
         }
     }
 
-    fn append(&mut self, topic: &str, key: &str, value: Vec<u8>, headers: &[(String, Vec<u8>)]) {
+    fn append(&mut self, topic: &str, key: &str, value: Vec<u8>, headers: &[(&str, &[u8])]) {
         let partition = u32::try_from(fingerprint(key.as_bytes()) % u128::from(PARTITIONS)).unwrap_or(0);
         let topic: Arc<str> = Arc::from(topic);
         let end = self.ends.entry((topic.clone(), partition)).or_default();
@@ -209,7 +209,7 @@ impl<'r, 'a> Rehearsal<'r, 'a> {
             ("millstream-dlq-reason", reason.to_owned()),
             ("millstream-dlq-attempts", attempts.to_string()),
         ];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.into_bytes()));
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_bytes()));
         self.append(&format!("{}.dlq", record.topic), &record.key, record.value, &headers);
     }
 }

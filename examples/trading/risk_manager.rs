@@ -44,8 +44,12 @@ impl RiskManager {
         let key = format!("{}/{}", broker.as_str(), signal.instrument);
         let verdict = |exposures: &mut Exposures| judge(&self.limits, exposures, &signal);
         match self.exposures.with(&key, |exposures| exposures.apply(signal.sequence, verdict)) {
-            Some(Ok(validated)) => out.emit(VALIDATED, &validated)?,
-            Some(Err(rejection)) => out.emit(REJECTED, &rejection)?,
+            Some(Ok(validated)) => {
+                out.emit(VALIDATED, &validated)?;
+            }
+            Some(Err(rejection)) => {
+                out.emit(REJECTED, &rejection)?;
+            }
             None => {}
         }
         self.effects.handled(topic.as_str(), signal.key().as_u128());
@@ -56,12 +60,12 @@ impl RiskManager {
 #[cfg(any())] // joined with the framework's builder
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], risk: RiskManager) -> Result<StreamService, Error> {
     StreamServiceBuilder::new("risk-manager", transport)
-        .with_deduplicator(TwoGenerations::new())
+        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
         .with_error_handling(ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)))
         .with_metrics()
         .with_state(risk)
         .add_producer()
-        .add_consumer_handler(topics(venues, RAW), RISK_GROUP, RiskManager::on_signal)
+        .add_consumer_handler(topics(venues, TopicMap::signals_raw), RISK_GROUP, RiskManager::on_signal)
         .build()
 }
 

@@ -96,8 +96,8 @@ impl Sibling {
         self.1
     }
 
-    pub(crate) fn of(self, namespace: &Namespace) -> NamespacedSibling {
-        NamespacedSibling(namespace.clone(), self)
+    pub(crate) fn of(self, namespace: impl Into<Namespace>) -> NamespacedSibling {
+        NamespacedSibling(namespace.into(), self)
     }
 }
 
@@ -206,7 +206,7 @@ impl Outputs {
         Self { from: from.clone(), list: Vec::new() }
     }
 
-    pub(crate) fn emit<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<(), HandlerError> {
+    pub(crate) fn emit<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<EventId, HandlerError> {
         let topic = to.resolve(self.from.namespace().as_ref()).or_permanent("no namespace to emit into")?;
         let envelope = format!(r#"{{"id":"of the framework","data":{}}}"#, serde_json::to_string(data)?);
         self.list.push(Output {
@@ -215,7 +215,7 @@ impl Outputs {
             key: data.key().as_bytes().to_vec(),
             envelope: envelope.into_bytes(),
         });
-        Ok(())
+        Ok(EventId(0))
     }
 
     pub(crate) fn emit_named<T: EventData + Serialize>(
@@ -223,7 +223,7 @@ impl Outputs {
         to: impl Address,
         _: &str,
         data: &T,
-    ) -> Result<(), HandlerError> {
+    ) -> Result<EventId, HandlerError> {
         self.emit(to, data)
     }
 

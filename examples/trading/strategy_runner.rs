@@ -44,7 +44,7 @@ impl StrategyRunner {
         let signals = self.desks.with(&tick.instrument, |desk| desk.apply(tick.sequence, take)).unwrap_or_default();
         for signal in &signals {
             for namespace in &self.namespaces {
-                out.emit_named(RAW.of(namespace), &signal.strategy, signal)?;
+                out.emit_named(RAW.of(namespace.clone()), &signal.strategy, signal)?;
             }
         }
         signals.iter().for_each(|_| self.effects.spoken(tick.key().as_u128()));
@@ -56,7 +56,7 @@ impl StrategyRunner {
 #[cfg(any())] // joined with the framework's builder
 pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Result<StreamService, Error> {
     StreamServiceBuilder::new("strategy-runner", transport)
-        .with_deduplicator(TwoGenerations::new())
+        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
         .with_error_handling(ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)))
         .with_metrics()
         .with_state(runner)

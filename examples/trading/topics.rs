@@ -104,3 +104,8 @@ pub(crate) fn legs(venues: &[Venue]) -> Vec<Leg> {
     }
     legs
 }
+
+#[cfg(any())] // joined with the framework's topics
+pub(crate) fn topics(venues: &[Venue], topic: fn(&TopicMap) -> Topic) -> Vec<Topic> {
+    venues.iter().map(|venue| topic(&TopicMap::new(venue.namespace()))).collect()
+}

@@ -52,12 +52,12 @@ pub(crate) fn service(transport: impl Transport, venues: &[Venue], engine: Tradi
             TradeError::Unavailable(_) => Failure::Transient,
         });
     StreamServiceBuilder::new("trading-engine", transport)
-        .with_deduplicator(TwoGenerations::new())
+        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
         .with_error_handling(errors)
         .with_metrics()
         .with_state(engine)
         .add_producer()
-        .add_consumer_handler(topics(venues, VALIDATED), ENGINE_GROUP, TradingEngine::on_signal)
+        .add_consumer_handler(topics(venues, TopicMap::signals_validated), ENGINE_GROUP, TradingEngine::on_signal)
         .build()
 }
 
