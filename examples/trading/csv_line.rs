@@ -89,7 +89,7 @@ impl<'a> Fields<'a> {
     fn price(&mut self, name: &str) -> Result<(usize, Decimal), Fault> {
         let (column, price) = self.decimal(name)?;
         let highest = Decimal::from(100_000);
-        if price > Decimal::ZERO && price <= highest && price.normalize().scale() <= 6 {
+        if price > Decimal::ZERO && price <= highest && price.scale() <= 6 {
             return Ok((column, price));
         }
         Err(Fault {
@@ -170,6 +170,7 @@ mod tests {
             ("20200101 170000065,1.1,1e5,0", 24, "is not a decimal"),
             ("20200101 170000065,1.1,NaN,0", 24, "is not a decimal"),
             ("20200101 170000065,-1.1,1.2,0", 20, "is not a price"),
+            ("20200101 170000065,1.1000000,1.2,0", 20, "at most 6 decimals"),
             ("20200101 170000065,1.2,1.1,0", 24, "below bid"),
             ("20200101 170000065,1.1,1.2,-1", 28, "negative"),
             ("20200101 170000065,1.1,1.2,0,7", 30, "fifth field `7`"),

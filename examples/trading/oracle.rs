@@ -1,7 +1,7 @@
 //! The oracle: the whole pipeline as one sequential loop, without framework, topics, faults or threads.
 //!
 //! Owns what must come out: fills and snapshots per key in order, portfolios, and how many failures the plan
-//! holds. Calls the very functions that the services call. Leaves comparing to `compare`. It keeps a 8-byte
+//! holds. Calls the very functions that the services call. Leaves comparing to `compare`. It keeps an 8-byte
 //! digest per fill and snapshot, so a long run stays small.
 
 use std::collections::{BTreeMap, HashMap};
@@ -65,8 +65,7 @@ impl Oracle {
     /// Runs the feed through the pipeline; `each` sees every fill with its snapshot.
     pub(crate) fn run(feed: &Feed, mut each: impl FnMut(Venue, &OrderFilled, &PnlSnapshot)) -> Result<Self, DataError> {
         let (strategies, limits) = (book(), Limits::default());
-        let mut desks: HashMap<String, Desk> = HashMap::new();
-        let mut exposures: HashMap<String, Exposures> = HashMap::new();
+        let mut instruments: HashMap<String, (Desk, Exposures)> = HashMap::new();
         let mut holdings: HashMap<Account, Holding> = HashMap::new();
         let mut oracle = Self::default();
         oracle.planted.duplicates = feed.faults.duplicates_per_lap() * feed.laps;
@@ -75,13 +74,7 @@ impl Oracle {
             let tick = tick?;
             oracle.ticks += 1;
             oracle.planted.retries += u64::from(feed.faults.failures("strategy-runner", &tick_name(&tick)));
-            if !desks.contains_key(&tick.instrument) {
-                desks.insert(tick.instrument.clone(), Desk::default());
-                exposures.insert(tick.instrument.clone(), Exposures::new());
-            }
-            let (Some(desk), Some(exposures)) = (desks.get_mut(&tick.instrument), exposures.get_mut(&tick.instrument)) else {
-                unreachable!("both were inserted above")
-            };
+            let (desk, exposures) = instruments.entry(tick.instrument.clone()).or_default();
             for signal in desk.take(&strategies, &tick) {
                 oracle.signals += 1;
                 for venue in &feed.venues {
