@@ -1,0 +1,23 @@
+//! The desk of one instrument: its window, and what the strategies say to each tick.
+//!
+//! Owns the order of things within a tick: strategies see the prices before it, then it joins them. Leaves
+//! the strategies to `strategies` and publishing to the strategy runner.
+
+use crate::events::{Signal, Tick};
+use crate::strategies::{Strategy, signals};
+use crate::window::Window;
+
+/// One instrument's state.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Desk {
+    window: Window,
+}
+
+impl Desk {
+    /// Takes a tick in and returns what the strategies make of it.
+    pub(crate) fn take(&mut self, book: &[Strategy], tick: &Tick) -> Vec<Signal> {
+        let signals = signals(book, &self.window, tick);
+        self.window.push(tick.mid());
+        signals
+    }
+}

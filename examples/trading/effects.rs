@@ -1,0 +1,99 @@
+//! What the services did, noted where it was done.
+//!
+//! Owns the lists from which the audit learns what happened, independent of any log and of any counter of the
+//! framework: ticks published, events handled to the end, signals spoken, orders executed. Leaves judging to
+//! the audit. An entry is 16 bytes, so a long run stays small.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::ids::fingerprint;
+use crate::topics::{TICKS, Venue, legs};
+
+/// How often a venue executed each client order id.
+#[derive(Debug, Default)]
+pub(crate) struct Executions(Mutex<HashMap<u128, u32>>);
+
+impl Executions {
+    /// The venue moved money for this order, now.
+    pub(crate) fn note(&self, order_id: &str) {
+        *lock(&self.0).entry(fingerprint(order_id.as_bytes())).or_default() += 1;
+    }
+
+    /// The same for a venue that executes a client order id once: a known one is left as it is.
+    pub(crate) fn note_once(&self, order_id: &str) {
+        lock(&self.0).entry(fingerprint(order_id.as_bytes())).or_insert(1);
+    }
+
+    /// Times executed, by fingerprint of the client order id.
+    pub(crate) fn counts(&self) -> HashMap<u128, u32> {
+        lock(&self.0).clone()
+    }
+}
+
+/// The effects of one run, shared by its services.
+#[derive(Debug, Default)]
+pub(crate) struct Effects {
+    published: Mutex<Vec<u128>>,
+    spoken: Mutex<Vec<u128>>,
+    handled: BTreeMap<String, Mutex<Vec<u128>>>,
+    executions: BTreeMap<Venue, Executions>,
+}
+
+impl Effects {
+    /// Room for the effects in these namespaces.
+    pub(crate) fn new(venues: &[Venue]) -> Self {
+        let consumed = legs(venues).into_iter().filter(|leg| leg.group.is_some());
+        Self {
+            handled: consumed.map(|leg| (leg.topic, Mutex::default())).collect(),
+            executions: venues.iter().map(|venue| (*venue, Executions::default())).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// The feed published a tick for the first time.
+    pub(crate) fn published(&self, tick: u128) {
+        lock(&self.published).push(tick);
+    }
+
+    /// A strategy spoke because of this tick; once per signal.
+    pub(crate) fn spoken(&self, tick: u128) {
+        lock(&self.spoken).push(tick);
+    }
+
+    /// A handler reached its end for this event of `topic`.
+    pub(crate) fn handled(&self, topic: &str, event: u128) {
+        if let Some(list) = self.handled.get(topic) {
+            lock(list).push(event);
+        }
+    }
+
+    /// The executions of a venue.
+    pub(crate) fn executions(&self, venue: Venue) -> Option<&Executions> {
+        self.executions.get(&venue)
+    }
+
+    /// Number of ticks handled so far: what a progress bar shows.
+    pub(crate) fn ticks(&self) -> u64 {
+        self.handled.get(TICKS.as_str()).map_or(0, |list| lock(list).len() as u64)
+    }
+
+    /// Ids of the ticks published.
+    pub(crate) fn all_published(&self) -> Vec<u128> {
+        lock(&self.published).clone()
+    }
+
+    /// Ids of the ticks that made a strategy speak, once per signal.
+    pub(crate) fn all_spoken(&self) -> Vec<u128> {
+        lock(&self.spoken).clone()
+    }
+
+    /// Ids handled of one topic, once per end reached.
+    pub(crate) fn all_handled(&self, topic: &str) -> Vec<u128> {
+        self.handled.get(topic).map(|list| lock(list).clone()).unwrap_or_default()
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
