@@ -4,6 +4,7 @@
 //!
 //! Imports go one way: `builder → service → {layer, handler, engine, envelope, clock} → {topic, contract}`.
 
+pub mod builder;
 pub mod clock;
 pub mod contract;
 pub mod engine;

@@ -1,8 +1,6 @@
 //! Every limit one below, at, and one above; and what the scan says about each mistake.
 
-use millstream_core::envelope::{
-    EventEnvelope, EventKey, Limits, ScanFault, WireId, scan, scan_or_else,
-};
+use millstream_core::envelope::{EventEnvelope, EventKey, Limits, ScanFault, WireId, scan, scan_or_else};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -18,15 +16,12 @@ fn envelope(id: &str, data: &str) -> Vec<u8> {
 
 fn both(value: &[u8]) -> (bool, bool) {
     let full = EventEnvelope::<IgnoredAny>::from_json(value).is_ok();
-    let split =
-        scan(value, &LIMITS).is_ok_and(|head| head.decode::<IgnoredAny>(value, &LIMITS).is_ok());
+    let split = scan(value, &LIMITS).is_ok_and(|head| head.decode::<IgnoredAny>(value, &LIMITS).is_ok());
     (full, split)
 }
 
 fn fault(value: &str) -> ScanFault {
-    let error = scan(value.as_bytes(), &LIMITS)
-        .expect_err("this is no good envelope")
-        .fault();
+    let error = scan(value.as_bytes(), &LIMITS).expect_err("this is no good envelope").fault();
     assert!(EventEnvelope::<IgnoredAny>::from_json(value.as_bytes()).is_err());
     error
 }
@@ -34,11 +29,7 @@ fn fault(value: &str) -> ScanFault {
 #[test]
 fn a_value_has_at_most_a_mebibyte() {
     let empty = envelope("x", r#""""#).len();
-    for (len, good) in [
-        ((1 << 20) - 1, true),
-        (1 << 20, true),
-        ((1 << 20) + 1, false),
-    ] {
+    for (len, good) in [((1 << 20) - 1, true), (1 << 20, true), ((1 << 20) + 1, false)] {
         let value = envelope("x", &format!("{:?}", "a".repeat(len - empty)));
         assert_eq!(value.len(), len);
         assert_eq!(both(&value), (good, good), "{len} bytes");
@@ -51,11 +42,7 @@ fn a_value_is_at_most_64_deep() {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
             let inner = depth - 1; // the envelope is one
             let data = format!("{}1{}", open.repeat(inner), close.repeat(inner));
-            assert_eq!(
-                both(&envelope("x", &data)),
-                (good, good),
-                "{depth} of {open}"
-            );
+            assert_eq!(both(&envelope("x", &data)), (good, good), "{depth} of {open}");
         }
     }
 }
@@ -66,18 +53,10 @@ fn depth_counts_in_unknown_fields_too() {
         let deep = format!("{}{}", "[".repeat(depth - 1), "]".repeat(depth - 1));
         let value = envelope("x", "1");
         let rest = std::str::from_utf8(&value[1..]).expect("the envelope is text");
-        for value in [
-            format!(r#"{{"deep":{deep},{rest}"#),
-            format!(
-                r#"{},"deep":{deep}}}"#,
-                format!("{{{rest}").trim_end_matches('}')
-            ),
-        ] {
-            assert_eq!(
-                both(value.as_bytes()),
-                (good, good),
-                "depth {depth}: {value}"
-            );
+        for value in
+            [format!(r#"{{"deep":{deep},{rest}"#), format!(r#"{},"deep":{deep}}}"#, format!("{{{rest}").trim_end_matches('}'))]
+        {
+            assert_eq!(both(value.as_bytes()), (good, good), "depth {depth}: {value}");
             let at_once = scan(value.as_bytes(), &LIMITS).is_ok();
             let behind = value.ends_with("]}");
             assert!(behind || at_once == good, "depth {depth}, before the data");
@@ -95,27 +74,14 @@ fn brackets_in_strings_are_not_depth() {
 
 #[test]
 fn an_id_has_1_to_128_bytes_wherever_it_stands() {
-    for (len, good) in [
-        (0, false),
-        (1, true),
-        (127, true),
-        (128, true),
-        (129, false),
-    ] {
+    for (len, good) in [(0, false), (1, true), (127, true), (128, true), (129, false)] {
         let id = "x".repeat(len);
         assert_eq!(WireId::parse(&id).is_ok(), good, "{len} bytes");
         assert_eq!(both(&envelope(&id, "1")), (good, good), "{len} bytes");
         let caused = String::from_utf8(envelope("a", "1")).expect("the envelope is text");
         for field in ["correlation_id", "causation_id"] {
-            let value = caused.replace(
-                &format!("\"{field}\":null"),
-                &format!("\"{field}\":\"{id}\""),
-            );
-            assert_eq!(
-                both(value.as_bytes()),
-                (good, good),
-                "{field} of {len} bytes"
-            );
+            let value = caused.replace(&format!("\"{field}\":null"), &format!("\"{field}\":\"{id}\""));
+            assert_eq!(both(value.as_bytes()), (good, good), "{field} of {len} bytes");
         }
     }
 }
@@ -129,17 +95,10 @@ fn a_text_has_at_most_255_bytes_however_it_is_spelled() {
             for (field, old) in [("type", "\"t\""), ("source", "\"s\""), ("broker", "null")] {
                 let old = format!("\"{field}\":{old}");
                 let value = value.replace(&old, &format!("\"{field}\":\"{text}\""));
-                assert_eq!(
-                    both(value.as_bytes()),
-                    (good, good),
-                    "{field}: {len} of {letter}"
-                );
+                assert_eq!(both(value.as_bytes()), (good, good), "{field}: {len} of {letter}");
                 if good {
                     let head = scan(value.as_bytes(), &LIMITS).expect("it is good");
-                    let texts = [
-                        head.event_type(value.as_bytes()),
-                        head.source(value.as_bytes()),
-                    ];
+                    let texts = [head.event_type(value.as_bytes()), head.source(value.as_bytes())];
                     let broker = head.broker(value.as_bytes()).unwrap_or_default();
                     assert!(texts.iter().chain([&broker]).any(|text| text.len() == len));
                 }
@@ -151,15 +110,7 @@ fn a_text_has_at_most_255_bytes_however_it_is_spelled() {
 #[test]
 fn a_value_begins_with_a_brace() {
     let good = String::from_utf8(envelope("x", "1")).expect("the envelope is text");
-    for bad in [
-        "",
-        " ",
-        "1",
-        "null",
-        "\"x\"",
-        &format!(" {good}"),
-        &format!("\u{feff}{good}"),
-    ] {
+    for bad in ["", " ", "1", "null", "\"x\"", &format!(" {good}"), &format!("\u{feff}{good}")] {
         assert_eq!(fault(bad), ScanFault::NotAnObject, "{bad}");
     }
 }
@@ -190,10 +141,7 @@ fn control_characters_are_refused_raw_and_kept_escaped() {
         assert_eq!(fault(&raw), ScanFault::Syntax);
         let escaped = metadata.replace("\"t\"", &format!("\"t\\u{control:04x}\""));
         let head = scan(escaped.as_bytes(), &LIMITS).expect("an escape is legal");
-        assert_eq!(
-            head.event_type(escaped.as_bytes()),
-            format!("t{}", control as char)
-        );
+        assert_eq!(head.event_type(escaped.as_bytes()), format!("t{}", control as char));
     }
 }
 
@@ -203,32 +151,17 @@ fn each_mistake_has_its_own_fault() {
     let swap = |from: &str, to: &str| fault(&good.replace(from, to));
     assert_eq!(swap(r#""id":"x","#, ""), ScanFault::Missing("id"));
     assert_eq!(swap(r#""type":"t","#, ""), ScanFault::Missing("type"));
-    assert_eq!(
-        swap(r#""timestamp":"2026-11-25T09:15:00Z","#, ""),
-        ScanFault::Missing("timestamp")
-    );
+    assert_eq!(swap(r#""timestamp":"2026-11-25T09:15:00Z","#, ""), ScanFault::Missing("timestamp"));
     assert_eq!(swap(r#""source":"s","#, ""), ScanFault::Missing("source"));
     assert_eq!(swap(r#","data":1"#, ""), ScanFault::Missing("data"));
-    assert_eq!(
-        swap(r#""type":"t""#, r#""type":"t","type":"t""#),
-        ScanFault::Twice("type")
-    );
-    assert_eq!(
-        swap(r#""type":"t""#, r#""type":"t","event_type":"t""#),
-        ScanFault::Twice("type")
-    );
+    assert_eq!(swap(r#""type":"t""#, r#""type":"t","type":"t""#), ScanFault::Twice("type"));
+    assert_eq!(swap(r#""type":"t""#, r#""type":"t","event_type":"t""#), ScanFault::Twice("type"));
     assert_eq!(swap(r#""id":"x""#, r#""id":7"#), ScanFault::Type("id"));
     assert_eq!(swap(r#""id":"x""#, r#""id":null"#), ScanFault::Type("id"));
     assert_eq!(swap(r#""id":"x""#, r#""id":"x y""#), ScanFault::Id("id"));
-    assert_eq!(
-        swap(r#""type":"t""#, r#""type":"""#),
-        ScanFault::Text("type")
-    );
+    assert_eq!(swap(r#""type":"t""#, r#""type":"""#), ScanFault::Text("type"));
     assert_eq!(swap("2026-11-25T", "2026-11-25 "), ScanFault::Timestamp);
-    assert_eq!(
-        swap(r#""schema_version":1"#, r#""schema_version":"1""#),
-        ScanFault::Type("schema_version")
-    );
+    assert_eq!(swap(r#""schema_version":1"#, r#""schema_version":"1""#), ScanFault::Type("schema_version"));
     assert_eq!(swap(r#","data":1}"#, ""), ScanFault::Truncated);
     assert_eq!(swap(r#","source""#, r#",,"source""#), ScanFault::Syntax);
 }
@@ -242,11 +175,7 @@ fn an_envelope_without_id_is_known_by_what_the_caller_says() {
     assert!(!head.has_id());
     assert_eq!(head.key(), place);
     assert_eq!(head.id(&value), place.as_event_id().to_string());
-    assert_eq!(
-        head.decode::<u8>(&value, &LIMITS)
-            .expect("the data are good"),
-        1
-    );
+    assert_eq!(head.decode::<u8>(&value, &LIMITS).expect("the data are good"), 1);
 
     let head = scan_or_else(good.as_bytes(), &LIMITS, || unreachable!("it has an id"));
     assert_eq!(head.expect("it is good").key(), EventKey::of_text("x"));
@@ -269,16 +198,8 @@ fn a_head_asked_about_other_bytes_never_panics() {
     let head = scan(&value, &LIMITS).expect("an escaped letter is legal");
     assert_eq!(head.id(&value), "xA");
     for other in [&b""[..], b"{", &[0xff; 300], &[b'\\'; 300], &[b'"'; 300]] {
-        let _ = (
-            head.id(other),
-            head.event_type(other),
-            head.timestamp(other),
-        );
-        let _ = (
-            head.correlation_id(other),
-            head.causation_id(other),
-            head.broker(other),
-        );
+        let _ = (head.id(other), head.event_type(other), head.timestamp(other));
+        let _ = (head.correlation_id(other), head.causation_id(other), head.broker(other));
         assert!(head.decode::<Box<RawValue>>(other, &LIMITS).is_err());
     }
 }

@@ -67,20 +67,7 @@ fn or_null(text: impl Strategy<Value = String> + 'static) -> BoxedStrategy<Strin
 
 /// Values that fit no field of text.
 fn oddities() -> impl Strategy<Value = String> {
-    select(vec![
-        "7",
-        "true",
-        "[]",
-        "{}",
-        "null",
-        "\"\"",
-        "-0",
-        "1e3",
-        "\"\\ud800\"",
-        "nul",
-        "",
-    ])
-    .prop_map(str::to_owned)
+    select(vec!["7", "true", "[]", "{}", "null", "\"\"", "-0", "1e3", "\"\\ud800\"", "nul", ""]).prop_map(str::to_owned)
 }
 
 fn timestamps() -> impl Strategy<Value = String> {
@@ -136,9 +123,7 @@ fn data() -> impl Strategy<Value = String> {
 }
 
 fn field(name: &'static str, value: BoxedStrategy<String>) -> BoxedStrategy<(String, String)> {
-    (escapes(), value)
-        .prop_map(move |(e, value)| (quoted(name, e), value))
-        .boxed()
+    (escapes(), value).prop_map(move |(e, value)| (quoted(name, e), value)).boxed()
 }
 
 /// Every field once, mostly in our own order, then perhaps shuffled, one dropped, one twice.
@@ -149,10 +134,7 @@ fn wires() -> impl Strategy<Value = Vec<u8>> {
             .prop_flat_map(|name| field(name, texts("[a-z_é\u{0}-\u{1f}]{1,20}").boxed()))
             .boxed(),
         field("timestamp", timestamps().boxed()),
-        field(
-            "source",
-            prop_oneof![9 => texts("[a-z-]{1,20}"), 1 => texts("[a\"é]{0,258}")].boxed(),
-        ),
+        field("source", prop_oneof![9 => texts("[a-z-]{1,20}"), 1 => texts("[a\"é]{0,258}")].boxed()),
         field("correlation_id", or_null(ids())),
         field("causation_id", or_null(ids())),
         field("broker", or_null(texts("[a-z]{0,8}"))),
@@ -162,14 +144,8 @@ fn wires() -> impl Strategy<Value = Vec<u8>> {
     let more = (texts("[a-z]{0,6}"), data());
     let spaces = prop::collection::vec(select(vec!["", "", "", " ", "\n\t", "\r"]), 1..6);
     let shape = prop_oneof![6 => Just(0_u8), 1 => 1_u8..32];
-    (
-        known,
-        prop::collection::vec(more, 0..3),
-        spaces,
-        shape,
-        any::<[prop::sample::Index; 4]>(),
-    )
-        .prop_map(|(mut fields, more, spaces, shape, at)| {
+    (known, prop::collection::vec(more, 0..3), spaces, shape, any::<[prop::sample::Index; 4]>()).prop_map(
+        |(mut fields, more, spaces, shape, at)| {
             for (n, extra) in more.into_iter().enumerate() {
                 fields.insert(at[n].index(fields.len() + 1), extra);
             }
@@ -190,11 +166,7 @@ fn wires() -> impl Strategy<Value = Vec<u8>> {
             }
             let mut spaces = spaces.into_iter().cycle();
             let mut space = || {
-                if shape == 0 {
-                    ""
-                } else {
-                    spaces.next().unwrap_or("")
-                }
+                if shape == 0 { "" } else { spaces.next().unwrap_or("") }
             };
             let mut out = String::from("{");
             for (n, (name, value)) in fields.iter().enumerate() {
@@ -204,7 +176,8 @@ fn wires() -> impl Strategy<Value = Vec<u8>> {
                 }
             }
             (out + space() + "}" + space()).into_bytes()
-        })
+        },
+    )
 }
 
 /// Both promises, for one value. Answers whether each way accepted it.
@@ -217,36 +190,23 @@ fn check(value: &[u8]) -> Result<(bool, bool), TestCaseError> {
         (Err(error), Ok(head)) => {
             let decoded = head.decode::<Box<RawValue>>(value, &LIMITS);
             prop_assert!(decoded.is_err(), "only the full parse refuses: {error}");
-            prop_assert!(
-                sound_before_data(value, head),
-                "the defect is before the data: {error}"
-            );
+            prop_assert!(sound_before_data(value, head), "the defect is before the data: {error}");
         }
         (Err(_), Err(_)) => {}
     }
     Ok((full.is_ok(), head.is_ok()))
 }
 
-fn same(
-    full: &EventEnvelope<Box<RawValue>>,
-    head: &Head,
-    value: &[u8],
-) -> Result<(), TestCaseError> {
+fn same(full: &EventEnvelope<Box<RawValue>>, head: &Head, value: &[u8]) -> Result<(), TestCaseError> {
     prop_assert_eq!(head.key(), full.id.key());
     prop_assert_eq!(&*head.id(value), full.id.to_string());
     prop_assert_eq!(&*head.event_type(value), &full.event_type);
     prop_assert_eq!(head.timestamp(value), Some(full.timestamp));
     prop_assert_eq!(&*head.source(value), &full.source);
-    prop_assert_eq!(
-        &*head.correlation_id(value),
-        full.correlation_id.to_string()
-    );
+    prop_assert_eq!(&*head.correlation_id(value), full.correlation_id.to_string());
     let causation = full.causation_id.as_ref().map(ToString::to_string);
     prop_assert_eq!(head.causation_id(value), causation.map(Cow::Owned));
-    prop_assert_eq!(
-        head.broker(value),
-        full.broker.as_deref().map(Cow::Borrowed)
-    );
+    prop_assert_eq!(head.broker(value), full.broker.as_deref().map(Cow::Borrowed));
     prop_assert_eq!(head.schema_version(), full.schema_version);
     let data = head.decode::<Box<RawValue>>(value, &LIMITS);
     let data = data.map_err(|error| TestCaseError::fail(format!("decode refuses: {error}")))?;
@@ -308,12 +268,7 @@ fn every_byte_of_our_own_envelope_may_be_damaged() {
     for at in 0..value.len() {
         for byte in 0..=u8::MAX {
             damaged[at] = byte;
-            check(&damaged).unwrap_or_else(|error| {
-                panic!(
-                    "byte {byte:#x} at {at}: {error}: {}",
-                    damaged.escape_ascii()
-                )
-            });
+            check(&damaged).unwrap_or_else(|error| panic!("byte {byte:#x} at {at}: {error}: {}", damaged.escape_ascii()));
         }
         damaged[at] = value[at];
     }
@@ -324,10 +279,7 @@ fn the_generated_envelopes_are_of_every_kind() {
     let (both, scan_only, neither) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     for _ in 0..2_000 {
-        let value = wires()
-            .new_tree(&mut runner)
-            .expect("envelopes are never filtered")
-            .current();
+        let value = wires().new_tree(&mut runner).expect("envelopes are never filtered").current();
         let count = match check(&value).expect("the other tests hold") {
             (true, true) => &both,
             (false, true) => &scan_only,
@@ -337,8 +289,5 @@ fn the_generated_envelopes_are_of_every_kind() {
         count.set(count.get() + 1);
     }
     let counts = (both.get(), scan_only.get(), neither.get());
-    assert!(
-        counts.0 > 300 && counts.1 > 50 && counts.2 > 300,
-        "{counts:?}"
-    );
+    assert!(counts.0 > 300 && counts.1 > 50 && counts.2 > 300, "{counts:?}");
 }

@@ -68,21 +68,13 @@ fn digits_are_written_as_far_as_they_say_something() {
         ("2026-11-25T09:15:00.000Z", "2026-11-25T09:15:00Z"),
         ("2026-11-25T09:15:00.2Z", "2026-11-25T09:15:00.200Z"),
         ("2026-11-25T09:15:00.2501Z", "2026-11-25T09:15:00.250100Z"),
-        (
-            "2026-11-25T09:15:00.000000001Z",
-            "2026-11-25T09:15:00.000000001Z",
-        ),
+        ("2026-11-25T09:15:00.000000001Z", "2026-11-25T09:15:00.000000001Z"),
         ("2026-11-25T14:45:00.25+05:30", "2026-11-25T09:15:00.250Z"),
         ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
         ("0000-02-29T00:00:00Z", "0000-02-29T00:00:00Z"),
         ("2016-12-31T23:59:60Z", "2016-12-31T23:59:59Z"),
     ] {
-        assert_eq!(
-            read.parse::<Timestamp>()
-                .expect("it is RFC 3339")
-                .to_string(),
-            written
-        );
+        assert_eq!(read.parse::<Timestamp>().expect("it is RFC 3339").to_string(), written);
     }
 }
 
@@ -119,19 +111,10 @@ fn a_bad_timestamp_is_refused_with_the_remedy() {
 
 #[test]
 fn what_lies_outside_the_years_is_their_end() {
-    assert_eq!(
-        Timestamp::from_millis(i64::MIN).to_string(),
-        "0000-01-01T00:00:00Z"
-    );
-    assert_eq!(
-        Timestamp::from_micros(i64::MIN).to_string(),
-        "0000-01-01T00:00:00Z"
-    );
+    assert_eq!(Timestamp::from_millis(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
+    assert_eq!(Timestamp::from_micros(i64::MIN).to_string(), "0000-01-01T00:00:00Z");
     let last = "9999-12-30T22:00:00.999999999Z";
     assert_eq!(Timestamp::from_millis(i64::MAX).to_string(), last);
-    assert_eq!(
-        last.parse::<Timestamp>().expect("the last one"),
-        Timestamp::from_millis(i64::MAX)
-    );
+    assert_eq!(last.parse::<Timestamp>().expect("the last one"), Timestamp::from_millis(i64::MAX));
     assert!("9999-12-30T22:00:01Z".parse::<Timestamp>().is_err());
 }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use millstream_core::topic::{
-    Address, AddressBook, AddressError, Namespace, Sibling, Topic, TopicError, TopicFault,
-    TopicMap, check_group,
+    Address, AddressBook, AddressError, Namespace, Sibling, Topic, TopicError, TopicFault, TopicMap, check_group,
 };
 use proptest::prelude::*;
 
@@ -21,36 +20,11 @@ fn fault(name: &str) -> TopicFault {
 #[test]
 fn a_topic_has_namespace_domain_and_event_type() {
     for (name, namespace, domain, event_type) in [
-        (
-            "paper.signals.validated",
-            Some("paper"),
-            "signals",
-            "validated",
-        ),
-        (
-            "paper.signals.validated.dlq",
-            Some("paper"),
-            "signals",
-            "validated",
-        ),
-        (
-            "paper.signals.validated.retry.3",
-            Some("paper"),
-            "signals",
-            "validated",
-        ),
-        (
-            "paper.signals.validated.retry.3.dlq",
-            Some("paper"),
-            "signals",
-            "validated",
-        ),
-        (
-            "paper.orders.filled.v2",
-            Some("paper"),
-            "orders",
-            "filled.v2",
-        ),
+        ("paper.signals.validated", Some("paper"), "signals", "validated"),
+        ("paper.signals.validated.dlq", Some("paper"), "signals", "validated"),
+        ("paper.signals.validated.retry.3", Some("paper"), "signals", "validated"),
+        ("paper.signals.validated.retry.3.dlq", Some("paper"), "signals", "validated"),
+        ("paper.orders.filled.v2", Some("paper"), "orders", "filled.v2"),
         ("market.ticks", None, "market", "ticks"),
         ("market.ticks.dlq", None, "market", "ticks"),
         ("market.ticks.retry.12", None, "market", "ticks"),
@@ -62,16 +36,8 @@ fn a_topic_has_namespace_domain_and_event_type() {
     ] {
         let topic = topic(name);
         assert_eq!(topic.namespace_name(), namespace, "{name}");
-        assert_eq!(
-            topic.namespace().as_ref().map(Namespace::as_str),
-            namespace,
-            "{name}"
-        );
-        assert_eq!(
-            (topic.domain(), topic.event_type()),
-            (domain, event_type),
-            "{name}"
-        );
+        assert_eq!(topic.namespace().as_ref().map(Namespace::as_str), namespace, "{name}");
+        assert_eq!((topic.domain(), topic.event_type()), (domain, event_type), "{name}");
     }
 }
 
@@ -83,24 +49,14 @@ fn a_bad_topic_is_refused_with_its_reason() {
     for name in ["a..b", ".a.b", "a.b.", "..."] {
         assert_eq!(fault(name), TopicFault::EmptySegment, "{name}");
     }
-    for name in [
-        "paper.signals.*",
-        "^paper",
-        "a.#",
-        "a.b?",
-        "a.[bc]",
-        "(a|b)",
-    ] {
+    for name in ["paper.signals.*", "^paper", "a.#", "a.b?", "a.[bc]", "(a|b)"] {
         assert_eq!(fault(name), TopicFault::Wildcard, "{name}");
     }
     for name in ["a b", "a/b", "é", "a.b\n", "a:b", "a,b"] {
         assert_eq!(fault(name), TopicFault::Character, "{name}");
     }
     assert_eq!(fault("Paper.signals.raw"), TopicFault::NamespaceCharacter);
-    assert_eq!(
-        fault(&format!("{}.a.b", "n".repeat(65))),
-        TopicFault::NamespaceTooLong
-    );
+    assert_eq!(fault(&format!("{}.a.b", "n".repeat(65))), TopicFault::NamespaceTooLong);
 }
 
 #[test]
@@ -108,46 +64,31 @@ fn a_topic_has_at_most_249_bytes() {
     assert!("t".repeat(248).parse::<Topic>().is_ok());
     let longest = topic(&"t".repeat(249));
     assert_eq!(fault(&"t".repeat(250)), TopicFault::TooLong);
-    assert_eq!(
-        longest.dlq().expect_err("too long").fault(),
-        TopicFault::TooLong
-    );
-    assert_eq!(
-        longest.retry(1).expect_err("too long").fault(),
-        TopicFault::TooLong
-    );
-    assert_eq!(
-        longest.group_dlq("g").expect_err("too long").fault(),
-        TopicFault::TooLong
-    );
+    assert_eq!(longest.dlq().expect_err("too long").fault(), TopicFault::TooLong);
+    assert_eq!(longest.retry(1).expect_err("too long").fault(), TopicFault::TooLong);
+    assert_eq!(longest.group_dlq("g").expect_err("too long").fault(), TopicFault::TooLong);
 }
 
 #[test]
 fn messages_say_the_remedy() {
-    let text = |name: &str| {
-        name.parse::<Topic>()
-            .expect_err("this is no topic")
-            .to_string()
-    };
+    let text = |name: &str| name.parse::<Topic>().expect_err("this is no topic").to_string();
     assert_eq!(
         text("paper.signals.*"),
         "the topic `paper.signals.*` cannot be used: topics are named one by one: wildcard \
          subscriptions are not supported"
     );
     let long = text(&"\n".repeat(1_000));
-    assert!(
-        long.len() < 400 && !long.contains('\n'),
-        "escaped and cut: {long}"
-    );
+    assert!(long.len() < 400 && !long.contains('\n'), "escaped and cut: {long}");
 }
 
 #[test]
 fn a_literal_is_refused_in_the_words_of_the_parser() {
     let said = |make: fn()| -> String {
         let panic = std::panic::catch_unwind(make).expect_err("this is no name");
-        panic.downcast_ref::<String>().cloned().unwrap_or_else(|| {
-            (*panic.downcast_ref::<&str>().expect("a panic says a text")).to_owned()
-        })
+        panic
+            .downcast_ref::<String>()
+            .cloned()
+            .unwrap_or_else(|| (*panic.downcast_ref::<&str>().expect("a panic says a text")).to_owned())
     };
     assert_eq!(
         said(|| drop(Topic::literal("paper.signals.*"))),
@@ -157,14 +98,8 @@ fn a_literal_is_refused_in_the_words_of_the_parser() {
         said(|| _ = std::hint::black_box(Sibling::new("paper.orders", "filled"))),
         "a sibling is a domain and an event type, without dots and without a namespace"
     );
-    assert_eq!(
-        said(|| drop(Namespace::literal("a.b"))),
-        TopicFault::NamespaceCharacter.remedy()
-    );
-    assert_eq!(
-        said(|| _ = std::hint::black_box(Sibling::new("orders", "dlq"))),
-        TopicFault::Reserved.remedy()
-    );
+    assert_eq!(said(|| drop(Namespace::literal("a.b"))), TopicFault::NamespaceCharacter.remedy());
+    assert_eq!(said(|| _ = std::hint::black_box(Sibling::new("orders", "dlq"))), TopicFault::Reserved.remedy());
 }
 
 #[test]
@@ -174,14 +109,8 @@ fn derived_names_start_from_the_logical_topic() {
     assert_eq!(retry, "paper.signals.validated.retry.2");
     assert_eq!(retry.logical(), signals);
     assert_eq!(signals.logical(), signals);
-    assert_eq!(
-        retry.retry(3).expect("the name is short"),
-        "paper.signals.validated.retry.3"
-    );
-    assert_eq!(
-        retry.dlq().expect("the name is short"),
-        "paper.signals.validated.dlq"
-    );
+    assert_eq!(retry.retry(3).expect("the name is short"), "paper.signals.validated.retry.3");
+    assert_eq!(retry.dlq().expect("the name is short"), "paper.signals.validated.dlq");
     assert_eq!(retry.schema_subject(4), "paper.signals.validated-v4");
     assert!(!signals.is_dlq() && !retry.is_dlq());
 }
@@ -189,16 +118,9 @@ fn derived_names_start_from_the_logical_topic() {
 #[test]
 fn dead_letters_have_no_dead_letters() {
     let signals = topic("paper.signals.validated");
-    let letters = [
-        signals.dlq().expect("the name is short"),
-        signals
-            .group_dlq("alpha-panda.engine.signals")
-            .expect("the name is short"),
-    ];
-    assert_eq!(
-        letters[1],
-        "dlq.alpha-panda.engine.signals.paper.signals.validated"
-    );
+    let letters =
+        [signals.dlq().expect("the name is short"), signals.group_dlq("alpha-panda.engine.signals").expect("the name is short")];
+    assert_eq!(letters[1], "dlq.alpha-panda.engine.signals.paper.signals.validated");
     for letter in letters {
         assert!(letter.is_dlq());
         let again = letter.dlq().expect_err("it holds dead letters");
@@ -227,41 +149,17 @@ fn only_a_shared_input_may_name_a_namespace() {
     let (paper, zerodha) = (Namespace::literal("paper"), Namespace::literal("zerodha"));
     let shared = topic("market.ticks");
     let own = topic("paper.signals.raw");
-    assert_eq!(
-        FILLED.of(&zerodha).resolve(&shared).expect("any"),
-        "zerodha.orders.filled"
-    );
-    assert_eq!(
-        FILLED.of(&paper).resolve(&own).expect("its own"),
-        "paper.orders.filled"
-    );
-    let across = FILLED
-        .of(zerodha.clone())
-        .resolve(&own)
-        .expect_err("another's");
-    assert_eq!(
-        across,
-        AddressError::CrossNamespace {
-            from: own,
-            to: zerodha
-        }
-    );
-    assert!(
-        across
-            .to_string()
-            .contains("outputs stay in the namespace of their input")
-    );
+    assert_eq!(FILLED.of(&zerodha).resolve(&shared).expect("any"), "zerodha.orders.filled");
+    assert_eq!(FILLED.of(&paper).resolve(&own).expect("its own"), "paper.orders.filled");
+    let across = FILLED.of(zerodha.clone()).resolve(&own).expect_err("another's");
+    assert_eq!(across, AddressError::CrossNamespace { from: own, to: zerodha });
+    assert!(across.to_string().contains("outputs stay in the namespace of their input"));
 }
 
 #[test]
 fn a_namespace_that_begins_alike_is_another() {
     let from = topic("paper2.signals.raw");
-    assert!(
-        FILLED
-            .of(Namespace::literal("paper"))
-            .resolve(&from)
-            .is_err()
-    );
+    assert!(FILLED.of(Namespace::literal("paper")).resolve(&from).is_err());
     assert!(!from.same_namespace(&topic("paper.signals.raw")));
     assert!(from.same_namespace(&topic("paper2.orders.filled.dlq")));
     assert!(!from.same_namespace(&topic("market.ticks")));
@@ -270,23 +168,12 @@ fn a_namespace_that_begins_alike_is_another() {
 
 #[test]
 fn from_a_groups_dead_letters_there_is_no_way() {
-    let letter = topic("paper.signals.raw")
-        .group_dlq("g.paper")
-        .expect("the name is short");
-    assert!(matches!(
-        FILLED.resolve(&letter),
-        Err(AddressError::Unknown { .. })
-    ));
+    let letter = topic("paper.signals.raw").group_dlq("g.paper").expect("the name is short");
+    assert!(matches!(FILLED.resolve(&letter), Err(AddressError::Unknown { .. })));
     let named = FILLED.of(Namespace::literal("paper"));
-    assert!(matches!(
-        named.resolve(&letter),
-        Err(AddressError::Unknown { .. })
-    ));
+    assert!(matches!(named.resolve(&letter), Err(AddressError::Unknown { .. })));
     assert!(letter.sibling(FILLED).is_err());
-    assert!(
-        !letter.same_namespace(&topic("market.ticks")),
-        "it is not shared"
-    );
+    assert!(!letter.same_namespace(&topic("market.ticks")), "it is not shared");
     assert_eq!(letter.namespace(), None);
 }
 
@@ -300,11 +187,7 @@ fn an_address_book_answers_as_the_address_does() {
             assert_eq!(book.resolve(&to), to.resolve(&from));
         }
         assert_eq!(book.resolve(&FILLED), FILLED.resolve(&from));
-        assert_eq!(
-            book.resolve(&Sibling::new("orders", "ack"))
-                .expect("a sibling"),
-            "orders.ack"
-        );
+        assert_eq!(book.resolve(&Sibling::new("orders", "ack")).expect("a sibling"), "orders.ack");
     }
     let mut own = AddressBook::new(topic("paper.signals.raw"));
     let across = FILLED.of(Namespace::literal("zerodha"));
@@ -314,37 +197,17 @@ fn an_address_book_answers_as_the_address_does() {
 #[test]
 fn a_list_of_namespaces_reports_every_bad_entry() {
     let names = |list: &str| -> Result<Vec<String>, TopicError> {
-        Ok(Namespace::parse_list(list)?
-            .iter()
-            .map(ToString::to_string)
-            .collect())
+        Ok(Namespace::parse_list(list)?.iter().map(ToString::to_string).collect())
     };
-    assert_eq!(
-        names("paper,zerodha"),
-        Ok(vec!["paper".into(), "zerodha".into()])
-    );
-    assert_eq!(
-        names(" paper , zerodha "),
-        Ok(vec!["paper".into(), "zerodha".into()])
-    );
+    assert_eq!(names("paper,zerodha"), Ok(vec!["paper".into(), "zerodha".into()]));
+    assert_eq!(names(" paper , zerodha "), Ok(vec!["paper".into(), "zerodha".into()]));
     assert_eq!(names(" ").expect_err("empty").fault(), TopicFault::Unset);
     let error = names("paper,Zerodha,,paper,a.b,dlq").expect_err("five are bad");
     let faults: Vec<_> = error.causes().iter().map(TopicError::fault).collect();
     let bad = TopicFault::NamespaceCharacter;
-    assert_eq!(
-        faults,
-        [
-            bad,
-            TopicFault::Empty,
-            TopicFault::Repeated,
-            bad,
-            TopicFault::Reserved
-        ]
-    );
+    assert_eq!(faults, [bad, TopicFault::Empty, TopicFault::Repeated, bad, TopicFault::Reserved]);
     let text = error.to_string();
-    assert!(
-        text.contains("`Zerodha`: the namespace") && text.contains("`paper`: it is named twice")
-    );
+    assert!(text.contains("`Zerodha`: the namespace") && text.contains("`paper`: it is named twice"));
 }
 
 #[test]
@@ -374,11 +237,7 @@ fn the_topics_of_a_namespace_are_the_seeds() {
         ]
     );
     assert_eq!(TopicMap::MARKET_TICKS, "market.ticks");
-    let longest = TopicMap::new(
-        topic(&format!("{}.a.b", "n".repeat(64)))
-            .namespace()
-            .expect("one"),
-    );
+    let longest = TopicMap::new(topic(&format!("{}.a.b", "n".repeat(64))).namespace().expect("one"));
     for name in names(&longest) {
         let topic = topic(&name);
         assert!(topic.dlq().is_ok() && topic.retry(u32::MAX).is_ok());
@@ -390,18 +249,9 @@ fn a_group_has_legal_characters_and_at_most_249_bytes() {
     for name in ["alpha-panda.engine.signals", "a", &"g".repeat(249)] {
         assert_eq!(check_group(name), Ok(()));
     }
-    assert_eq!(
-        check_group("").expect_err("empty").fault(),
-        TopicFault::Empty
-    );
-    assert_eq!(
-        check_group("a b").expect_err("a space").fault(),
-        TopicFault::Character
-    );
-    assert_eq!(
-        check_group(&"g".repeat(250)).expect_err("long").fault(),
-        TopicFault::TooLong
-    );
+    assert_eq!(check_group("").expect_err("empty").fault(), TopicFault::Empty);
+    assert_eq!(check_group("a b").expect_err("a space").fault(), TopicFault::Character);
+    assert_eq!(check_group(&"g".repeat(250)).expect_err("long").fault(), TopicFault::TooLong);
 }
 
 #[test]
@@ -415,10 +265,7 @@ fn names_are_equal_by_text_whatever_holds_them() {
     assert!(hashed.contains("paper.signals.raw"));
     let json = serde_json::to_string(&parsed).expect("a topic is text");
     assert_eq!(json, "\"paper.signals.raw\"");
-    assert_eq!(
-        serde_json::from_str::<Topic>(&json).expect("it was one"),
-        LITERAL
-    );
+    assert_eq!(serde_json::from_str::<Topic>(&json).expect("it was one"), LITERAL);
     assert!(serde_json::from_str::<Topic>("\"a b\"").is_err());
     assert!(serde_json::from_str::<Namespace>("\"a.b\"").is_err());
 }

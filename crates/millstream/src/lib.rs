@@ -1,1 +1,53 @@
-//! Placeholder.
+//! Millstream: services that consume, process and produce streams of events, with settlement that is proven.
+//!
+//! A user writes a handler; Millstream owns consumer groups, the event envelope, deduplication, retries, dead letters,
+//! commits, rebalances, shutdown and metrics. The transport is a plug.
+//!
+//! ```
+//! use millstream::prelude::*;
+//!
+//! async fn print(event: Event<serde_json::Value>) {
+//!     println!("{} {}", event.timestamp(), *event);
+//! }
+//!
+//! # fn main() -> Result<(), Error> {
+//! let service = StreamServiceBuilder::new("hello", Memory::new())
+//!     .add_consumer_handler("market.ticks", "hello.ticks", print)
+//!     .build()?;
+//! # drop(service);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **By value, it comes from the record; `&T`, it is the service's state; `&mut Outputs`, it is what goes out.**
+
+pub use millstream_core::{builder, clock, contract, engine, envelope, handler, service, topic};
+
+#[cfg(feature = "memory")]
+pub use millstream_memory as memory;
+#[cfg(feature = "moka")]
+pub use millstream_moka as moka;
+
+pub use millstream_core::builder::StreamServiceBuilder;
+pub use millstream_core::service::exit_code;
+
+/// What almost every service needs.
+pub mod prelude {
+    pub use millstream_core::builder::StreamServiceBuilder;
+    pub use millstream_core::clock::Clock;
+    pub use millstream_core::contract::{ConsumerExt, Error, Headers, Position, ProducerExt, Record, Transport};
+    pub use millstream_core::engine::RetryPolicy;
+    pub use millstream_core::envelope::{EventData, EventEnvelope, EventId, Key, Timestamp};
+    pub use millstream_core::handler::{
+        Delivery, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent, Rejection,
+    };
+    pub use millstream_core::service::{
+        Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ServiceHandle, Shutdown, StreamService,
+    };
+    pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
+
+    #[cfg(feature = "memory")]
+    pub use millstream_memory::Memory;
+    #[cfg(feature = "moka")]
+    pub use millstream_moka::{MokaDeduplicator, WindowDeduplicator};
+}

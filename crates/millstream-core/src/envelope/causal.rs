@@ -94,19 +94,14 @@ impl CausalScope {
         all.part(&run.to_le_bytes());
         all.part(group.as_bytes());
         all.part(handler.as_bytes());
-        Self {
-            hash: all.digest128().to_be_bytes(),
-        }
+        Self { hash: all.digest128().to_be_bytes() }
     }
 
     /// The id of the output in `slot` of `cause`.
     #[must_use]
     pub fn output(&self, cause: Cause, slot: &Slot<'_>) -> EventId {
         let hash = if slot.room() <= Short::ROOM {
-            let mut short = Short {
-                bytes: [0; Short::ROOM],
-                len: 0,
-            };
+            let mut short = Short { bytes: [0; Short::ROOM], len: 0 };
             self.feed(&mut short, cause, slot);
             xxh3_128(&short.bytes[..short.len])
         } else {
@@ -149,9 +144,7 @@ impl Slot<'_> {
     fn room(&self) -> usize {
         const FIXED: usize = 16 + 16 + 1 + 3 * 4 + 8;
         let texts = match self {
-            Self::Emit(place) | Self::Publish(place) => {
-                place.topic.len() + place.event_type.len() + place.key.len()
-            }
+            Self::Emit(place) | Self::Publish(place) => place.topic.len() + place.event_type.len() + place.key.len(),
             Self::Named { topic, name } => topic.len() + name.len(),
         };
         FIXED + texts
@@ -174,10 +167,7 @@ impl Cause {
     #[must_use]
     pub fn of(head: &Head, value: &[u8]) -> Self {
         match head.key().millis() {
-            Some(millis) => Self {
-                id: head.key(),
-                millis,
-            },
+            Some(millis) => Self { id: head.key(), millis },
             None => Self::new(head.key(), head.timestamp(value)),
         }
     }

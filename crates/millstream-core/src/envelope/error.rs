@@ -16,17 +16,11 @@ pub struct IdError {
 
 impl IdError {
     pub(super) fn text(text: &str) -> Self {
-        Self {
-            text: excerpt(text),
-            uuid: false,
-        }
+        Self { text: excerpt(text), uuid: false }
     }
 
     pub(super) fn not_uuid(text: &str) -> Self {
-        Self {
-            text: excerpt(text),
-            uuid: true,
-        }
+        Self { text: excerpt(text), uuid: true }
     }
 }
 
@@ -35,11 +29,7 @@ impl fmt::Display for IdError {
         if self.uuid {
             return write!(f, "`{}` is no hyphenated UUID of 36 characters", self.text);
         }
-        write!(
-            f,
-            "`{}` is no id: 1 to {MAX_ID_BYTES} bytes of A-Z a-z 0-9 . _ : -",
-            self.text
-        )
+        write!(f, "`{}` is no id: 1 to {MAX_ID_BYTES} bytes of A-Z a-z 0-9 . _ : -", self.text)
     }
 }
 
@@ -53,19 +43,13 @@ pub struct TimestampError {
 
 impl TimestampError {
     pub(super) fn new(text: &str) -> Self {
-        Self {
-            text: excerpt(text),
-        }
+        Self { text: excerpt(text) }
     }
 }
 
 impl fmt::Display for TimestampError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is no timestamp: write RFC 3339 with an offset, such as 2026-11-25T09:15:00.250Z",
-            self.text
-        )
+        write!(f, "`{}` is no timestamp: write RFC 3339 with an offset, such as 2026-11-25T09:15:00.250Z", self.text)
     }
 }
 
@@ -110,10 +94,7 @@ pub enum ScanFault {
 
 impl ScanError {
     pub(super) fn new(fault: ScanFault, at: usize) -> Self {
-        Self {
-            fault,
-            at: u32::try_from(at).unwrap_or(u32::MAX),
-        }
+        Self { fault, at: u32::try_from(at).unwrap_or(u32::MAX) }
     }
 
     /// Why.
@@ -142,10 +123,9 @@ impl fmt::Display for ScanError {
             ScanFault::Twice(field) => write!(f, "`{field}` stands twice, again at byte {at}"),
             ScanFault::Missing(field) => write!(f, "the envelope has no `{field}`"),
             ScanFault::Type(field) => write!(f, "`{field}` has another type, at byte {at}"),
-            ScanFault::Id(field) => write!(
-                f,
-                "`{field}` at byte {at} is no id: 1 to {MAX_ID_BYTES} bytes of A-Z a-z 0-9 . _ : -"
-            ),
+            ScanFault::Id(field) => {
+                write!(f, "`{field}` at byte {at} is no id: 1 to {MAX_ID_BYTES} bytes of A-Z a-z 0-9 . _ : -")
+            }
             ScanFault::Text(field) => write!(f, "`{field}` at byte {at} is not 1 to 255 bytes"),
             ScanFault::Timestamp => write!(
                 f,
@@ -209,10 +189,7 @@ impl fmt::Display for EnvelopeError {
             Self::Encode(error) => write!(f, "the data cannot be written as JSON: {}", error.0),
             Self::Text(field) => write!(f, "`{field}` is not 1 to 255 bytes"),
             Self::Reserved(name) => {
-                write!(
-                    f,
-                    "`{name}` is a field of the envelope and cannot be added as an extra one"
-                )
+                write!(f, "`{name}` is a field of the envelope and cannot be added as an extra one")
             }
         }
     }

@@ -30,16 +30,12 @@ impl Extra {
     /// The JSON text of the first field with this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(own, _)| *own == name)
-            .map(|(_, json)| json)
+        self.iter().find(|(own, _)| *own == name).map(|(_, json)| json)
     }
 
     /// Names and JSON texts, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, json)| (name.as_str(), json.get()))
+        self.0.iter().map(|(name, json)| (name.as_str(), json.get()))
     }
 
     /// Sets a field: in place of the first one with this name, else at the end.

@@ -20,10 +20,7 @@ impl IdGenerator {
     #[must_use]
     pub const fn from_seed(seed: u64) -> Self {
         // Two decorrelated streams, so that ids differ although SplitMix64 has 64 bits of state.
-        Self {
-            state: seed,
-            stream: mix(seed ^ 0x6a09_e667_f3bc_c909),
-        }
+        Self { state: seed, stream: mix(seed ^ 0x6a09_e667_f3bc_c909) }
     }
 
     /// The next id, stamped with `now_millis` since 1970.

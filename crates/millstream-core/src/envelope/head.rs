@@ -136,8 +136,7 @@ impl Head {
     /// What it belongs to: the id itself where the envelope does not say.
     #[must_use]
     pub fn correlation_id<'v>(&self, value: &'v [u8]) -> Cow<'v, str> {
-        self.text(value, Field::Correlation)
-            .unwrap_or_else(|| self.id(value))
+        self.text(value, Field::Correlation).unwrap_or_else(|| self.id(value))
     }
 
     /// The event it follows from, unless it is a root.
@@ -178,9 +177,7 @@ impl Head {
         let text = value.get(start..start.checked_add(len)?)?;
         if self.flags & Self::ESCAPED != 0 && text.contains(&b'\\') {
             let quoted = value.get(start.checked_sub(1)?..start + len + 1)?;
-            return serde_json::from_slice::<String>(quoted)
-                .ok()
-                .map(Cow::Owned);
+            return serde_json::from_slice::<String>(quoted).ok().map(Cow::Owned);
         }
         std::str::from_utf8(text).ok().map(Cow::Borrowed)
     }

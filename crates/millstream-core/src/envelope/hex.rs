@@ -29,8 +29,7 @@ pub(super) fn any_uuid(text: &[u8]) -> Option<u128> {
 pub(super) fn is_uuid(text: &[u8; 36]) -> bool {
     let [a, b, c, d] = words(text);
     let dashes = u32::from_be_bytes([text[8], text[13], text[18], text[23]]);
-    hexadecimal(a) & hexadecimal(b) & hexadecimal(c) & hexadecimal(d) & HIGH == HIGH
-        && dashes == u32::from_be_bytes(*b"----")
+    hexadecimal(a) & hexadecimal(b) & hexadecimal(c) & hexadecimal(d) & HIGH == HIGH && dashes == u32::from_be_bytes(*b"----")
 }
 
 /// The characters between the hyphens, eight to a word.

@@ -52,11 +52,7 @@ impl EventId {
     #[must_use]
     pub const fn millis(self) -> Option<u64> {
         let rfc = self.0 >> 62 & 0b11 == 0b10;
-        if self.version() == 7 && rfc {
-            Some((self.0 >> 80) as u64)
-        } else {
-            None
-        }
+        if self.version() == 7 && rfc { Some((self.0 >> 80) as u64) } else { None }
     }
 
     /// The key of this id.
@@ -89,9 +85,7 @@ impl FromStr for EventId {
 
     /// Reads 36 hyphenated characters in either case.
     fn from_str(text: &str) -> Result<Self, IdError> {
-        hex::any_uuid(text.as_bytes())
-            .map(Self)
-            .ok_or_else(|| IdError::not_uuid(text))
+        hex::any_uuid(text.as_bytes()).map(Self).ok_or_else(|| IdError::not_uuid(text))
     }
 }
 

@@ -140,11 +140,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
                 Some(Field::Causation) => once(&mut causation_id, &mut map, Field::Causation)?,
                 Some(Field::Broker) => {
                     once(&mut broker, &mut map, Field::Broker)?;
-                    bounded::<A::Error>(
-                        broker.as_ref().and_then(Option::as_deref),
-                        Field::Broker,
-                        0,
-                    )?;
+                    bounded::<A::Error>(broker.as_ref().and_then(Option::as_deref), Field::Broker, 0)?;
                 }
                 Some(Field::SchemaVersion) => {
                     once(&mut schema_version, &mut map, Field::SchemaVersion)?;
@@ -170,11 +166,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
     }
 }
 
-fn once<'de, A: MapAccess<'de>, V: Deserialize<'de>>(
-    slot: &mut Option<V>,
-    map: &mut A,
-    field: Field,
-) -> Result<(), A::Error> {
+fn once<'de, A: MapAccess<'de>, V: Deserialize<'de>>(slot: &mut Option<V>, map: &mut A, field: Field) -> Result<(), A::Error> {
     if slot.is_some() {
         return Err(A::Error::duplicate_field(field.name()));
     }
@@ -184,9 +176,7 @@ fn once<'de, A: MapAccess<'de>, V: Deserialize<'de>>(
 
 fn bounded<E: Error>(text: Option<&str>, field: Field, least: usize) -> Result<(), E> {
     match text {
-        Some(text) if text.len() < least || text.len() > MAX_TEXT_BYTES => {
-            Err(E::custom(EnvelopeError::Text(field.name())))
-        }
+        Some(text) if text.len() < least || text.len() > MAX_TEXT_BYTES => Err(E::custom(EnvelopeError::Text(field.name()))),
         _ => Ok(()),
     }
 }

@@ -33,13 +33,7 @@ pub struct Limits {
 
 impl Limits {
     /// The defaults.
-    pub const DEFAULT: Self = Self {
-        value_bytes: 1 << 20,
-        depth: 64,
-        headers: 64,
-        header_bytes: 16 << 10,
-        key_bytes: 4 << 10,
-    };
+    pub const DEFAULT: Self = Self { value_bytes: 1 << 20, depth: 64, headers: 64, header_bytes: 16 << 10, key_bytes: 4 << 10 };
 
     /// Checks what must hold before any other byte is looked at: the size, and the first byte.
     pub(super) fn check_start(&self, value: &[u8]) -> Result<(), ScanError> {
@@ -136,11 +130,7 @@ pub(super) fn value_end(value: &[u8], start: usize, most: u32) -> Result<usize, 
             b'}' | b']' if depth > 1 => depth -= 1,
             b'}' | b']' if depth == 1 => return Ok(at + 1),
             b'}' | b']' | b',' | b' ' | b'\t' | b'\n' | b'\r' if depth == 0 => {
-                return if at > start {
-                    Ok(at)
-                } else {
-                    Err(ScanError::new(ScanFault::Syntax, at))
-                };
+                return if at > start { Ok(at) } else { Err(ScanError::new(ScanFault::Syntax, at)) };
             }
             _ => {}
         }

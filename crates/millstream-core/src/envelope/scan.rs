@@ -32,11 +32,7 @@ pub fn scan(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
 /// # Errors
 ///
 /// As [`scan`], but for the missing id.
-pub fn scan_or_else(
-    value: &[u8],
-    limits: &Limits,
-    fallback: impl FnOnce() -> EventKey,
-) -> Result<Head, ScanError> {
+pub fn scan_or_else(value: &[u8], limits: &Limits, fallback: impl FnOnce() -> EventKey) -> Result<Head, ScanError> {
     let mut head = scanned(value, limits)?;
     if !head.has_id() {
         head.key = fallback();
@@ -46,12 +42,7 @@ pub fn scan_or_else(
 
 fn scanned(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
     limits.check_start(value)?;
-    let mut scanner = Scanner {
-        value,
-        at: 1,
-        depth: limits.depth,
-        head: Head::EMPTY,
-    };
+    let mut scanner = Scanner { value, at: 1, depth: limits.depth, head: Head::EMPTY };
     if limits.depth == 0 {
         return scanner.fail(ScanFault::TooDeep);
     }
@@ -70,17 +61,7 @@ fn scanned(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
 }
 
 /// Reads the fields behind the data, given the byte after them; they must not stand before it.
-pub(super) fn scan_tail(
-    value: &[u8],
-    at: usize,
-    head: Head,
-    limits: &Limits,
-) -> Result<(), ScanError> {
-    let mut scanner = Scanner {
-        value,
-        at,
-        depth: limits.depth,
-        head,
-    };
+pub(super) fn scan_tail(value: &[u8], at: usize, head: Head, limits: &Limits) -> Result<(), ScanError> {
+    let mut scanner = Scanner { value, at, depth: limits.depth, head };
     scanner.fields(false).map(drop)
 }

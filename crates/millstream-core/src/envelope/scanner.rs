@@ -205,11 +205,7 @@ impl Scanner<'_> {
 
     /// Takes a text, from behind its opening quote, and notes where it stands.
     fn text(&mut self, field: Field) -> Result<(), ScanError> {
-        if self.usual_text(field) {
-            Ok(())
-        } else {
-            self.decoded_text(field)
-        }
+        if self.usual_text(field) { Ok(()) } else { self.decoded_text(field) }
     }
 
     /// Takes a text that is good as it stands; else leaves it to
@@ -228,11 +224,7 @@ impl Scanner<'_> {
             Field::Timestamp => 24,
             _ => 0,
         };
-        let len = if usual > 0 && rest.get(usual) == Some(&b'"') {
-            usual
-        } else {
-            plain_len(rest)
-        };
+        let len = if usual > 0 && rest.get(usual) == Some(&b'"') { usual } else { plain_len(rest) };
         let Some((text, [b'"', ..])) = rest.split_at_checked(len) else {
             return false;
         };
@@ -277,14 +269,10 @@ impl Scanner<'_> {
     fn check(&self, field: Field, text: &[u8]) -> Result<(), ScanError> {
         let name = field.name();
         match field {
-            Field::Id | Field::Correlation | Field::Causation if !is_id(text) => {
-                self.fail(ScanFault::Id(name))
-            }
+            Field::Id | Field::Correlation | Field::Causation if !is_id(text) => self.fail(ScanFault::Id(name)),
             Field::Timestamp if !Timestamp::is_valid(text) => self.fail(ScanFault::Timestamp),
             Field::Type | Field::Source if text.is_empty() => self.fail(ScanFault::Text(name)),
-            Field::Type | Field::Source | Field::Broker if text.len() > MAX_TEXT_BYTES => {
-                self.fail(ScanFault::Text(name))
-            }
+            Field::Type | Field::Source | Field::Broker if text.len() > MAX_TEXT_BYTES => self.fail(ScanFault::Text(name)),
             _ => Ok(()),
         }
     }
@@ -323,8 +311,7 @@ impl Scanner<'_> {
     #[cold]
     fn unknown(&mut self) -> Result<(), ScanError> {
         let rest = &self.value[self.at..];
-        let Ok(raw) = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_slice(rest))
-        else {
+        let Ok(raw) = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_slice(rest)) else {
             return self.fail(ScanFault::Syntax);
         };
         value_end(self.value, self.at, self.depth.saturating_sub(1))?;

@@ -18,19 +18,12 @@ impl Head {
     ///
     /// When the data are nested too deep, are no JSON, or are of another type, or when what
     /// follows them is wrong.
-    pub fn decode<'de, T: Deserialize<'de>>(
-        &self,
-        value: &'de [u8],
-        limits: &Limits,
-    ) -> Result<T, EnvelopeError> {
+    pub fn decode<'de, T: Deserialize<'de>>(&self, value: &'de [u8], limits: &Limits) -> Result<T, EnvelopeError> {
         let truncated = || ScanError::new(ScanFault::Truncated, value.len());
         limits.check_depth(value)?;
         let rest = value.get(self.data_at()..).ok_or_else(truncated)?;
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
-        let data = values
-            .next()
-            .ok_or_else(truncated)?
-            .map_err(EnvelopeError::decode)?;
+        let data = values.next().ok_or_else(truncated)?.map_err(EnvelopeError::decode)?;
         if self.flags & Self::WHOLE == 0 {
             scan_tail(value, self.data_at() + values.byte_offset(), *self, limits)?;
         }

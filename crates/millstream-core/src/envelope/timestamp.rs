@@ -24,19 +24,13 @@ impl Timestamp {
     /// Milliseconds since 1970; before or after the years 0000 to 9999, the end of them.
     #[must_use]
     pub fn from_millis(millis: i64) -> Self {
-        Self::clamped(
-            millis.div_euclid(1_000),
-            (millis.rem_euclid(1_000) * 1_000_000) as i32,
-        )
+        Self::clamped(millis.div_euclid(1_000), (millis.rem_euclid(1_000) * 1_000_000) as i32)
     }
 
     /// Microseconds since 1970; before or after the years 0000 to 9999, the end of them.
     #[must_use]
     pub fn from_micros(micros: i64) -> Self {
-        Self::clamped(
-            micros.div_euclid(1_000_000),
-            (micros.rem_euclid(1_000_000) * 1_000) as i32,
-        )
+        Self::clamped(micros.div_euclid(1_000_000), (micros.rem_euclid(1_000_000) * 1_000) as i32)
     }
 
     /// Whole milliseconds since 1970, rounded down; negative before.
@@ -80,11 +74,7 @@ impl Timestamp {
     /// Seconds since 1970, rounded down, and the nanoseconds on top.
     fn parts(self) -> (i64, u32) {
         let (seconds, nanos) = (self.0.as_second(), self.0.subsec_nanosecond());
-        if nanos < 0 {
-            (seconds - 1, (nanos + 1_000_000_000) as u32)
-        } else {
-            (seconds, nanos as u32)
-        }
+        if nanos < 0 { (seconds - 1, (nanos + 1_000_000_000) as u32) } else { (seconds, nanos as u32) }
     }
 
     /// Reads the text of a timestamp.
@@ -155,9 +145,7 @@ impl Parts {
     #[inline]
     fn read(text: &[u8]) -> Option<Self> {
         let date = text.first_chunk::<19>()?;
-        let word = |at: usize| -> Option<u64> {
-            Some(u64::from_le_bytes(*date.get(at..)?.first_chunk::<8>()?))
-        };
+        let word = |at: usize| -> Option<u64> { Some(u64::from_le_bytes(*date.get(at..)?.first_chunk::<8>()?)) };
         let (a, bad_a) = pairs(word(0)?, *b"0000-00-");
         let (b, bad_b) = pairs(word(8)?, *b"00T00:00");
         let (c, bad_c) = pairs(word(11)?, *b"00:00:00");
@@ -175,13 +163,7 @@ impl Parts {
         }
         let (nanos, zone) = match text[19..] {
             // What we write ourselves.
-            [
-                b'.',
-                a @ b'0'..=b'9',
-                b @ b'0'..=b'9',
-                c @ b'0'..=b'9',
-                b'Z',
-            ] => {
+            [b'.', a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', b'Z'] => {
                 let millis = i32::from(a) * 100 + i32::from(b) * 10 + i32::from(c);
                 ((millis - 111 * i32::from(b'0')) * 1_000_000, &b"Z"[..])
             }
@@ -189,14 +171,7 @@ impl Parts {
         };
         let offset = if zone == b"Z" { 0 } else { offset(zone)? };
         let of_day = hour * 3_600 + minute * 60 + second.min(59);
-        Some(Self {
-            year,
-            month,
-            day,
-            of_day,
-            nanos,
-            offset,
-        })
+        Some(Self { year, month, day, of_day, nanos, offset })
     }
 
     fn seconds(&self) -> i64 {
@@ -244,11 +219,7 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     let mut nanos = 0;
     let mut scale = 100_000_000;
     let mut at = 0;
-    while let Some(digit) = digits
-        .get(at)
-        .map(|d| d.wrapping_sub(b'0'))
-        .filter(|d| *d < 10)
-    {
+    while let Some(digit) = digits.get(at).map(|d| d.wrapping_sub(b'0')).filter(|d| *d < 10) {
         if at == 9 {
             return None;
         }
@@ -256,27 +227,17 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
         scale /= 10;
         at += 1;
     }
-    if at == 0 {
-        None
-    } else {
-        Some((nanos, &digits[at..]))
-    }
+    if at == 0 { None } else { Some((nanos, &digits[at..])) }
 }
 
 fn pair(tens: u8, ones: u8) -> Option<u32> {
     let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
-    if tens > 9 || ones > 9 {
-        None
-    } else {
-        Some(u32::from(tens) * 10 + u32::from(ones))
-    }
+    if tens > 9 || ones > 9 { None } else { Some(u32::from(tens) * 10 + u32::from(ones)) }
 }
 
 const fn days_of(year: u32, month: u32) -> u32 {
     match month {
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
+        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
         2 => 28,
         4 | 6 | 9 | 11 => 30,
         _ => 31,
@@ -302,11 +263,7 @@ fn civil(days: i64) -> (i64, u32, u32) {
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
-    (
-        year + era * 400 + i64::from(month <= 2),
-        month as u32,
-        day as u32,
-    )
+    (year + era * 400 + i64::from(month <= 2), month as u32, day as u32)
 }
 
 impl fmt::Display for Timestamp {

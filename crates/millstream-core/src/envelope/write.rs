@@ -38,12 +38,7 @@ pub struct EnvelopeMeta<'a> {
 impl<'a> EnvelopeMeta<'a> {
     /// The metadata of a root event: its correlation is its own id.
     #[must_use]
-    pub fn new(
-        id: impl Into<IdRef<'a>>,
-        event_type: &'a str,
-        timestamp: Timestamp,
-        source: &'a str,
-    ) -> Self {
+    pub fn new(id: impl Into<IdRef<'a>>, event_type: &'a str, timestamp: Timestamp, source: &'a str) -> Self {
         let id = id.into();
         Self {
             id,
@@ -60,11 +55,7 @@ impl<'a> EnvelopeMeta<'a> {
 
     /// Refuses what the reader would refuse.
     pub(super) fn check(&self) -> Result<(), EnvelopeError> {
-        let texts = [
-            ("type", self.event_type, 1),
-            ("source", self.source, 1),
-            ("broker", self.broker.unwrap_or_default(), 0),
-        ];
+        let texts = [("type", self.event_type, 1), ("source", self.source, 1), ("broker", self.broker.unwrap_or_default(), 0)];
         for (field, text, least) in texts {
             if text.len() < least || text.len() > MAX_TEXT_BYTES {
                 return Err(EnvelopeError::Text(field));
@@ -81,11 +72,7 @@ impl<'a> EnvelopeMeta<'a> {
 ///
 /// When a text is empty or too long, or the data cannot be written as JSON. `out` is then as it
 /// was before.
-pub fn write_envelope(
-    out: &mut Vec<u8>,
-    meta: &EnvelopeMeta<'_>,
-    data: &(impl Serialize + ?Sized),
-) -> Result<(), EnvelopeError> {
+pub fn write_envelope(out: &mut Vec<u8>, meta: &EnvelopeMeta<'_>, data: &(impl Serialize + ?Sized)) -> Result<(), EnvelopeError> {
     let before = out.len();
     let written = write(out, meta, data);
     if written.is_err() {
@@ -94,11 +81,7 @@ pub fn write_envelope(
     written
 }
 
-fn write(
-    out: &mut Vec<u8>,
-    meta: &EnvelopeMeta<'_>,
-    data: &(impl Serialize + ?Sized),
-) -> Result<(), EnvelopeError> {
+fn write(out: &mut Vec<u8>, meta: &EnvelopeMeta<'_>, data: &(impl Serialize + ?Sized)) -> Result<(), EnvelopeError> {
     meta.check()?;
     out.extend_from_slice(b"{\"id\":\"");
     meta.id.write(out);

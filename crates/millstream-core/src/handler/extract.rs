@@ -124,7 +124,8 @@ impl<S: 'static> Extract<S> for Namespace {
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Namespace, Rejection> {
         let topic = delivery.topic();
         delivery.namespace().cloned().ok_or_else(|| {
-            HandlerError::permanent(format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none")).into()
+            HandlerError::permanent(format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none"))
+                .into()
         })
     }
 }

@@ -79,7 +79,10 @@ pub trait Runs<Args, S: 'static, O> {
     ///
     /// # Errors
     /// If an argument cannot be made.
-    fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Self, Args, S, O>, Rejection>;
+    fn start<'d>(
+        &self,
+        delivery: &mut Delivery<'d, S>,
+    ) -> Result<impl Future<Output = O> + Send + use<'d, Self, Args, S, O>, Rejection>;
 }
 
 macro_rules! arity {

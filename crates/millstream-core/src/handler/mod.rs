@@ -14,9 +14,9 @@
 
 mod delivery;
 mod event;
+mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
 mod handler;
-mod extract;
 mod outcome;
 mod outputs;
 mod seat;

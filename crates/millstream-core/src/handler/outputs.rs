@@ -41,7 +41,9 @@ impl fmt::Display for EmitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             EmitError::Address(error) => error.fmt(f),
-            EmitError::EmptyKey => f.write_str("an output's key is empty: return what its order must follow from `EventData::key`"),
+            EmitError::EmptyKey => {
+                f.write_str("an output's key is empty: return what its order must follow from `EventData::key`")
+            }
             EmitError::KeyTooLong(most) => write!(f, "an output's key is longer than {most} bytes"),
             EmitError::TooLarge(most) => write!(f, "an output is larger than {most} bytes"),
             EmitError::TooMany(most) => write!(f, "an attempt emits more than {most} outputs"),

@@ -5,7 +5,9 @@
 //! fails again and again never grows (F35, B28).
 
 use super::settings::DeadLetterTopic;
-use crate::contract::{AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation, Produce, Producer, Record, partition_for_key};
+use crate::contract::{
+    AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation, Produce, Producer, Record, partition_for_key,
+};
 use crate::topic::Topic;
 use bytes::Bytes;
 use std::collections::BTreeMap;
@@ -82,7 +84,10 @@ impl ErrorSink for TopicSink {
         };
         match tokio::time::timeout(DEADLINE, accept).await {
             Ok(answers) => answers,
-            Err(_) => letters.iter().map(|_| Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "no answer within 30 s"))).collect(),
+            Err(_) => letters
+                .iter()
+                .map(|_| Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "no answer within 30 s")))
+                .collect(),
         }
     }
 

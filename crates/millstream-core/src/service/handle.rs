@@ -51,6 +51,10 @@ impl ServiceHandle {
     /// What became of its records so far. Counted a batch at a time.
     pub fn account(&self) -> Account {
         let lines = self.counters.iter();
-        Account { lines: lines.map(|(handler, topic, counters)| AccountLine::new(handler.clone(), topic.clone(), counters.read())).collect() }
+        Account {
+            lines: lines
+                .map(|(handler, topic, counters)| AccountLine::new(handler.clone(), topic.clone(), counters.read()))
+                .collect(),
+        }
     }
 }

@@ -120,7 +120,8 @@ impl Intake {
             session.cell.control(Control::Stop);
         }
         while self.workers.join_next().await.is_some() {}
-        let left = self.leaving.map_or(Duration::from_secs(1), |by| by.since(self.parts.clock.now()).max(Duration::from_millis(50)));
+        let left =
+            self.leaving.map_or(Duration::from_secs(1), |by| by.since(self.parts.clock.now()).max(Duration::from_millis(50)));
         let closed = tokio::time::timeout(left, self.parts.consumer.close(Close::Leave(left))).await;
         if !matches!(closed, Ok(Ok(()))) {
             tracing::warn!(group = %self.parts.request.group, "leaving the group was not confirmed: its session will expire");
@@ -181,8 +182,7 @@ impl Intake {
             }
             News::Ended(Ok(report)) => {
                 if let Some(watermark) = report.watermark {
-                    let note = Note { incarnation: self.parts.incarnation, clean: report.clean, suspect: None };
-                    self.commits.mark(report.epoch, watermark, Some(note.to_string()), now);
+                    self.commits.mark(report.epoch, watermark, Some(report.note.to_string()), now);
                     self.commits.flush_now();
                 }
                 let actions = self.epochs.worker_ended(report.epoch);
@@ -245,7 +245,9 @@ impl Intake {
                     running.cell.worker.wake();
                 }
             }
-            ConsumerEvent::Degraded(error) => tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble"),
+            ConsumerEvent::Degraded(error) => {
+                tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble")
+            }
             ConsumerEvent::Fatal(error) => return Err(error),
         }
         Ok(())
@@ -411,7 +413,10 @@ fn start_at(assigned: &Assigned, policy: StartAt) -> Result<Offset, Error> {
             Ok(at)
         }
         StartAt::Fail => {
-            let text = format!("the group has no commit for {} and its start policy is to fail; reset its offsets first", assigned.partition);
+            let text = format!(
+                "the group has no commit for {} and its start policy is to fail; reset its offsets first",
+                assigned.partition
+            );
             Err(Error::new(ErrorKind::Configuration, Operation::Group, text))
         }
     }

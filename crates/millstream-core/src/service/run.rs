@@ -303,7 +303,9 @@ async fn check_dead_letter_topics(parts: &ServiceParts, producer: &AnyProducer) 
             if let Err(error) = producer.partitions(&letters).await
                 && error.kind() == ErrorKind::UnknownTopic
             {
-                let text = format!("the dead-letter topic {letters} does not exist: create it, or give `ErrorHandling` a sink of its own");
+                let text = format!(
+                    "the dead-letter topic {letters} does not exist: create it, or give `ErrorHandling` a sink of its own"
+                );
                 return Err(Error::new(ErrorKind::Configuration, Operation::Run, text).with_source(error));
             }
         }

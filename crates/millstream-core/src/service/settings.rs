@@ -164,6 +164,8 @@ pub struct ErrorHandling {
     pub sink: Option<AnyErrorSink>,
     /// When to stop calling at all.
     pub breaker: BreakerPolicy,
+    /// Why a sink that may lose letters is good enough; `None` refuses one.
+    pub loss_allowed: Option<String>,
 }
 
 impl std::fmt::Debug for ErrorHandling {
@@ -185,6 +187,7 @@ impl Default for ErrorHandling {
             dead_letters: DeadLetterTopic::default(),
             sink: None,
             breaker: BreakerPolicy::default(),
+            loss_allowed: None,
         }
     }
 }
@@ -213,6 +216,13 @@ impl ErrorHandling {
     #[must_use]
     pub fn error_sink(mut self, sink: impl crate::contract::ErrorSink) -> Self {
         self.sink = Some(AnyErrorSink::new(sink));
+        self
+    }
+
+    /// The same, settling on a sink that may lose what it accepted, because of `why`.
+    #[must_use]
+    pub fn allow_loss(mut self, why: impl Into<String>) -> Self {
+        self.loss_allowed = Some(why.into());
         self
     }
 

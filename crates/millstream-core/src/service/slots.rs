@@ -9,7 +9,7 @@ use super::sink::Sink;
 use crate::contract::RecordBatch;
 use crate::engine::Failure;
 use crate::envelope::Timestamp;
-use crate::handler::{Handler, HandlerError, Input, OutputContext, Outcome, Outputs, Seat};
+use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat};
 use crate::layer::panics;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -61,7 +61,14 @@ where
     Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, H::OUTPUTS > 0, H::seated))
 }
 
-fn slots<H, S, Mk, F>(handler: Arc<H>, state: Arc<S>, first: &RecordBatch, context: Arc<OutputContext>, emits: bool, make: Mk) -> Box<dyn Runner>
+fn slots<H, S, Mk, F>(
+    handler: Arc<H>,
+    state: Arc<S>,
+    first: &RecordBatch,
+    context: Arc<OutputContext>,
+    emits: bool,
+    make: Mk,
+) -> Box<dyn Runner>
 where
     H: Send + Sync + 'static,
     S: Send + Sync + 'static,
@@ -248,4 +255,3 @@ impl Wake for SlotWake {
         }
     }
 }
-

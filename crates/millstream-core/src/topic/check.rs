@@ -29,11 +29,7 @@ pub(super) const fn topic(name: &[u8]) -> Option<TopicFault> {
         Some(first) => (first, dot_from(name, first + 1, base).is_some()),
         None => (0, false),
     };
-    if more {
-        namespace_prefix(name, first)
-    } else {
-        None
-    }
+    if more { namespace_prefix(name, first) } else { None }
 }
 
 /// What Kafka itself demands of a topic or group name, and no wildcard.
@@ -139,12 +135,7 @@ pub(super) const fn base_len(name: &[u8]) -> usize {
 
 /// The length without one `.dlq` at the end.
 pub(super) const fn without_dlq(name: &[u8], len: usize) -> usize {
-    if len > 4
-        && name[len - 4] == b'.'
-        && name[len - 3] == b'd'
-        && name[len - 2] == b'l'
-        && name[len - 1] == b'q'
-    {
+    if len > 4 && name[len - 4] == b'.' && name[len - 3] == b'd' && name[len - 2] == b'l' && name[len - 1] == b'q' {
         len - 4
     } else {
         len

@@ -60,25 +60,17 @@ impl TopicFault {
             Self::TooLong => "it is longer than 249 bytes, Kafka's limit: shorten it",
             Self::Dots => "`.` and `..` are no names: write {domain}.{event_type}",
             Self::EmptySegment => "it has an empty segment: no dot at an end, no two dots in a row",
-            Self::Wildcard => {
-                "topics are named one by one: wildcard subscriptions are not supported"
-            }
+            Self::Wildcard => "topics are named one by one: wildcard subscriptions are not supported",
             Self::Character => "only the characters a-z, A-Z, 0-9, `.`, `_` and `-` are allowed",
-            Self::NamespaceCharacter => {
-                "the namespace, its first segment, may only have a-z, 0-9, `_` and `-`"
-            }
+            Self::NamespaceCharacter => "the namespace, its first segment, may only have a-z, 0-9, `_` and `-`",
             Self::NamespaceTooLong => "the namespace is longer than 64 bytes: shorten it",
             Self::Dotted => "it has a dot: name one segment only",
-            Self::Reserved => {
-                "`dlq` and `retry` are suffixes of the framework: choose another word"
-            }
+            Self::Reserved => "`dlq` and `retry` are suffixes of the framework: choose another word",
             Self::AlreadyDeadLetter => {
                 "it already holds dead letters, and those never get dead letters of their own: \
                  give its consumer another error sink"
             }
-            Self::NamespaceUnknown => {
-                "its name does not say its namespace: start from the dead letter's original topic"
-            }
+            Self::NamespaceUnknown => "its name does not say its namespace: start from the dead letter's original topic",
             Self::Repeated => "it is named twice: name it once",
             Self::Unset => "it is not set: set it to a list such as `paper,zerodha`",
             Self::List => "some of its entries cannot be used",
@@ -88,21 +80,11 @@ impl TopicFault {
 
 impl TopicError {
     pub(super) fn new(what: &'static str, text: &str, fault: TopicFault) -> Self {
-        Self {
-            what,
-            text: excerpt(text),
-            fault,
-            more: Vec::new(),
-        }
+        Self { what, text: excerpt(text), fault, more: Vec::new() }
     }
 
     pub(super) fn list(what: &'static str, text: &str, more: Vec<TopicError>) -> Self {
-        Self {
-            what,
-            text: excerpt(text),
-            fault: TopicFault::List,
-            more,
-        }
+        Self { what, text: excerpt(text), fault: TopicFault::List, more }
     }
 
     /// Why the name cannot be used.
@@ -126,13 +108,7 @@ impl TopicError {
 
 impl fmt::Display for TopicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} `{}` cannot be used: {}",
-            self.what,
-            self.text,
-            self.fault.remedy()
-        )?;
+        write!(f, "{} `{}` cannot be used: {}", self.what, self.text, self.fault.remedy())?;
         for (n, cause) in self.more.iter().enumerate() {
             let lead = if n == 0 { ": " } else { "; " };
             write!(f, "{lead}`{}`: {}", cause.text, cause.fault.remedy())?;

@@ -117,11 +117,7 @@ impl Topic {
         };
         match check::dot_from(bytes, first + 1, base) {
             None => (None, &name[..first], &name[first + 1..base]),
-            Some(second) => (
-                Some(&name[..first]),
-                &name[first + 1..second],
-                &name[second + 1..base],
-            ),
+            Some(second) => (Some(&name[..first]), &name[first + 1..second], &name[second + 1..base]),
         }
     }
 }

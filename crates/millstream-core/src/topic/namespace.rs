@@ -45,16 +45,8 @@ impl Namespace {
     pub fn active_from_env() -> Result<Vec<Self>, TopicError> {
         match std::env::var(ACTIVE_BROKERS) {
             Ok(list) => Self::parse_list(&list),
-            Err(std::env::VarError::NotPresent) => Err(TopicError::new(
-                "the variable",
-                ACTIVE_BROKERS,
-                TopicFault::Unset,
-            )),
-            Err(std::env::VarError::NotUnicode(_)) => Err(TopicError::new(
-                "the variable",
-                ACTIVE_BROKERS,
-                TopicFault::Character,
-            )),
+            Err(std::env::VarError::NotPresent) => Err(TopicError::new("the variable", ACTIVE_BROKERS, TopicFault::Unset)),
+            Err(std::env::VarError::NotUnicode(_)) => Err(TopicError::new("the variable", ACTIVE_BROKERS, TopicFault::Character)),
         }
     }
 
@@ -74,21 +66,13 @@ impl Namespace {
         for entry in list.split(',').map(str::trim) {
             match entry.parse::<Self>() {
                 Ok(name) if names.contains(&name) => {
-                    bad.push(TopicError::new(
-                        "the namespace",
-                        entry,
-                        TopicFault::Repeated,
-                    ));
+                    bad.push(TopicError::new("the namespace", entry, TopicFault::Repeated));
                 }
                 Ok(name) => names.push(name),
                 Err(error) => bad.push(error),
             }
         }
-        if bad.is_empty() {
-            Ok(names)
-        } else {
-            Err(TopicError::list(WHAT, list, bad))
-        }
+        if bad.is_empty() { Ok(names) } else { Err(TopicError::list(WHAT, list, bad)) }
     }
 }
 

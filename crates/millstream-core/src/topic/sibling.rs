@@ -43,9 +43,7 @@ impl Sibling {
         };
         match fault {
             None => {}
-            Some(TopicFault::Dotted) => panic!(
-                "a sibling is a domain and an event type, without dots and without a namespace"
-            ),
+            Some(TopicFault::Dotted) => panic!("a sibling is a domain and an event type, without dots and without a namespace"),
             Some(fault) => panic!("{}", fault.remedy()),
         }
         Self { domain, event_type }
@@ -54,10 +52,7 @@ impl Sibling {
     /// This sibling in a namespace the handler names: for inputs that are shared.
     #[must_use]
     pub fn of(self, namespace: impl Into<Namespace>) -> NamespacedSibling {
-        NamespacedSibling {
-            sibling: self,
-            namespace: namespace.into(),
-        }
+        NamespacedSibling { sibling: self, namespace: namespace.into() }
     }
 
     /// The domain.
@@ -146,11 +141,7 @@ impl Address for Sibling {
     }
 
     fn cache_key(&self) -> AddressKey<'_> {
-        AddressKey {
-            domain: self.domain,
-            event_type: self.event_type,
-            namespace: None,
-        }
+        AddressKey { domain: self.domain, event_type: self.event_type, namespace: None }
     }
 }
 
@@ -160,19 +151,15 @@ impl Address for NamespacedSibling {
             return Err(AddressError::Unknown { from: from.clone() });
         }
         match from.namespace_name() {
-            Some(own) if own != self.namespace.as_str() => Err(AddressError::CrossNamespace {
-                from: from.clone(),
-                to: self.namespace.clone(),
-            }),
+            Some(own) if own != self.namespace.as_str() => {
+                Err(AddressError::CrossNamespace { from: from.clone(), to: self.namespace.clone() })
+            }
             _ => Ok(self.sibling.within(Some(self.namespace.as_str()))?),
         }
     }
 
     fn cache_key(&self) -> AddressKey<'_> {
-        AddressKey {
-            namespace: Some(self.namespace.as_str()),
-            ..self.sibling.cache_key()
-        }
+        AddressKey { namespace: Some(self.namespace.as_str()), ..self.sibling.cache_key() }
     }
 }
 
@@ -206,10 +193,7 @@ impl AddressBook {
     /// An empty book for inputs of `from`.
     #[must_use]
     pub fn new(from: Topic) -> Self {
-        Self {
-            from,
-            known: Vec::new(),
-        }
+        Self { from, known: Vec::new() }
     }
 
     /// The topic whose outputs are addressed.
@@ -235,10 +219,7 @@ impl AddressBook {
         }
         let topic = to.resolve(&self.from)?;
         if self.known.len() < Self::MOST {
-            let sibling = Sibling {
-                domain: key.domain,
-                event_type: key.event_type,
-            };
+            let sibling = Sibling { domain: key.domain, event_type: key.event_type };
             let namespace = key.namespace.and(topic.namespace());
             self.known.push((sibling, namespace, topic.clone()));
         }

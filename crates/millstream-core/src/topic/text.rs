@@ -12,10 +12,7 @@ pub(super) enum Text {
 
 impl Text {
     pub(super) fn shared(text: String) -> Self {
-        debug_assert!(
-            text.len() <= usize::from(u16::MAX),
-            "names are at most 249 bytes"
-        );
+        debug_assert!(text.len() <= usize::from(u16::MAX), "names are at most 249 bytes");
         let len = text.len() as u16;
         Self::Shared(text.into(), len)
     }
@@ -32,10 +29,7 @@ impl Text {
         match self {
             Self::Static(text) => Self::Static(&text[..len]),
             Self::Shared(text, old) => {
-                debug_assert!(
-                    len <= usize::from(*old),
-                    "a prefix is not longer than its text"
-                );
+                debug_assert!(len <= usize::from(*old), "a prefix is not longer than its text");
                 Self::Shared(Arc::clone(text), len as u16)
             }
         }
@@ -117,9 +111,7 @@ macro_rules! by_text {
 
         impl std::fmt::Debug for $name {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_tuple(stringify!($name))
-                    .field(&self.as_str())
-                    .finish()
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 

@@ -64,7 +64,7 @@ fn parked_followers_leave_the_key_to_their_predecessor() {
     lanes.wait(LaneKey(8), 6);
     assert_eq!(lanes.take_waiting(KEY), [5]);
     assert_eq!((lanes.waiting(), lanes.holder(KEY)), (1, Some(3)));
-    assert_eq!(lanes.take_waiting(LaneKey(99)), []);
+    assert_eq!(lanes.take_waiting(LaneKey(99)), Vec::<u64>::new());
     assert_eq!(lanes.unlock(KEY, 3), None);
 }
 

@@ -38,7 +38,11 @@ impl Shared {
     fn put(&self, message: Message) {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         // `publish_now` waits inside a handler, so it goes first: a handler cannot deadlock with its worker's own outputs.
-        if message.is_urgent() { inbox.push_front(message) } else { inbox.push_back(message) }
+        if message.is_urgent() {
+            inbox.push_front(message)
+        } else {
+            inbox.push_back(message)
+        }
         drop(inbox);
         self.waker.wake();
     }

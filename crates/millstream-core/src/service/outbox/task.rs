@@ -192,7 +192,11 @@ impl Outbox {
             let key = item.0.records.view(item.1 as usize).key().unwrap_or_default();
             let place = TopicPartition::new(topic, partition_for_key(key, count));
             let lane = self.lanes.entry(place).or_default();
-            if item.0.is_urgent() { lane.queue.push_front(item) } else { lane.queue.push_back(item) }
+            if item.0.is_urgent() {
+                lane.queue.push_front(item)
+            } else {
+                lane.queue.push_back(item)
+            }
             return;
         }
         known.waiting.push_back(item);
@@ -209,7 +213,8 @@ impl Outbox {
             let (producer, topic) = (self.producer.clone(), topic.clone());
             self.jobs.push(Box::pin(async move {
                 let asked = tokio::time::timeout(SEND_DEADLINE, producer.partitions(&topic)).await;
-                let answer = asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, Operation::Lookup, "no answer within 30 s")));
+                let answer =
+                    asked.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, Operation::Lookup, "no answer within 30 s")));
                 Done::Partitions(topic, answer)
             }));
         }
@@ -264,7 +269,8 @@ impl Outbox {
                     message.confirm_all(&answers);
                     return;
                 }
-                let places: Vec<TopicPartition> = (0..produce.len()).map(|i| produce.places()[produce.place(i)].clone()).collect();
+                let places: Vec<TopicPartition> =
+                    (0..produce.len()).map(|i| produce.places()[produce.place(i)].clone()).collect();
                 let mut message = message;
                 message.records = produce.into_records();
                 let message = Arc::new(message);

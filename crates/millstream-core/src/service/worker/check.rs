@@ -136,7 +136,8 @@ impl Worker {
                 self.checks.spare.1 = answers;
             }
             failed => {
-                let why = failed.err().map_or_else(|| String::from("the deduplicator left answers out"), |error| error.to_string());
+                let why =
+                    failed.err().map_or_else(|| String::from("the deduplicator left answers out"), |error| error.to_string());
                 self.checks.failures = self.checks.failures.saturating_add(1);
                 let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
                 let entropy = self.entropy();

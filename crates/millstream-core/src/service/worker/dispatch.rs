@@ -26,7 +26,9 @@ impl Worker {
         while touched < budget && self.engine_has_due(now) && self.may_start() {
             let Some((offset, attempt)) = self.engine.next_runnable(now) else { break };
             touched += 1;
-            self.resume(offset, attempt, now, stamp);
+            if !self.resume(offset, attempt, now, stamp) {
+                break;
+            }
         }
         if !self.checks.is_checked() {
             return touched;
@@ -104,8 +106,7 @@ impl Worker {
                 Quarantined::Crashed => {
                     current.cursor += 1;
                     self.hold(current, index, None);
-                    let error = HandlerError::permanent("it ended its process three times");
-                    self.condemn(offset, DeadLetterReason::Crash, &error, now);
+                    self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
                     return true;
                 }
             }
@@ -167,24 +168,37 @@ impl Worker {
         true
     }
 
-    /// A held record's turn has come.
-    fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) {
+    /// A held record's turn has come; answers whether the next may follow.
+    fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) -> bool {
         let checked = self.payloads.get(&offset).and_then(|payload| payload.checked);
         if self.plan.deduplicator.is_some() && !checked.is_some_and(|checked| self.is_fresh(checked, now)) {
             self.checks.held.push(offset);
-            return;
+            return true;
+        }
+        if !self.quarantine.is_idle() {
+            match self.quarantined(offset) {
+                Quarantined::Runs => {}
+                Quarantined::Waits => {
+                    self.engine.not_started(offset);
+                    return false;
+                }
+                Quarantined::Crashed => {
+                    self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    return true;
+                }
+            }
         }
         let probing = match self.breaker_lets_start(now) {
             Start::Yes => false,
             Start::Probe => true,
             Start::No => {
                 self.engine.not_started(offset);
-                return;
+                return false;
             }
         };
         let (Some(slot), Some(runner), Some(payload)) = (self.slots.peek(), &mut self.runner, self.payloads.get(&offset)) else {
             self.engine.not_started(offset);
-            return;
+            return false;
         };
         if probing {
             self.probing = Some(offset);
@@ -199,6 +213,7 @@ impl Worker {
             Poll::Ready(attempted) => self.attempted(offset, attempted, now),
             Poll::Pending => self.slots.take(slot, offset, now.after(self.plan.settings.timeout)),
         }
+        true
     }
 
     /// Polls the attempts that were woken; answers how many, and whether the cooperative budget ran out.
@@ -293,6 +308,7 @@ impl Worker {
         }
         match verdict {
             Verdict::Retry { .. } => {
+                self.quarantine.put_back(offset);
                 tracing::debug!(partition = %self.partition, offset, handler = %self.plan.handler, %error, "attempt failed, will be retried");
             }
             Verdict::GiveUp(reason) => self.write_letter(offset, reason),
@@ -311,7 +327,14 @@ impl Worker {
     }
 
     /// Settles a record whose id was done before: here, elsewhere, or (a conflict) by another content.
-    pub(super) fn settle_done_before(&mut self, offset: Offset, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) {
+    pub(super) fn settle_done_before(
+        &mut self,
+        offset: Offset,
+        batch: &RecordBatch,
+        index: usize,
+        at: Position,
+        before: Fingerprint,
+    ) {
         let here = Position { partition: self.partition.partition, offset };
         if at != here && fingerprint(batch.view(index).value()) != before {
             self.counts.conflicts += 1;
@@ -330,9 +353,7 @@ impl Worker {
         }
         self.payloads.remove(&offset);
         let engine = &mut self.engine;
-        let freed = self.open.settle(offset..offset + 1, |run| {
-            run.map(|offset| engine.settled_before(offset)).sum()
-        });
+        let freed = self.open.settle(offset..offset + 1, |run| run.map(|offset| engine.settled_before(offset)).sum());
         self.freed(freed);
     }
 
@@ -349,6 +370,12 @@ impl Worker {
             Permit::DeadLetter => Quarantined::Crashed,
             _ => Quarantined::Waits,
         }
+    }
+
+    /// A record is settled: care may end.
+    pub(super) fn out_of_quarantine(&mut self, offset: Offset) {
+        let watermark = self.engine.ledger().watermark();
+        self.quarantine.settled(offset, watermark);
     }
 
     #[inline]
@@ -388,6 +415,10 @@ impl Worker {
         let prepared = current.prepared[index].again();
         self.payloads.insert(offset, Payload::new(current.batch.clone(), index, prepared, checked));
     }
+}
+
+fn crashed() -> HandlerError {
+    HandlerError::permanent("it ended its process three times")
 }
 
 /// Whether a record may start while the epoch is careful.

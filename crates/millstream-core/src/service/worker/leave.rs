@@ -78,11 +78,10 @@ impl Worker {
         }
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");
         self.publish(MonoTime::ZERO);
-        let clean = self.quarantine.note_now(false).suspect.is_none();
         for place in ["deduplication check", "deduplication mark", "dead letters", "breaker"] {
             self.plan.board.trouble(&self.place(place), None);
         }
         let watermark = in_order.then(|| self.engine.ledger().watermark());
-        WorkerReport { epoch: self.cell.epoch, watermark, clean }
+        WorkerReport { epoch: self.cell.epoch, watermark, note: self.quarantine.note_now(true) }
     }
 }

@@ -61,7 +61,8 @@ impl Payload {
         let mut record = Record::tombstone(self.batch.partition.topic.clone(), bytes::Bytes::new());
         record.key = view.key_bytes();
         record.value = view.value_bytes();
-        record.headers = view.headers().map(|(name, value)| (name.to_owned(), value.map(bytes::Bytes::copy_from_slice))).collect();
+        record.headers =
+            view.headers().map(|(name, value)| (name.to_owned(), value.map(bytes::Bytes::copy_from_slice))).collect();
         record.timestamp = Some(view.timestamp());
         record
     }
@@ -152,7 +153,6 @@ impl Worker {
 
     fn letter_accepted(&mut self, offset: Offset) {
         self.payloads.remove(&offset);
-        self.quarantine.settled(offset);
         self.counts.dead_lettered += 1;
         let engine = &mut self.engine;
         let mut parked = Vec::new();
@@ -162,9 +162,11 @@ impl Worker {
             u64::from(open)
         });
         self.freed(freed);
+        self.out_of_quarantine(offset);
         for follower in parked {
             if let Some(payload) = self.payloads.get_mut(&follower) {
-                payload.failure = Some((String::new(), format!("the record at offset {offset}, before it with its key, is a dead letter")));
+                payload.failure =
+                    Some((String::new(), format!("the record at offset {offset}, before it with its key, is a dead letter")));
             }
             self.write_letter(follower, DeadLetterReason::Predecessor);
         }

@@ -28,7 +28,7 @@ use super::sink::Sink;
 use super::slots::Runner;
 use crate::clock::MonoTime;
 use crate::contract::{DedupScope, Epoch, Offset, RecordBatch, TopicId, TopicPartition};
-use crate::engine::{Breaker, Drain, Partition, PartitionPolicy, Quarantine};
+use crate::engine::{Breaker, Drain, Note, Partition, PartitionPolicy, Quarantine};
 use crate::handler::OutputContext;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -39,8 +39,8 @@ pub(crate) struct WorkerReport {
     pub(crate) epoch: Epoch,
     /// The committable offset at the end; `None` if the epoch was lost.
     pub(crate) watermark: Option<Offset>,
-    /// Whether all it started has ended, so that the last note may say so.
-    pub(crate) clean: bool,
+    /// What is to stand beside the last commit: all it started has ended.
+    pub(crate) note: Note,
 }
 
 /// What a held record needs to be started again.

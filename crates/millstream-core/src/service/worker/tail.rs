@@ -147,7 +147,13 @@ impl Worker {
         });
         for owners in unsent {
             // `build()` refuses such a service; a plan without a producer cannot emit.
-            let error = || crate::contract::Error::new(crate::contract::ErrorKind::Configuration, crate::contract::Operation::Send, "the service has no producer");
+            let error = || {
+                crate::contract::Error::new(
+                    crate::contract::ErrorKind::Configuration,
+                    crate::contract::Operation::Send,
+                    "the service has no producer",
+                )
+            };
             let refused = (0..owners.len()).map(|index| (index, error())).collect();
             self.cell.answer(Ack { generation, owners, refused });
         }
@@ -281,11 +287,6 @@ impl Worker {
 
     /// Settles records run by run.
     fn settle_all(&mut self, mut records: Vec<TailRecord>) {
-        if !self.quarantine.is_idle() {
-            for record in &records {
-                self.quarantine.settled(record.offset);
-            }
-        }
         let mut skipped = 0;
         let mut at = 0;
         while at < records.len() {
@@ -299,6 +300,11 @@ impl Worker {
             let engine = &mut self.engine;
             let freed = self.open.settle(first..end, |run| engine.settle(run));
             self.freed(freed);
+        }
+        if !self.quarantine.is_idle() {
+            for record in &records {
+                self.out_of_quarantine(record.offset);
+            }
         }
         self.counts.skipped += skipped;
         self.counts.done += records.len() as u64 - skipped;
@@ -325,4 +331,3 @@ impl Worker {
         self.totals.2 += bytes;
     }
 }
-

@@ -150,7 +150,8 @@ impl Worker {
         };
         // Backoffs that are due but may not start are due again when what stops them changes.
         let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && self.breaker.is_closed());
-        let timers = [drain, breaker, backoff, self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due()];
+        let timers =
+            [drain, breaker, backoff, self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due()];
         timers.into_iter().flatten().filter(|&at| at > now).min()
     }
 }

@@ -1,0 +1,212 @@
+//! Owns the builder with the seed's verbs. Nothing is checked and nothing is started until `build()`.
+
+use super::topics::IntoTopics;
+use super::validate::validate;
+use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
+use crate::handler::Handler;
+use crate::service::{ErrorHandling, HandlerSettings, MakeRunner, Shutdown, StartAt, StreamService, make_runner};
+use crate::topic::{Topic, TopicError};
+use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A handler as it was added.
+pub(crate) struct Added {
+    pub(crate) topics: Vec<Result<Topic, TopicError>>,
+    pub(crate) group: String,
+    pub(crate) settings: HandlerSettings,
+    pub(crate) make_runner: MakeRunner,
+    pub(crate) outputs: usize,
+}
+
+/// What was said of a service.
+pub(crate) struct Said {
+    pub(crate) name: String,
+    pub(crate) transport: AnyTransport,
+    pub(crate) handlers: Vec<Added>,
+    pub(crate) produces: bool,
+    pub(crate) deduplicator: Option<AnyDeduplicator>,
+    pub(crate) errors: ErrorHandling,
+    pub(crate) metrics: bool,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) start_at: StartAt,
+    pub(crate) protocol: Protocol,
+    pub(crate) run: u32,
+    pub(crate) incarnation: u64,
+    pub(crate) commit_every: Duration,
+    pub(crate) max_batch: usize,
+    pub(crate) session_timeout: Duration,
+    pub(crate) revoke_budget: Duration,
+}
+
+/// Says what a service is: its name, its transport, what it keeps, and its handlers.
+///
+/// Only the state is in the type, because that pays: a handler that wants `&Engine` does not compile before the engine is
+/// given. Everything else is a value, checked by [`build`](Self::build).
+///
+/// ```
+/// use millstream_core::builder::StreamServiceBuilder;
+/// # use millstream_core::contract::*;
+/// # fn service(transport: impl Transport) -> Result<(), Error> {
+/// let service = StreamServiceBuilder::new("hello", transport)
+///     .add_consumer_handler("market.ticks", "hello.ticks", async || println!("a tick"))
+///     .build()?;
+/// # drop(service);
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a builder does nothing until `build()`"]
+pub struct StreamServiceBuilder<S = ()> {
+    said: Said,
+    state: Arc<S>,
+}
+
+impl StreamServiceBuilder<()> {
+    /// A service called `name` on `transport`. The name is the `source` of its events and the client id of its members.
+    pub fn new(name: &str, transport: impl Transport) -> Self {
+        // Two hashers are seeded differently by the standard library: enough to tell one process from another.
+        let incarnation = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let said = Said {
+            name: name.to_owned(),
+            transport: AnyTransport::new(transport),
+            handlers: Vec::new(),
+            produces: false,
+            deduplicator: None,
+            errors: ErrorHandling::default(),
+            metrics: false,
+            shutdown: Shutdown::default(),
+            start_at: StartAt::default(),
+            protocol: Protocol::default(),
+            run: 0,
+            incarnation,
+            commit_every: Duration::from_millis(100),
+            max_batch: 512,
+            session_timeout: Duration::from_secs(45),
+            revoke_budget: Duration::from_secs(30),
+        };
+        StreamServiceBuilder { said, state: Arc::new(()) }
+    }
+}
+
+impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
+    /// Gives the handlers that follow a state, which they take as `&T` (or `&self`).
+    pub fn with_state<T: Send + Sync + 'static>(self, state: T) -> StreamServiceBuilder<T> {
+        self.with_shared_state(Arc::new(state))
+    }
+
+    /// As [`with_state`](Self::with_state), for a state that others share.
+    pub fn with_shared_state<T: Send + Sync + 'static>(self, state: Arc<T>) -> StreamServiceBuilder<T> {
+        StreamServiceBuilder { said: self.said, state }
+    }
+
+    /// Drops records whose id is done: *exact inside an epoch; across epochs and members no start whose check began after
+    /// the mark was applied and unexpired; concurrent twins in different partitions only with claims; effects before a mark
+    /// may repeat (crash, pause, zombie, timeout, store outage), their outputs keep their ids.*
+    pub fn with_deduplicator(mut self, deduplicator: impl Deduplicator) -> Self {
+        self.said.deduplicator = Some(AnyDeduplicator::new(deduplicator));
+        self
+    }
+
+    /// Says what follows failures. Without it the defaults hold: four attempts, then `{topic}.dlq`.
+    pub fn with_error_handling(mut self, errors: ErrorHandling) -> Self {
+        self.said.errors = errors;
+        self
+    }
+
+    /// Counts what happens, through the `metrics` facade.
+    pub fn with_metrics(mut self) -> Self {
+        self.said.metrics = true;
+        self
+    }
+
+    /// Lets handlers send outputs.
+    pub fn add_producer(mut self) -> Self {
+        self.said.produces = true;
+        self
+    }
+
+    /// Says how the service ends.
+    pub fn with_shutdown(mut self, shutdown: Shutdown) -> Self {
+        self.said.shutdown = shutdown;
+        self
+    }
+
+    /// Says where a group starts that never had a commit.
+    pub fn start_at(mut self, start_at: StartAt) -> Self {
+        self.said.start_at = start_at;
+        self
+    }
+
+    /// Says how the groups hand partitions over.
+    pub fn rebalance_protocol(mut self, protocol: Protocol) -> Self {
+        self.said.protocol = protocol;
+        self
+    }
+
+    /// Says how long a silent member keeps its partitions, and how long it has to finish what is revoked.
+    pub fn membership(mut self, session_timeout: Duration, revoke_budget: Duration) -> Self {
+        self.said.session_timeout = session_timeout;
+        self.said.revoke_budget = revoke_budget;
+        self
+    }
+
+    /// Says how often offsets are committed at most. 100 ms by default.
+    pub fn commit_every(mut self, every: Duration) -> Self {
+        self.said.commit_every = every;
+        self
+    }
+
+    /// Says how many records a batch has at most. 512 by default.
+    pub fn max_batch(mut self, records: usize) -> Self {
+        self.said.max_batch = records.max(1);
+        self
+    }
+
+    /// The number of a reprocessing run: it enters ids and marks, so that everything is done anew. 0 by default.
+    pub fn reprocessing_run(mut self, run: u32) -> Self {
+        self.said.run = run;
+        self
+    }
+
+    /// Replaces the process's random number, from which jitter and crash notes come, so that a test repeats exactly.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.said.incarnation = seed;
+        self
+    }
+
+    /// Adds a handler for topics, read as a member of `group`.
+    pub fn add_consumer_handler<Args: 'static>(
+        self,
+        topics: impl IntoTopics,
+        group: &str,
+        handler: impl Handler<Args, S>,
+    ) -> Self {
+        self.add_consumer_handler_with(topics, group, handler, HandlerSettings::default())
+    }
+
+    /// Adds a handler with settings of its own.
+    pub fn add_consumer_handler_with<Args: 'static, H: Handler<Args, S>>(
+        mut self,
+        topics: impl IntoTopics,
+        group: &str,
+        handler: H,
+        settings: HandlerSettings,
+    ) -> Self {
+        self.said.handlers.push(Added {
+            topics: topics.into_topics(),
+            group: group.to_owned(),
+            settings,
+            make_runner: make_runner(handler, self.state.clone()),
+            outputs: H::OUTPUTS,
+        });
+        self
+    }
+
+    /// Checks everything that can be checked without a connection and makes the service.
+    ///
+    /// # Errors
+    /// *All* problems at once, each with its remedy, as one error of kind [`Configuration`](crate::contract::ErrorKind).
+    pub fn build(self) -> Result<StreamService, Error> {
+        validate(self.said).map(StreamService::new)
+    }
+}

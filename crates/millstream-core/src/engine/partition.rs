@@ -1,0 +1,399 @@
+//! Owns one partition's whole state under one epoch: which records are open, which run, wait, back off, or await their
+//! dead letter, and what may start next.
+//!
+//! A healthy record costs the ledger a bit and nothing else here: only what leaves the fast path (parked, failed, waiting
+//! behind a busy key, a twin) is *held*. Leaves payloads, handlers and all waiting to the service's worker.
+
+use super::{Attempts, Failure, LaneKey, LanePolicy, Lanes, Ledger, RetryPolicy, Standstill, Twins, Verdict};
+use crate::clock::MonoTime;
+use crate::contract::{DeadLetterReason, Offset};
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+/// What becomes of a key's waiting records when one before them became a dead letter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Followers {
+    /// They go on. The default: most events stand for themselves.
+    #[default]
+    Continue,
+    /// They become dead letters too, with reason `predecessor`: for events that mean nothing without the one before.
+    Park,
+}
+
+/// What a newly arrived record may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Arrival {
+    /// Start now.
+    Start,
+    /// Wait: its key is busy, or its id is under way. It comes out of [`Partition::next_runnable`] when it may go on.
+    Wait,
+}
+
+/// Where a held record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// Its key is busy.
+    Waiting,
+    /// Its id is under way.
+    Twin,
+    /// It may start.
+    Runnable,
+    /// Its handler runs.
+    Running,
+    /// It is tried again at this point.
+    Backoff(MonoTime),
+    /// Its dead letter is on its way.
+    Letter(DeadLetterReason),
+}
+
+/// A record off the fast path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Held {
+    /// Its lane, if its policy gives it one.
+    pub lane: Option<LaneKey>,
+    /// Its id.
+    pub id: u128,
+    /// What it has failed so far.
+    pub attempts: Option<Attempts>,
+    /// Where it is.
+    pub stage: Stage,
+}
+
+/// How a partition treats its records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct PartitionPolicy {
+    /// Which records may run at the same time.
+    pub lanes: LanePolicy,
+    /// How often failing ones are tried.
+    pub retry: RetryPolicy,
+    /// What becomes of those behind a dead letter.
+    pub followers: Followers,
+    /// Whether ids are watched for twins: with a deduplicator.
+    pub twins: bool,
+}
+
+impl PartitionPolicy {
+    /// Key order, the default retries, followers go on.
+    pub fn new(twins: bool) -> Self {
+        PartitionPolicy { lanes: LanePolicy::ByKey, retry: RetryPolicy::default(), followers: Followers::default(), twins }
+    }
+}
+
+/// One partition under one epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Partition {
+    policy: PartitionPolicy,
+    ledger: Ledger,
+    lanes: Lanes,
+    twins: Twins,
+    held: BTreeMap<Offset, Held>,
+    runnable: BTreeSet<Offset>,
+    backoffs: BTreeSet<(MonoTime, Offset)>,
+    /// What stops the running time of failing records.
+    pub standstill: Standstill,
+}
+
+impl Partition {
+    /// A partition that starts at `at`.
+    pub fn new(at: Offset, policy: PartitionPolicy) -> Self {
+        Partition {
+            policy,
+            ledger: Ledger::new(at),
+            lanes: Lanes::new(),
+            twins: Twins::new(),
+            held: BTreeMap::new(),
+            runnable: BTreeSet::new(),
+            backoffs: BTreeSet::new(),
+            standstill: Standstill::new(),
+        }
+    }
+
+    /// What is settled, and the watermark.
+    #[inline]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Takes a delivered record into the ledger; `false` if it was delivered before.
+    #[inline]
+    pub fn admit(&mut self, offset: Offset) -> bool {
+        self.ledger.admit(offset)
+    }
+
+    /// Takes a delivered run without gaps into the ledger.
+    #[inline]
+    pub fn admit_run(&mut self, run: Range<Offset>) -> u64 {
+        self.ledger.admit_run(run)
+    }
+
+    /// Everything below `next` is delivered or does not exist.
+    #[inline]
+    pub fn advance(&mut self, next: Offset) {
+        self.ledger.advance(next);
+    }
+
+    /// Whether no record is held and nothing waits: every arrival may start, but for twins.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The lane of a record with this hash of its key.
+    #[inline]
+    pub fn lane(&self, key_hash: impl FnOnce() -> Option<u64>) -> Option<LaneKey> {
+        match self.policy.lanes {
+            LanePolicy::ByKey => key_hash().map(LaneKey),
+            LanePolicy::ByPartition => Some(LaneKey::PARTITION),
+            LanePolicy::Unordered => None,
+        }
+    }
+
+    /// A record arrives, in offset order. `lane` is asked for only if some key is busy.
+    #[inline]
+    pub fn arrive(&mut self, offset: Offset, id: u128, lane: impl FnOnce(&Self) -> Option<LaneKey>) -> Arrival {
+        if self.held.is_empty() {
+            if !self.policy.twins || self.twins.claim(id, offset) {
+                return Arrival::Start;
+            }
+            let lane = lane(self);
+            return self.wait_for_twin(offset, id, lane);
+        }
+        let lane = lane(self);
+        self.arrive_in(offset, id, lane)
+    }
+
+    fn arrive_in(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) -> Arrival {
+        if let Some(key) = lane
+            && self.lanes.is_locked(key)
+        {
+            self.lanes.wait(key, offset);
+            self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Waiting });
+            return Arrival::Wait;
+        }
+        if self.policy.twins && !self.twins.claim(id, offset) {
+            return self.wait_for_twin(offset, id, lane);
+        }
+        Arrival::Start
+    }
+
+    #[cold]
+    fn wait_for_twin(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) -> Arrival {
+        self.twins.wait(id, offset);
+        self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Twin });
+        Arrival::Wait
+    }
+
+    /// An attempt of a record on the fast path went pending: its key is busy now.
+    pub fn parked(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) {
+        if let Some(key) = lane {
+            self.lanes.lock(key, offset);
+        }
+        self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Running });
+    }
+
+    /// What may start now, lowest offset first: a record whose turn came, or whose backoff ended; with the number of the
+    /// attempt. A record whose twin is under way again waits on.
+    pub fn next_runnable(&mut self, now: MonoTime) -> Option<(Offset, u32)> {
+        while let Some(&(at, offset)) = self.backoffs.first() {
+            if at > now {
+                break;
+            }
+            self.backoffs.pop_first();
+            self.stage(offset, Stage::Runnable);
+            self.runnable.insert(offset);
+        }
+        while let Some(offset) = self.runnable.pop_first() {
+            let Some(held) = self.held.get(&offset).copied() else { continue };
+            if self.policy.twins && !self.twins.claim(held.id, offset) {
+                // It gives its key up while it waits: the twin's handler has ended or has another key.
+                self.stage(offset, Stage::Twin);
+                self.twins.wait(held.id, offset);
+                self.unlock(offset, held.lane);
+                continue;
+            }
+            self.stage(offset, Stage::Running);
+            return Some((offset, held.attempts.map_or(0, |attempts| attempts.made()) + 1));
+        }
+        None
+    }
+
+    /// Puts back what [`next_runnable`](Self::next_runnable) gave and could not be started.
+    pub fn not_started(&mut self, offset: Offset) {
+        self.stage(offset, Stage::Runnable);
+        self.runnable.insert(offset);
+    }
+
+    /// Whether something could start, now or at a known time.
+    pub fn has_runnable(&self) -> bool {
+        !self.runnable.is_empty()
+    }
+
+    /// When the next backoff ends.
+    pub fn next_due(&self) -> Option<MonoTime> {
+        self.backoffs.first().map(|&(at, _)| at)
+    }
+
+    /// The attempt of a held record succeeded: its key is free, its outputs keep order behind it (§7).
+    pub fn succeeded(&mut self, offset: Offset) {
+        if let Some(held) = self.held.remove(&offset) {
+            self.unlock(offset, held.lane);
+        }
+    }
+
+    /// An attempt failed. The record keeps its key until it succeeds or its dead letter is accepted.
+    pub fn failed(
+        &mut self,
+        offset: Offset,
+        id: u128,
+        lane: Option<LaneKey>,
+        failure: Failure,
+        now: MonoTime,
+        entropy: u64,
+    ) -> Verdict {
+        if !self.held.contains_key(&offset) {
+            self.parked(offset, id, lane);
+        }
+        let (policy, standstill) = (&self.policy.retry, &self.standstill);
+        let Some(held) = self.held.get_mut(&offset) else { return Verdict::GiveUp(DeadLetterReason::Exhausted) };
+        let attempts = held.attempts.get_or_insert_with(|| Attempts::new(now, standstill));
+        let verdict = attempts.failed(failure, policy, standstill, now, entropy);
+        match verdict {
+            Verdict::Retry { at } => {
+                held.stage = Stage::Backoff(at);
+                self.backoffs.insert((at, offset));
+            }
+            Verdict::GiveUp(reason) => held.stage = Stage::Letter(reason),
+        }
+        verdict
+    }
+
+    /// A record becomes a dead letter without an attempt of its own: poison, a refused output, a crash, a conflict.
+    pub fn condemned(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>, reason: DeadLetterReason) {
+        match self.held.get_mut(&offset) {
+            Some(held) => held.stage = Stage::Letter(reason),
+            None => {
+                self.parked(offset, id, lane);
+                self.stage(offset, Stage::Letter(reason));
+            }
+        }
+    }
+
+    /// An output of a record that had succeeded was refused for good. Its key went on and stays free.
+    pub fn refused(&mut self, offset: Offset, id: u128) {
+        let stage = Stage::Letter(DeadLetterReason::OutputRefused);
+        self.held.insert(offset, Held { lane: None, id, attempts: None, stage });
+    }
+
+    /// A record's dead letter is accepted: it is settled and its key free. Answers which followers are parked behind it.
+    pub fn letter_accepted(&mut self, offset: Offset) -> Vec<Offset> {
+        let Some(held) = self.held.remove(&offset) else { return Vec::new() };
+        self.ledger.settle(offset..offset + 1);
+        let mut parked = Vec::new();
+        if let Some(key) = held.lane
+            && self.policy.followers == Followers::Park
+            && self.lanes.holder(key) == Some(offset)
+        {
+            parked = self.lanes.take_waiting(key);
+            for &follower in &parked {
+                self.stage(follower, Stage::Letter(DeadLetterReason::Predecessor));
+            }
+        }
+        self.unlock(offset, held.lane);
+        self.release_twins(held.id, offset);
+        parked
+    }
+
+    /// Records are settled. Answers how many of the run were open.
+    #[inline]
+    pub fn settle(&mut self, run: Range<Offset>) -> u64 {
+        self.ledger.settle(run)
+    }
+
+    /// A held record settles without an attempt: its id was done before.
+    pub fn settled_before(&mut self, offset: Offset) -> u64 {
+        self.runnable.remove(&offset);
+        if let Some(held) = self.held.remove(&offset) {
+            self.unlock(offset, held.lane);
+            self.release_twins(held.id, offset);
+        }
+        self.ledger.settle(offset..offset + 1)
+    }
+
+    /// The mark of a record is applied: those with its id may be looked up again.
+    #[inline]
+    pub fn marked(&mut self, id: u128, offset: Offset) {
+        if self.policy.twins {
+            self.release_twins(id, offset);
+        }
+    }
+
+    /// As [`marked`](Self::marked) for `count` records that may be all there are: then it costs next to nothing, and is
+    /// answered with `true`.
+    #[inline]
+    pub fn marked_all(&mut self, count: usize) -> bool {
+        !self.policy.twins || self.twins.release_all(count)
+    }
+
+    /// The held record at `offset`.
+    pub fn held(&self, offset: Offset) -> Option<&Held> {
+        self.held.get(&offset)
+    }
+
+    /// How many records are held.
+    pub fn held_count(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Held records that were not started and are to be forgotten: the drain abandons waits and backoffs.
+    pub fn abandon_waiting(&mut self) -> Vec<Offset> {
+        let waits = |held: &Held| matches!(held.stage, Stage::Waiting | Stage::Twin | Stage::Runnable | Stage::Backoff(_));
+        let abandoned: Vec<Offset> = self.held.iter().filter(|(_, held)| waits(held)).map(|(&offset, _)| offset).collect();
+        for offset in &abandoned {
+            self.held.remove(offset);
+        }
+        self.runnable.clear();
+        self.backoffs.clear();
+        self.lanes = Lanes::new();
+        abandoned
+    }
+
+    fn release_twins(&mut self, id: u128, offset: Offset) {
+        for twin in self.twins.release(id, offset) {
+            let Some(held) = self.held.get(&twin).copied() else { continue };
+            if held.stage != Stage::Twin {
+                continue;
+            }
+            // Its key may have become busy since: then it waits for that.
+            match held.lane {
+                Some(key) if self.lanes.is_locked(key) => {
+                    self.lanes.wait(key, twin);
+                    self.stage(twin, Stage::Waiting);
+                }
+                lane => {
+                    if let Some(key) = lane {
+                        self.lanes.lock(key, twin);
+                    }
+                    self.stage(twin, Stage::Runnable);
+                    self.runnable.insert(twin);
+                }
+            }
+        }
+    }
+
+    fn unlock(&mut self, offset: Offset, lane: Option<LaneKey>) {
+        if let Some(key) = lane
+            && let Some(next) = self.lanes.unlock(key, offset)
+        {
+            self.stage(next, Stage::Runnable);
+            self.runnable.insert(next);
+        }
+    }
+
+    fn stage(&mut self, offset: Offset, stage: Stage) {
+        if let Some(held) = self.held.get_mut(&offset) {
+            held.stage = stage;
+        }
+    }
+}
