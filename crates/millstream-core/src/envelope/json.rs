@@ -45,7 +45,7 @@ impl<T> EventEnvelope<T> {
         T: Deserialize<'de>,
     {
         limits.check_start(value)?;
-        limits.check_depth(value)?;
+        limits.check_depth(value, 0, 0)?;
         serde_json::from_slice(value).map_err(EnvelopeError::decode)
     }
 

@@ -3,6 +3,7 @@
 //! Limits of keys and headers are kept here for the consumer, and checked by it.
 
 use super::error::{ScanError, ScanFault};
+use super::text::ONES;
 
 /// The longest id, in bytes: room for a UUID with a prefix, or for `topic:partition:offset`.
 pub const MAX_ID_BYTES: usize = 128;
@@ -47,22 +48,21 @@ impl Limits {
         }
     }
 
-    /// Checks the nesting of a whole value, by bytes: no parser of ours recurses before this.
-    pub(super) fn check_depth(&self, value: &[u8]) -> Result<(), ScanError> {
-        // `[` and `{` differ in one bit. With no more of them than the limit, in strings or not,
-        // there is no need to look closer; this loop takes sixteen bytes at a time.
-        let mut openers = 0_u32;
-        for chunk in value.chunks(240) {
-            let mut some = 0_u8;
-            for byte in chunk {
-                some += u8::from(byte | 0x20 == b'{');
-            }
-            openers += u32::from(some);
-        }
-        if openers <= self.depth {
+    /// Checks the nesting from byte `start` on, where `outer` brackets are open already. By bytes:
+    /// no parser of ours recurses before this.
+    pub(super) fn check_depth(
+        &self,
+        value: &[u8],
+        start: usize,
+        outer: u32,
+    ) -> Result<(), ScanError> {
+        let most = self.depth.saturating_sub(outer);
+        // With no more brackets than the limit, in strings or not, there is no need to look
+        // closer.
+        if openers(value.get(start..).unwrap_or_default()) <= u64::from(most) {
             return Ok(());
         }
-        depth_within(value, self.depth)
+        depth_within(value, start, most)
     }
 }
 
@@ -72,10 +72,29 @@ impl Default for Limits {
     }
 }
 
+/// Counts `[` and `{`, which differ in one bit, eight bytes at a time.
+fn openers(value: &[u8]) -> u64 {
+    let (words, rest) = value.as_chunks::<8>();
+    let mut count = rest.iter().filter(|byte| **byte | 0x20 == b'{').count() as u64;
+    // Each byte of a sum counts its own lane, so no more words than a byte can count.
+    for words in words.chunks(255) {
+        let mut lanes = 0;
+        for word in words {
+            let others = (u64::from_le_bytes(*word) | (ONES * 0x20)) ^ (ONES * b'{' as u64);
+            let others = ((others & (ONES * 0x7f)) + ONES * 0x7f) | others;
+            lanes += !others >> 7 & ONES;
+        }
+        const PAIRS: u64 = 0x00ff_00ff_00ff_00ff;
+        let pairs = (lanes & PAIRS) + (lanes >> 8 & PAIRS);
+        count += pairs.wrapping_mul(0x0001_0001_0001_0001) >> 48;
+    }
+    count
+}
+
 /// Counts nesting exactly: brackets in strings do not count.
-fn depth_within(value: &[u8], most: u32) -> Result<(), ScanError> {
+fn depth_within(value: &[u8], start: usize, most: u32) -> Result<(), ScanError> {
     let mut depth = 0_u32;
-    let mut at = 0;
+    let mut at = start;
     while let Some(&byte) = value.get(at) {
         match byte {
             b'"' => at = string_end(value, at + 1).unwrap_or(value.len()),
@@ -135,5 +154,31 @@ pub(super) fn value_end(value: &[u8], start: usize, most: u32) -> Result<usize, 
             _ => {}
         }
         at += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::openers;
+    use proptest::prelude::*;
+
+    fn naive(value: &[u8]) -> u64 {
+        value
+            .iter()
+            .filter(|byte| matches!(byte, b'[' | b'{'))
+            .count() as u64
+    }
+
+    proptest! {
+        #[test]
+        fn openers_are_counted_as_one_by_one(value: Vec<u8>) {
+            prop_assert_eq!(openers(&value), naive(&value));
+        }
+
+        #[test]
+        fn many_openers_are_counted_too(n in 0_usize..9_000, byte in prop::sample::select(b"[{]}".to_vec())) {
+            let value = vec![byte; n];
+            prop_assert_eq!(openers(&value), naive(&value));
+        }
     }
 }

@@ -20,8 +20,9 @@ impl Head {
     /// follows them is wrong.
     pub fn decode<'de, T: Deserialize<'de>>(&self, value: &'de [u8], limits: &Limits) -> Result<T, EnvelopeError> {
         let truncated = || ScanError::new(ScanFault::Truncated, value.len());
-        limits.check_depth(value)?;
         let rest = value.get(self.data_at()..).ok_or_else(truncated)?;
+        // The scan checked what stands before; the envelope's own bracket is open.
+        limits.check_depth(value, self.data_at(), 1)?;
         let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<T>();
         let data = values.next().ok_or_else(truncated)?.map_err(EnvelopeError::decode)?;
         if self.flags & Self::WHOLE == 0 {

@@ -3,7 +3,8 @@
 use super::hex;
 use super::limits::MAX_ID_BYTES;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
+/// A one in each byte.
+pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 const HIGH: u64 = ONES * 0x80;
 
 /// Whether this is an id: 1 to 128 bytes of `[A-Za-z0-9._:-]`.
