@@ -1,9 +1,10 @@
 //! Owns one epoch's memory of what is settled, and the watermark that follows from it. Leaves why a record is settled to
 //! the service, and when to commit the watermark to `commits`.
 //!
-//! A bit per admitted offset: set while the record is open. Words of 64 bits are kept in offset order and dropped from
-//! the front as the watermark rises. Words that no record was admitted into do not exist, so a gap of any width (I4, F19)
-//! costs nothing and memory is bounded by what was admitted, at most 16 bytes a record.
+//! The records admitted last are mostly open without a hole, so they are kept as one run; settling its beginning, the usual
+//! case, moves one number. Below the run lies a bit per offset, set while the record is open: words of 64 bits in offset
+//! order, dropped from the front as the watermark rises. Words without an admitted record do not exist, so a gap of any
+//! width (I4, F19) costs nothing, and memory is bounded by what was admitted, at most 16 bytes a record.
 
 use crate::contract::Offset;
 use std::collections::VecDeque;
@@ -25,17 +26,21 @@ struct Word {
 /// Two ledgers are equal if they answer every question alike.
 #[derive(Clone, Debug)]
 pub struct Ledger {
-    /// In rising order; the first has an open bit. Words in the middle may be empty.
+    /// In rising order, all below the run; the first has an open bit. Words in the middle may be empty.
     words: VecDeque<Word>,
-    watermark: Offset,
+    /// How many records are open in the words, and the lowest of them.
+    below: u64,
+    lowest: Offset,
+    /// The run: all of it is open.
+    start: Offset,
+    end: Offset,
     next: Offset,
-    in_flight: u64,
 }
 
 impl Ledger {
     /// An empty ledger of an epoch that starts at offset `at`.
     pub fn new(at: Offset) -> Self {
-        Ledger { words: VecDeque::new(), watermark: at, next: at, in_flight: 0 }
+        Ledger { words: VecDeque::new(), below: 0, lowest: at, start: at, end: at, next: at }
     }
 
     /// Admits the record at `offset`. Answers false, and changes nothing, if it lies below [`next`](Self::next): a
@@ -52,99 +57,104 @@ impl Ledger {
         if first >= run.end {
             return 0;
         }
-        let last = run.end - 1;
-        let (mut index, end) = (first / 64, last / 64);
-        let mut mask = !0 << (first % 64);
-        if let Some(word) = self.words.back_mut().filter(|word| word.index == index) {
-            if index == end {
-                mask &= up_to(last);
-            }
-            word.open |= mask;
-            index += 1;
-            mask = !0;
+        if first != self.end {
+            self.spill(self.end);
+            self.start = first;
         }
-        while index <= end {
-            if index == end {
-                mask &= up_to(last);
-            }
-            self.words.push_back(Word { index, open: mask });
-            mask = !0;
-            index += 1;
-        }
-        if self.in_flight == 0 {
-            self.watermark = first;
-        }
-        let admitted = run.end - first;
-        self.in_flight += admitted;
+        self.end = run.end;
         self.next = run.end;
-        admitted
+        run.end - first
     }
 
     /// Takes note that everything below `next` is delivered or does not exist (F107). Never moves back.
     #[inline]
     pub fn advance(&mut self, next: Offset) {
-        if next > self.next {
-            self.next = next;
-            if self.in_flight == 0 {
-                self.watermark = next;
-            }
-        }
+        self.next = self.next.max(next);
     }
 
     /// Settles every open record in `range` and answers how many that were. Offsets settled before, not admitted or
     /// nonexistent are not counted, so repeating is harmless.
     #[inline]
     pub fn settle(&mut self, range: Range<Offset>) -> u64 {
-        let start = range.start.max(self.watermark);
-        let end = range.end.min(self.next);
-        if start >= end || self.in_flight == 0 {
-            return 0;
+        let mut settled = 0;
+        if self.below > 0 && range.start < self.start {
+            settled = self.settle_below(range.start, range.end.min(self.start));
         }
-        if start == self.watermark && end == self.next {
-            // Everything at once, the usual case: no bit needs a look.
-            self.words.clear();
-            self.watermark = self.next;
-            return std::mem::take(&mut self.in_flight);
+        let (first, end) = (range.start.max(self.start), range.end.min(self.end));
+        if first < end {
+            self.spill(first);
+            self.start = end;
+            settled += end - first;
         }
-        self.settle_some(start, end - 1)
+        settled
     }
 
-    fn settle_some(&mut self, first: Offset, last: Offset) -> u64 {
-        let (index, end) = (first / 64, last / 64);
-        let at = self.position(index);
+    /// Moves the run's records below `to` into words.
+    #[inline]
+    fn spill(&mut self, to: Offset) {
+        if self.start < to {
+            self.spill_some(to - 1);
+        }
+    }
+
+    fn spill_some(&mut self, last: Offset) {
+        if self.below == 0 {
+            self.lowest = self.start;
+        }
+        self.below += last + 1 - self.start;
+        let end = last / 64;
+        let mut mask = !0 << (self.start % 64);
+        for index in self.start / 64..=end {
+            if index == end {
+                mask &= up_to(last);
+            }
+            match self.words.back_mut().filter(|word| word.index == index) {
+                Some(word) => word.open |= mask,
+                None => self.words.push_back(Word { index, open: mask }),
+            }
+            mask = !0;
+        }
+        self.start = last + 1;
+    }
+
+    fn settle_below(&mut self, start: Offset, end: Offset) -> u64 {
+        let first = start.max(self.lowest);
+        if first >= end {
+            return 0;
+        }
+        let last = end - 1;
         let mut settled = 0;
+        let at = self.position(first / 64);
         for word in self.words.range_mut(at..) {
-            if word.index > end {
+            if word.index > last / 64 {
                 break;
             }
             let mut mask = !0;
-            if word.index == index {
+            if word.index == first / 64 {
                 mask = !0 << (first % 64);
             }
-            if word.index == end {
+            if word.index == last / 64 {
                 mask &= up_to(last);
             }
-            let hit = word.open & mask;
-            settled += if hit == !0 { 64 } else { u64::from(hit.count_ones()) };
+            settled += u64::from((word.open & mask).count_ones());
             word.open &= !mask;
         }
-        self.in_flight -= settled;
-        if first == self.watermark {
+        self.below -= settled;
+        if first == self.lowest {
             self.rise();
         }
         settled
     }
 
-    /// Drops empty words from the front and finds the lowest open offset.
+    /// Drops empty words from the front and finds the lowest open offset in the rest.
     fn rise(&mut self) {
         while let Some(word) = self.words.front() {
             if word.open != 0 {
-                self.watermark = word.index * 64 + u64::from(word.open.trailing_zeros());
+                self.lowest = word.index * 64 + u64::from(word.open.trailing_zeros());
                 return;
             }
             self.words.pop_front();
         }
-        self.watermark = self.next;
     }
 
     /// Where the first word with this index or a higher one is.
@@ -162,13 +172,19 @@ impl Ledger {
     #[inline]
     pub fn is_open(&self, offset: Offset) -> bool {
         let word = self.words.get(self.position(offset / 64)).filter(|word| word.index == offset / 64);
-        word.is_some_and(|word| word.open >> (offset % 64) & 1 == 1)
+        (self.start..self.end).contains(&offset) || word.is_some_and(|word| word.open >> (offset % 64) & 1 == 1)
     }
 
     /// The committable offset: the lowest open one, or the next to read.
     #[inline]
     pub fn watermark(&self) -> Offset {
-        self.watermark
+        if self.below > 0 {
+            self.lowest
+        } else if self.start < self.end {
+            self.start
+        } else {
+            self.next
+        }
     }
 
     /// The next offset to read: everything below is admitted or does not exist.
@@ -180,23 +196,26 @@ impl Ledger {
     /// How many records are admitted and not settled.
     #[inline]
     pub fn in_flight(&self) -> u64 {
-        self.in_flight
+        self.below + (self.end - self.start)
     }
 
     /// How many offsets lie between the watermark and the next to read.
     #[inline]
     pub fn span(&self) -> u64 {
-        self.next - self.watermark
+        self.next - self.watermark()
     }
 
     /// The lowest open offset, if any record is open.
     #[inline]
     pub fn first_open(&self) -> Option<Offset> {
-        (self.in_flight > 0).then_some(self.watermark)
+        (self.in_flight() > 0).then(|| self.watermark())
     }
 
-    fn open_words(&self) -> impl Iterator<Item = &Word> {
-        self.words.iter().filter(|word| word.open != 0)
+    /// The open records, as words however they are kept.
+    fn open(&self) -> Vec<Word> {
+        let mut all = self.clone();
+        all.spill(all.end);
+        all.words.into_iter().filter(|word| word.open != 0).collect()
     }
 }
 
@@ -208,8 +227,7 @@ fn up_to(last: Offset) -> u64 {
 
 impl PartialEq for Ledger {
     fn eq(&self, other: &Self) -> bool {
-        (self.watermark, self.next, self.in_flight) == (other.watermark, other.next, other.in_flight)
-            && self.open_words().eq(other.open_words())
+        self.next == other.next && self.open() == other.open()
     }
 }
 
@@ -217,8 +235,8 @@ impl Eq for Ledger {}
 
 impl Hash for Ledger {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.watermark, self.next, self.in_flight).hash(state);
-        self.open_words().for_each(|word| word.hash(state));
+        self.next.hash(state);
+        self.open().hash(state);
     }
 }
 
