@@ -118,9 +118,11 @@ impl Broker {
             (self.insert(&mut topics, topic, old.config.clone()), old)
         };
         self.retire(topic, &old);
+        self.topic_changed(topic);
         Ok(id)
     }
 
+    /// Owners are told by a fault and keep their epochs until the next rebalance: that a topic is gone is not a handing over.
     pub(crate) fn delete(&self, topic: &Topic) -> Result<(), Error> {
         let old = self.topics_mut().remove(topic).ok_or_else(|| error::no_topic(Operation::Lookup, topic))?;
         self.retire(topic, &old);
@@ -149,7 +151,6 @@ impl Broker {
             group.enter(|group| group.forget_topic(topic));
         }
         old.partitions.iter().for_each(|partition| partition.retire());
-        self.topic_changed(topic);
     }
 
     fn topic_changed(&self, topic: &Topic) {

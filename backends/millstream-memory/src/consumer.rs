@@ -230,6 +230,11 @@ impl MemoryConsumer {
     }
 }
 
+/// Whether an event speaks of an epoch's state.
+fn is_about(event: &ConsumerEvent, of: Epoch) -> bool {
+    matches!(event, ConsumerEvent::Ending { epoch, .. } | ConsumerEvent::Fault { epoch, .. } if *epoch == of)
+}
+
 impl Consumer for MemoryConsumer {
     async fn poll(&mut self) -> ConsumerEvent {
         std::future::poll_fn(|cx| {
@@ -276,6 +281,8 @@ impl Consumer for MemoryConsumer {
                 }
             }
             Command::Release { epoch } => {
+                // Released is its end: what was about to be said of it, its loss too, is not said any more.
+                self.events.retain(|event| !is_about(event, epoch));
                 if let Some(owned) = self.forget(epoch) {
                     self.group.enter(|group| group.release(&owned.place, epoch, &self.broker));
                 }

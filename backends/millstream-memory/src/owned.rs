@@ -18,8 +18,6 @@ pub(crate) struct Owned {
     bytes: u64,
     /// Nothing was yielded since the last demand: one record is admitted, however large.
     fresh: bool,
-    /// The next record does not fit into what is left of the demand.
-    spent: bool,
     /// How many cuts of the log are known to lie above what was read.
     cuts: usize,
     started: bool,
@@ -48,7 +46,6 @@ impl Owned {
             records: 0,
             bytes: 0,
             fresh: false,
-            spent: false,
             cuts: 0,
             started: false,
             faulted: false,
@@ -58,7 +55,7 @@ impl Owned {
     }
 
     pub(crate) fn want(&mut self, records: u32, bytes: u64) {
-        (self.records, self.bytes, self.fresh, self.spent) = (records, bytes, true, false);
+        (self.records, self.bytes, self.fresh) = (records, bytes, true);
     }
 
     /// Begins delivery, once. An offset outside the log is a fault at once, whatever the demand.
@@ -88,15 +85,13 @@ impl Owned {
                 return Some(Read::Fault(PartitionFault::Truncated(cut)));
             }
         }
-        if self.records == 0 || self.paused || self.spent || self.position == self.partition.end() {
+        if self.records == 0 || self.paused || self.position == self.partition.end() {
             return None;
         }
         let most = max_batch.min(self.records as usize);
         match self.partition.fetch(self.position, most, self.bytes) {
-            Fetched::Records { bytes, .. } if bytes > self.bytes && !self.fresh => {
-                self.spent = true;
-                None
-            }
+            // The next record does not fit into what is left of the demand.
+            Fetched::Records { bytes, .. } if bytes > self.bytes && !self.fresh => None,
             Fetched::Records { set, range, bytes, next } => {
                 self.position = next;
                 self.records -= u32::try_from(range.len()).unwrap_or(self.records);

@@ -1,0 +1,365 @@
+//! Groups in memory, where every moment can be held still: handing over, sessions, commits.
+
+mod common;
+
+use common::*;
+use millstream_core::contract::{
+    Applied, Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, EpochEnd, NotApplied, Protocol,
+};
+use millstream_memory::{CommitFault, TopicConfig};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::time::{advance, timeout};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ending(consumer: &mut millstream_memory::MemoryConsumer) -> Vec<(millstream_core::contract::Epoch, EpochEnd)> {
+    let pick = |event| match event {
+        ConsumerEvent::Ending { epoch, how } => Some((epoch, how)),
+        _ => None,
+    };
+    say(consumer).into_iter().filter_map(pick).collect()
+}
+
+// C8: after a rebalance the very next event is the revocation, though batches wait.
+#[tokio::test(start_paused = true)]
+async fn a_revocation_is_the_next_event_whatever_waits() {
+    let (memory, _) = log(2);
+    fill(&memory, 0, &["x"; 50]).await;
+    fill(&memory, 1, &["x"; 50]).await;
+    let mut a = member(&memory, request().max_batch(1)).await;
+    for assigned in assigned(&mut a) {
+        begin(&mut a, &assigned, 0);
+    }
+    assert!(matches!(glimpse(&mut a), Some(ConsumerEvent::Records(_))));
+    let mut b = member(&memory, request()).await;
+    assert!(glimpse(&mut b).is_none());
+    assert!(matches!(glimpse(&mut a), Some(ConsumerEvent::Ending { .. })));
+}
+
+// A partition that is being revoked yields nothing more.
+#[tokio::test(start_paused = true)]
+async fn what_is_being_revoked_yields_no_more_records() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request()).await;
+    let assigned = assigned(&mut a).remove(0);
+    begin(&mut a, &assigned, 0);
+    memory.delete_topic(&topic()).expect("there is one");
+    memory.create_topic(&topic(), TopicConfig::new(2)).expect("it is gone");
+    let mut b = member(&memory, request()).await;
+    glimpse(&mut b);
+    fill(&memory, 0, &["x"]).await;
+    assert!(story(&mut a).iter().all(|word| !word.contains(" of ")));
+}
+
+// C9: the budget is kept to the millisecond.
+#[tokio::test(start_paused = true)]
+async fn a_budget_lasts_as_long_as_it_says() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request().revoke_budget(10 * SECOND).protocol(Protocol::Eager)).await;
+    assert_eq!(story(&mut a), ["assigned 0"]);
+    let mut b = member(&memory, request().protocol(Protocol::Eager)).await;
+    assert!(glimpse(&mut b).is_none());
+    assert_eq!(ending(&mut a)[0].1, EpochEnd::Revoking(10 * SECOND));
+    advance(Duration::from_millis(9_999)).await;
+    assert!(glimpse(&mut a).is_none() && glimpse(&mut b).is_none());
+    advance(Duration::from_millis(1)).await;
+    // Range gives the only partition to the member that joined first, again.
+    assert_eq!(story(&mut a), ["lost", "assigned 0"]);
+}
+
+// C15: a session lasts as long as it says, and no longer.
+#[tokio::test(start_paused = true)]
+async fn a_silent_member_keeps_its_partitions_for_its_session_and_no_longer() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request().session_timeout(10 * SECOND)).await;
+    let old = assigned(&mut a).remove(0);
+    let mut b = member(&memory, request().session_timeout(60 * SECOND)).await;
+    assert!(glimpse(&mut b).is_none());
+    advance(Duration::from_millis(9_999)).await;
+    assert!(glimpse(&mut b).is_none());
+    advance(Duration::from_millis(1)).await;
+    assert_eq!(story(&mut b), ["assigned 0"]);
+    let entries = vec![CommitEntry::new(old.partition.clone(), old.epoch, 1)];
+    a.submit(Command::Commit { id: CommitId(1), entries });
+    assert_eq!(story(&mut a), ["NotApplied(Stale)", "lost"]);
+    assert_eq!(memory.committed(GROUP, &topic, 0), None);
+}
+
+// C15: nobody else needs to be there for a session to end.
+#[tokio::test(start_paused = true)]
+async fn a_member_alone_notices_itself_that_its_session_ended() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request().session_timeout(10 * SECOND)).await;
+    let old = assigned(&mut a).remove(0);
+    advance(10 * SECOND).await;
+    a.submit(Command::Commit { id: CommitId(1), entries: vec![CommitEntry::new(old.partition, old.epoch, 1)] });
+    assert_eq!(story(&mut a), ["NotApplied(Stale)", "lost", "assigned 0"]);
+    assert_eq!(memory.committed(GROUP, &topic, 0), None);
+}
+
+// C15: a poll that waits is a poll: a member with nothing to read stays.
+#[tokio::test(start_paused = true)]
+async fn a_pending_poll_keeps_the_session_alive() {
+    let (memory, _) = log(2);
+    let mut a = member(&memory, request().session_timeout(10 * SECOND)).await;
+    let mut b = member(&memory, request().session_timeout(10 * SECOND)).await;
+    assigned(&mut a);
+    glimpse(&mut b);
+    let (epoch, _) = ending(&mut a)[0];
+    a.submit(Command::Release { epoch });
+    assigned(&mut b);
+    let both = async { tokio::join!(biased; a.poll(), b.poll()) };
+    assert!(timeout(1_000 * SECOND, both).await.is_err(), "nothing happens to who waits");
+    let held: Vec<usize> = memory.group_members(GROUP).iter().map(|member| member.holds.len()).collect();
+    assert_eq!(held, [1, 1]);
+}
+
+// C15: whoever waits notices a silent member by itself, without another event.
+#[tokio::test(start_paused = true)]
+async fn a_waiting_member_takes_over_when_a_session_ends() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request().session_timeout(10 * SECOND)).await;
+    assigned(&mut a);
+    drop(a);
+    let mut b = member(&memory, request().session_timeout(60 * SECOND)).await;
+    let event = timeout(Duration::from_millis(10_001), b.poll()).await.expect("at the session's end");
+    assert_eq!(word(&event), "assigned 0");
+}
+
+// C12: leaving is at once; staying away is a session.
+#[tokio::test(start_paused = true)]
+async fn leaving_hands_over_at_once_and_staying_after_the_session() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request()).await;
+    let first = assigned(&mut a).remove(0);
+    let mut b = member(&memory, request()).await;
+    assert!(glimpse(&mut b).is_none());
+    a.submit(Command::Commit { id: CommitId(1), entries: vec![CommitEntry::new(first.partition, first.epoch, 0)] });
+    a.close(Close::Leave(SECOND)).await.expect("closed");
+    assert_eq!(assigned(&mut b).len(), 1);
+    assert_eq!(memory.committed(GROUP, &topic, 0).map(|c| c.offset), Some(0), "what was submitted is sent first");
+    let mut c = member(&memory, request()).await;
+    assert!(glimpse(&mut c).is_none());
+    b.close(Close::Stay(SECOND)).await.expect("closed");
+    assert!(glimpse(&mut c).is_none(), "its session goes on");
+    assert_eq!(word(&timeout(46 * SECOND, c.poll()).await.expect("at the session's end")), "assigned 0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_consumer_says_so_and_answers_its_last_commits() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request()).await;
+    let assigned = assigned(&mut a).remove(0);
+    let entries = vec![CommitEntry::new(assigned.partition.clone(), assigned.epoch, 0)];
+    a.submit(Command::Commit { id: CommitId(1), entries: entries.clone() });
+    a.close(Close::Leave(SECOND)).await.expect("closed");
+    a.submit(Command::Commit { id: CommitId(2), entries });
+    assert_eq!(word(&a.poll().await), "Applied");
+    assert_eq!(word(&a.poll().await), "NotApplied(Stale)");
+    assert!(matches!(a.poll().await, ConsumerEvent::Fatal(_)));
+}
+
+// C13: who is not a member any more is answered by the end of its epochs.
+#[tokio::test(start_paused = true)]
+async fn confirm_is_answered_by_lost_if_the_member_was_thrown_out() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request()).await;
+    assigned(&mut a);
+    a.submit(Command::Confirm);
+    assert_eq!(story(&mut a), ["confirmed"]);
+    let id = memory.group_members(GROUP)[0].id;
+    assert!(memory.expire(GROUP, id));
+    a.submit(Command::Confirm);
+    assert_eq!(story(&mut a), ["lost", "assigned 0"]);
+    assert_ne!(memory.group_members(GROUP)[0].id, id, "it came back as somebody else");
+}
+
+#[tokio::test(start_paused = true)]
+async fn confirm_is_answered_even_if_the_member_thrown_out_held_nothing() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request()).await;
+    assigned(&mut a);
+    let mut b = member(&memory, request()).await;
+    assert!(glimpse(&mut b).is_none());
+    memory.expire(GROUP, memory.group_members(GROUP)[1].id);
+    b.submit(Command::Confirm);
+    assert_eq!(story(&mut b), ["confirmed"]);
+}
+
+// F74: a stalled member comes back as a zombie: it hears of its loss before anything else.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_member_loses_everything_and_comes_back() {
+    let (memory, _) = log(1);
+    fill(&memory, 0, &["x"; 3]).await;
+    let mut a = member(&memory, request().max_batch(1)).await;
+    let old = assigned(&mut a).remove(0);
+    begin(&mut a, &old, 0);
+    let stall = memory.stall(GROUP, memory.group_members(GROUP)[0].id).expect("a member");
+    assert!(timeout(100 * SECOND, a.poll()).await.is_err(), "stalled");
+    let mut b = member(&memory, request()).await;
+    assert_eq!(story(&mut b), ["assigned 0"]);
+    drop(stall);
+    assert_eq!(word(&a.poll().await), "lost");
+    assert!(glimpse(&mut a).is_none());
+}
+
+// F09: eager empties everybody before it shares out anew; cooperative takes only what moves.
+#[tokio::test(start_paused = true)]
+async fn eager_takes_everything_and_cooperative_only_what_moves() {
+    for (protocol, taken) in [(Protocol::Eager, 4), (Protocol::Cooperative, 2)] {
+        let (memory, _) = log(4);
+        let mut a = member(&memory, request().protocol(protocol)).await;
+        assert_eq!(assigned(&mut a).len(), 4);
+        let mut b = member(&memory, request().protocol(protocol)).await;
+        assert!(glimpse(&mut b).is_none(), "{protocol:?}: nothing is free yet");
+        let ends = ending(&mut a);
+        assert_eq!(ends.len(), taken, "{protocol:?}");
+        for (index, (epoch, _)) in ends.iter().enumerate() {
+            let before = assigned(&mut b).len();
+            assert!(protocol == Protocol::Cooperative || before == 0, "eager waits for the last one");
+            assert!(index == 0 || protocol == Protocol::Eager || before == 1, "cooperative hands over one by one");
+            a.submit(Command::Release { epoch: *epoch });
+        }
+        let all = memory.group_members(GROUP);
+        assert_eq!(assigned(&mut a).len(), taken - 2);
+        assigned(&mut b);
+        assert_eq!(memory.group_members(GROUP).iter().map(|m| m.holds.len()).collect::<Vec<_>>(), [2, 2], "{all:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn members_of_two_protocols_do_not_mix() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request().protocol(Protocol::Eager)).await;
+    assigned(&mut a);
+    let mut b = member(&memory, request().protocol(Protocol::Cooperative)).await;
+    assert!(matches!(glimpse(&mut b), Some(ConsumerEvent::Fatal(_))));
+    assert!(glimpse(&mut a).is_none(), "the group is not disturbed");
+}
+
+// F93: an assignment that comes while draining may be given back unstarted, and is not offered again in this round.
+#[tokio::test(start_paused = true)]
+async fn an_assignment_given_back_unstarted_is_not_offered_again_at_once() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request()).await;
+    let epoch = assigned(&mut a).remove(0).epoch;
+    a.submit(Command::Release { epoch });
+    assert!(glimpse(&mut a).is_none());
+    let mut b = member(&memory, request()).await;
+    glimpse(&mut b);
+    assert_eq!(assigned(&mut a).len() + assigned(&mut b).len(), 1, "the next rebalance offers it");
+}
+
+// F11: new partitions are shared out, and read from their beginning by whoever gets them.
+#[tokio::test(start_paused = true)]
+async fn new_partitions_are_assigned_at_the_next_poll() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request()).await;
+    assert_eq!(assigned(&mut a).len(), 1);
+    assert_eq!(memory.add_partitions(&topic, 2).expect("a topic"), 3);
+    let new = assigned(&mut a);
+    assert_eq!(new.iter().map(|a| a.partition.partition).collect::<Vec<_>>(), [1, 2]);
+    assert!(new.iter().all(|a| a.committed.is_none() && a.log_start == Some(0)));
+}
+
+// C6, F91, F17: stale and unknown answers say what they say, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn commit_faults_answer_what_they_did() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request()).await;
+    let own = assigned(&mut a).remove(0);
+    let faults = [
+        (Some(CommitFault::Stale), "NotApplied(Stale)", None),
+        (Some(CommitFault::UnknownNotApplied), "Unknown", None),
+        (Some(CommitFault::UnknownApplied), "Unknown", Some(3)),
+        (Some(CommitFault::Refused), "NotApplied(Refused)", Some(3)),
+        (None, "Applied", Some(5)),
+    ];
+    for (index, (fault, answer, committed)) in (1..).zip(faults) {
+        fault.into_iter().for_each(|fault| memory.fail_commits(GROUP, 1, fault));
+        let entries = vec![CommitEntry::new(own.partition.clone(), own.epoch, index)];
+        a.submit(Command::Commit { id: CommitId(index), entries });
+        assert_eq!(story(&mut a), [answer], "only membership ends an epoch, never a commit's answer");
+        assert_eq!(memory.committed(GROUP, &topic, 0).map(|c| c.offset), committed);
+    }
+}
+
+// F21: metadata above 4 KiB is refused, at 4 KiB it is kept.
+#[tokio::test(start_paused = true)]
+async fn metadata_is_kept_up_to_four_kibibytes() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request()).await;
+    let own = assigned(&mut a).remove(0);
+    for (len, answer) in [(4_095, "Applied"), (4_096, "Applied"), (4_097, "NotApplied(Refused)")] {
+        let entry = CommitEntry::new(own.partition.clone(), own.epoch, len as u64).with_metadata("m".repeat(len));
+        a.submit(Command::Commit { id: CommitId(1), entries: vec![entry] });
+        assert_eq!(story(&mut a), [answer]);
+    }
+    let committed = memory.committed(GROUP, &topic, 0).expect("the second one");
+    assert_eq!((committed.offset, committed.metadata.map(|m| m.len())), (4_096, Some(4_096)));
+}
+
+// F88: a topic made again is a fault, forgets what was committed, and does not take the old owner's commit.
+#[tokio::test(start_paused = true)]
+async fn a_topic_made_again_is_told_apart() {
+    let (memory, topic) = log(1);
+    fill(&memory, 0, &["a", "b"]).await;
+    let mut a = member(&memory, request()).await;
+    let old = assigned(&mut a).remove(0);
+    begin(&mut a, &old, 0);
+    assert_eq!(story(&mut a), ["2 of 0"]);
+    let commit =
+        |offset| Command::Commit { id: CommitId(1), entries: vec![CommitEntry::new(old.partition.clone(), old.epoch, offset)] };
+    a.submit(commit(2));
+    assert_eq!(story(&mut a), ["Applied"]);
+    let id = memory.recreate(&topic).expect("there is one");
+    assert_ne!(id, old.topic_id);
+    assert_eq!(story(&mut a), [format!("Recreated({id:?})")]);
+    a.submit(commit(2));
+    assert_eq!(story(&mut a), ["NotApplied(Refused)"]);
+    assert_eq!(memory.committed(GROUP, &topic, 0), None);
+    a.submit(Command::Restart { epoch: old.epoch, at: 0 });
+    let new = assigned(&mut a).remove(0);
+    assert_eq!((new.topic_id, new.committed.clone(), new.end), (id, None, Some(0)));
+    begin(&mut a, &new, 0);
+    fill(&memory, 0, &["c"]).await;
+    assert_eq!(story(&mut a), ["1 of 0"]);
+}
+
+// F12: a deleted topic is a fault, closing does not hang on it, and it is assigned again when it is back.
+#[tokio::test(start_paused = true)]
+async fn a_deleted_topic_is_a_fault_and_comes_back_as_an_assignment() {
+    let (memory, topic) = log(1);
+    let mut a = member(&memory, request()).await;
+    let old = assigned(&mut a).remove(0);
+    begin(&mut a, &old, 0);
+    memory.delete_topic(&topic).expect("there is one");
+    let said = story(&mut a);
+    assert!(said.contains(&String::from("UnknownTopic")), "{said:?}");
+    a.submit(Command::Restart { epoch: old.epoch, at: 0 });
+    assert_eq!(story(&mut a), ["lost"]);
+    memory.create_topic(&topic, TopicConfig::new(1)).expect("it is gone");
+    assert_eq!(story(&mut a), ["assigned 0"]);
+    memory.delete_topic(&topic).expect("there is one");
+    a.close(Close::Leave(SECOND)).await.expect("closed");
+}
+
+// What a commit passes is seen at the moment in which it is written.
+#[tokio::test(start_paused = true)]
+async fn a_watcher_sees_each_commit_that_is_written() {
+    let (memory, _) = log(1);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let watched = seen.clone();
+    memory.on_commit(move |commit| watched.lock().expect("one thread").push((commit.offset, commit.before)));
+    let mut a = member(&memory, request()).await;
+    let own = assigned(&mut a).remove(0);
+    memory.fail_commits(GROUP, 1, CommitFault::Stale);
+    for offset in [1, 2, 3] {
+        let entries = vec![CommitEntry::new(own.partition.clone(), own.epoch, offset)];
+        a.submit(Command::Commit { id: CommitId(offset), entries });
+    }
+    assert_eq!(*seen.lock().expect("one thread"), [(2, None), (3, Some(2))]);
+    let stale = Applied::NotApplied(NotApplied::Stale);
+    assert_eq!(story(&mut a), [format!("{stale:?}"), "Applied".into(), "Applied".into()]);
+}
