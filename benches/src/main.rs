@@ -44,8 +44,8 @@ struct Arguments {
 fn main() {
     let arguments = Arguments::parse();
     if arguments.list {
-        for Scenario { name, about, .. } in scenario::ALL {
-            println!("{}", json!({ "scenario": name, "about": about }));
+        for Scenario { name, about, quick, .. } in scenario::ALL {
+            println!("{}", json!({ "scenario": name, "about": about, "quick": quick }));
         }
         return;
     }

@@ -12,6 +12,8 @@ pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     /// What a record goes through, in a few words.
     pub(crate) about: &'static str,
+    /// Whether the quick suite runs it, rather than only who names it.
+    pub(crate) quick: bool,
     /// Makes everything that is not to be measured.
     pub(crate) prepare: fn(records: u32) -> Run,
 }
@@ -21,10 +23,16 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario {
         name: "by-hand",
         about: "no framework: id from a header, window of ids, watermark, in one loop",
+        quick: true,
         prepare: by_hand::prepare,
     },
-    Scenario { name: "dedup-window", about: "the window alone: check and mark batches of 256 fresh ids", prepare: dedup::window },
-    Scenario { name: "dedup-moka", about: "the same with the moka cache", prepare: dedup::moka },
+    Scenario {
+        name: "dedup-window",
+        about: "the window alone: check and mark batches of 256 fresh ids",
+        quick: true,
+        prepare: dedup::window,
+    },
+    Scenario { name: "dedup-moka", about: "the same with the moka cache", quick: false, prepare: dedup::moka },
 ];
 
 /// All names.

@@ -1,2 +1,49 @@
-//! Placeholder.
-fn main() {}
+//! Owns the list of the repository's chores. Leaves each to a file of its own.
+//!
+//! `cargo xtask` alone lists them. A chore prints every command it runs, so that a reader can run it by hand, and never
+//! hides what a failing one said.
+
+#![allow(clippy::print_stdout, reason = "what a chore prints is what it is for")]
+
+mod bench;
+mod report;
+mod seeds;
+mod step;
+mod test;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The chores of the Millstream repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Option<Chore>,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Formatting, lints, docs, all tests, and the main job with its report checked
+    Test(test::Arguments),
+    /// Instructions and allocations per record against their budgets, and records a second
+    Bench(bench::Arguments),
+    /// The main job with many seeds, and twice with one: the reports must agree
+    Seeds(seeds::Arguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Some(Chore::Test(arguments)) => test::run(&arguments),
+        Some(Chore::Bench(arguments)) => bench::run(&arguments),
+        Some(Chore::Seeds(arguments)) => seeds::run(&arguments),
+        None => Arguments::command().print_help().map_err(|error| error.to_string()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            println!("\n{why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Owns the README's test command: what is run, in which order, and the closing line. Leaves the main job's report to
+//! `report`.
+
+use crate::report;
+use crate::step::{Step, human};
+use clap::ValueEnum;
+use std::time::{Duration, Instant};
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run these parts only, for example while working on one of them
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Format,
+    Lints,
+    Docs,
+    Tests,
+    Doctests,
+    Trading,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Part::Format => "format",
+            Part::Lints => "lints",
+            Part::Docs => "docs",
+            Part::Tests => "tests",
+            Part::Doctests => "doctests",
+            Part::Trading => "trading",
+        }
+    }
+
+    fn run(self) -> Result<Duration, String> {
+        match self {
+            Part::Format => Step::cargo(&["fmt", "--all", "--check"]).run(),
+            Part::Lints => {
+                let all = ["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+                Step::cargo(&all).run()
+            }
+            Part::Docs => {
+                let all = ["doc", "--workspace", "--all-features", "--no-deps"];
+                Step::cargo(&all).env("RUSTDOCFLAGS", "-D warnings").run()
+            }
+            Part::Tests => Step::cargo(&["test", "--workspace", "--all-targets"]).run(),
+            Part::Doctests => Step::cargo(&["test", "--workspace", "--doc"]).run(),
+            Part::Trading => trading(),
+        }
+    }
+}
+
+/// Runs all parts, or the chosen ones, up to the first that fails.
+///
+/// # Errors
+/// If one fails.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
+    let start = Instant::now();
+    let (mut done, mut skipped) = (Vec::new(), Vec::new());
+    let mut parts = Part::value_variants().iter().copied();
+    while let Some(part) = parts.next() {
+        println!("\n── {} ──", part.name());
+        if !arguments.only.is_empty() && !arguments.only.contains(&part) {
+            println!("skipped: --only does not name it");
+            skipped.push(part.name());
+            continue;
+        }
+        match part.run() {
+            Ok(took) => done.push(format!("{} {}", part.name(), human(took))),
+            Err(why) => {
+                let rest: Vec<_> = parts.map(Part::name).collect();
+                let rest = if rest.is_empty() { String::new() } else { format!("; not run for that: {}", rest.join(", ")) };
+                return Err(format!("{why}\n\ntest: FAILED at {} after {}{rest}", part.name(), human(start.elapsed())));
+            }
+        }
+    }
+    let skipped = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
+    println!("\ntest: green in {} ({}){skipped}", human(start.elapsed()), done.join(", "));
+    Ok(())
+}
+
+/// The main job, and a look at its report.
+fn trading() -> Result<Duration, String> {
+    let run = Step::cargo(&["run", "--release", "--example", "trading", "--", "--report", "json"]).output()?;
+    let summary = report::check(&report::parse(&run.stdout)?)?;
+    println!("{summary}");
+    Ok(run.took)
+}
