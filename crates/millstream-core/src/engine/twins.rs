@@ -8,11 +8,11 @@ use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Folds a 128-bit id, which is random or a hash already, to 64 bits.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct FoldHash;
+pub(super) struct FoldHash;
 
 /// The state of [`FoldHash`].
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Fold(u64);
+pub(super) struct Fold(u64);
 
 impl BuildHasher for FoldHash {
     type Hasher = Fold;

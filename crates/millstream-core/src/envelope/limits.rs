@@ -50,12 +50,7 @@ impl Limits {
 
     /// Checks the nesting from byte `start` on, where `outer` brackets are open already. By bytes:
     /// no parser of ours recurses before this.
-    pub(super) fn check_depth(
-        &self,
-        value: &[u8],
-        start: usize,
-        outer: u32,
-    ) -> Result<(), ScanError> {
+    pub(super) fn check_depth(&self, value: &[u8], start: usize, outer: u32) -> Result<(), ScanError> {
         let most = self.depth.saturating_sub(outer);
         // With no more brackets than the limit, in strings or not, there is no need to look
         // closer.
@@ -163,10 +158,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn naive(value: &[u8]) -> u64 {
-        value
-            .iter()
-            .filter(|byte| matches!(byte, b'[' | b'{'))
-            .count() as u64
+        value.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() as u64
     }
 
     proptest! {

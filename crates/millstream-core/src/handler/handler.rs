@@ -36,6 +36,7 @@ where
 {
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
 
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
     fn seated<H, St>(mut seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
     where
         H: Deref<Target = Self> + Send + Sync,
@@ -45,6 +46,7 @@ where
             let s = &mut *seat;
             // The started future borrows from the seat's other fields: it is matched on and never kept in a `let`, so
             // that the borrows end before the answer is written.
+            #[expect(clippy::blocks_in_conditions, reason = "a `let` would keep the borrows of the started future alive")]
             let answer = match {
                 let mut delivery = Delivery::seated(&*s.state, &s.input, &mut s.outputs);
                 s.handler.start(&mut delivery)

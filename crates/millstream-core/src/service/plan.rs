@@ -9,7 +9,6 @@ use super::slots::MakeRunner;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
 use crate::engine::{BreakerPolicy, RetryPolicy, WindowPolicy};
-use crate::topic::Topic;
 use std::sync::Arc;
 
 /// Gives the outbox of a namespace; `None` if the service has no producer.
@@ -20,7 +19,6 @@ pub(crate) struct Plan {
     pub(crate) service: String,
     pub(crate) group: String,
     pub(crate) handler: String,
-    pub(crate) topic: Topic,
     pub(crate) run: u32,
     pub(crate) settings: HandlerSettings,
     pub(crate) retry: RetryPolicy,

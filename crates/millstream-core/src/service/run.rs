@@ -188,7 +188,6 @@ impl StreamService {
                         service: parts.name.clone(),
                         group: group.group.clone(),
                         handler: handler.name.clone(),
-                        topic: topic.clone(),
                         run: parts.run,
                         retry: handler.settings.retry.unwrap_or(parts.errors.retry),
                         settings: handler.settings.clone(),

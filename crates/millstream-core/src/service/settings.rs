@@ -153,7 +153,7 @@ pub enum DeadLetterTopic {
 }
 
 /// What follows failures.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct ErrorHandling {
     /// How often failing records are tried.
@@ -177,18 +177,6 @@ impl std::fmt::Debug for ErrorHandling {
             .field("own_sink", &own_sink)
             .field("breaker", &self.breaker)
             .finish()
-    }
-}
-
-impl Default for ErrorHandling {
-    fn default() -> Self {
-        ErrorHandling {
-            retry: RetryPolicy::default(),
-            dead_letters: DeadLetterTopic::default(),
-            sink: None,
-            breaker: BreakerPolicy::default(),
-            loss_allowed: None,
-        }
     }
 }
 

@@ -88,6 +88,7 @@ struct Slots<H, S, Mk, F> {
     emits: bool,
     futures: Vec<Pin<Box<Option<F>>>>,
     hot: Option<Box<Seat<Arc<H>, Arc<S>>>>,
+    #[expect(clippy::vec_box, reason = "seats travel into futures and back as boxes")]
     idle: Vec<Box<Seat<Arc<H>, Arc<S>>>>,
 }
 

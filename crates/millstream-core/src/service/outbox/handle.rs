@@ -67,9 +67,12 @@ impl OutboxHandle {
     }
 }
 
+/// Finds the outbox of a destination.
+pub(crate) type OutboxFor = Box<dyn Fn(&Topic) -> Option<OutboxHandle> + Send + Sync>;
+
 /// Publishes at once, for one worker's handlers.
 pub(crate) struct PublishThrough {
-    pub(crate) outbox: Box<dyn Fn(&Topic) -> Option<OutboxHandle> + Send + Sync>,
+    pub(crate) outbox: OutboxFor,
     pub(crate) cell: Arc<Cell>,
 }
 

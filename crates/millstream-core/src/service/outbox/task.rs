@@ -27,6 +27,7 @@ const SUSPECT_PAUSE: Duration = Duration::from_millis(50);
 
 type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
 
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and the large one is the usual one")]
 enum Done {
     /// A whole message was sent as it was handed over.
     Whole(Message, Produce, Vec<Result<Receipt, Error>>),

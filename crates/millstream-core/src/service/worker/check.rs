@@ -109,11 +109,12 @@ impl Worker {
     /// Takes the next batch in, and asks the deduplicator; answers whether anything moved.
     pub(super) fn check(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        if self.checks.current.is_none() && self.drain.is_none() {
-            if let Some((batch, bytes)) = self.queue.pop_front() {
-                self.admit(batch, bytes);
-                moved = true;
-            }
+        if self.checks.current.is_none()
+            && self.drain.is_none()
+            && let Some((batch, bytes)) = self.queue.pop_front()
+        {
+            self.admit(batch, bytes);
+            moved = true;
         }
         let Some(dedup) = self.plan.deduplicator.clone() else {
             self.checks.unchecked = false;

@@ -1,0 +1,149 @@
+//! Settlement end to end on memory: nothing is lost, nothing settles early, nothing is done twice.
+
+mod support;
+
+use millstream::prelude::*;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::*;
+
+const DONE: Sibling = Sibling::new("orders", "done");
+
+#[derive(Default)]
+struct Seen(Mutex<Vec<u64>>);
+
+impl Seen {
+    fn numbers(&self) -> Vec<u64> {
+        self.0.lock().expect("no panic under the lock").clone()
+    }
+
+    async fn on_order(&self, order: Event<Order>) {
+        self.0.lock().expect("no panic under the lock").push(order.number);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_record_is_handled_once_in_order_and_committed() {
+    let memory = Memory::new();
+    let seen = Arc::new(Seen::default());
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_shared_state(seen.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Seen::on_order)
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", (0..1000).map(|n| order("a", n))).await;
+    let running = Running::start(service).await;
+    running.settled(1000).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), (0..1000).collect::<Vec<_>>());
+    assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", 0), Some(1000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn outputs_are_in_the_log_before_their_input_is_committed() {
+    let memory = Memory::new();
+    let service = StreamServiceBuilder::new("copy", memory.clone())
+        .with_deduplicator(WindowDeduplicator::default())
+        .add_producer()
+        .add_consumer_handler("paper.orders.new", "copy.orders", async |order: Event<Order>, out: &mut Outputs| {
+            out.emit(DONE, &*order).map(drop)
+        })
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", (0..500).map(|n| order("a", n))).await;
+    let running = Running::start(service).await;
+    running.settled(500).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(orders_in(&memory, "paper.orders.done"), (0..500).map(|n| order("a", n)).collect::<Vec<_>>());
+    assert_eq!(committed(&memory, "copy.orders", "paper.orders.new", 0), Some(500));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duplicate_is_dropped_and_counted() {
+    let memory = Memory::new();
+    let seen = Arc::new(Seen::default());
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_deduplicator(WindowDeduplicator::default())
+        .with_shared_state(seen.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Seen::on_order)
+        .build()
+        .expect("a valid service");
+    // Twins in one batch, and again later.
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 1), order("a", 2)]).await;
+    let running = Running::start(service).await;
+    running.settled(3).await;
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 3)]).await;
+    running.settled(5).await;
+    assert_eq!(running.handle.account().total().duplicates, 2);
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), [1, 2, 3]);
+}
+
+struct Shaky {
+    seen: Seen,
+    failures: Mutex<u32>,
+}
+
+impl Shaky {
+    async fn on_order(&self, order: Event<Order>) -> Result<(), HandlerError> {
+        let mut failures = self.failures.lock().expect("no panic under the lock");
+        if order.number == 1 && *failures > 0 {
+            *failures -= 1;
+            return Err(HandlerError::transient("not yet"));
+        }
+        self.seen.0.lock().expect("no panic under the lock").push(order.number);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failing_record_is_retried_in_its_keys_order_and_other_keys_pass() {
+    let memory = Memory::new();
+    let shaky = Arc::new(Shaky { seen: Seen::default(), failures: Mutex::new(2) });
+    let retry = RetryPolicy::exponential(Duration::from_millis(10), Duration::from_secs(1));
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_shared_state(shaky.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Shaky::on_order)
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 2), order("b", 3), order("a", 4)]).await;
+    let running = Running::start(service).await;
+    running.settled(4).await;
+    assert_eq!(running.handle.account().total().retries, 2);
+    running.stop().await.expect("a clean end");
+    assert_eq!(shaky.seen.numbers(), [3, 1, 2, 4]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poison_record_becomes_a_dead_letter_without_an_attempt() {
+    let memory = Memory::new();
+    let seen = Arc::new(Seen::default());
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_shared_state(seen.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Seen::on_order)
+        .build()
+        .expect("a valid service");
+    let poison = Record::new(topic("paper.orders.new"), "a", "{not json").header("tenant", "blue").at(1_700_000_000_123);
+    send(&memory, vec![record("paper.orders.new", &order("a", 1)), poison.clone(), record("paper.orders.new", &order("a", 2))])
+        .await;
+    let running = Running::start(service).await;
+    running.settled(3).await;
+    let counts = running.handle.account().total();
+    assert_eq!((counts.done, counts.dead_lettered, counts.failures), (2, 1, 0));
+    running.stop().await.expect("a clean end");
+    let letters = memory.records(&topic("paper.orders.new.dlq"));
+    assert_eq!(letters.len(), 1);
+    let letter = &letters[0];
+    assert_eq!((&letter.key, &letter.value, letter.timestamp), (&poison.key, &poison.value, poison.timestamp));
+    let header = |name: &str| {
+        let found = letter.headers.iter().find(|(known, _)| known == name);
+        found.and_then(|(_, value)| value.as_deref()).map(|value| String::from_utf8_lossy(value).into_owned())
+    };
+    assert_eq!(header("tenant").as_deref(), Some("blue"));
+    assert_eq!(header("__dlq.errors.offset").as_deref(), Some("1"));
+    assert_eq!(header("millstream-dlq-reason").as_deref(), Some("poison"));
+    assert_eq!(header("millstream-dlq-attempts").as_deref(), Some("0"));
+    assert_eq!(seen.numbers(), [1, 2]);
+    assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", 0), Some(3));
+}
