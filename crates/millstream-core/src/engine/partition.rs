@@ -150,6 +150,13 @@ impl Partition {
         }
     }
 
+    /// A record arrives while nothing is held: whether it may start. If not, let it [`arrive`](Self::arrive).
+    #[inline]
+    pub fn arrive_quietly(&mut self, offset: Offset, id: u128) -> bool {
+        debug_assert!(self.held.is_empty(), "asked only while nothing is held");
+        !self.policy.twins || self.twins.claim(id, offset)
+    }
+
     /// A record arrives, in offset order. `lane` is asked for only if some key is busy.
     #[inline]
     pub fn arrive(&mut self, offset: Offset, id: u128, lane: impl FnOnce(&Self) -> Option<LaneKey>) -> Arrival {

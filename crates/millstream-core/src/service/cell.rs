@@ -227,6 +227,12 @@ impl Cell {
         }
     }
 
+    /// Whether records may start: looked at before each, so that control never waits behind data.
+    #[inline]
+    pub(crate) fn runs(&self) -> bool {
+        self.control.load(Ordering::Acquire) == RUN && !self.suspect.is_on()
+    }
+
     /// Whether anything made under this epoch may still be handed over (I16, §8).
     pub(crate) fn may_hand_over(&self) -> bool {
         self.control.load(Ordering::Acquire) != STOP && !self.suspect.is_on()

@@ -8,7 +8,7 @@ use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Offset, RecordBatch, Seen};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
-use crate::service::prepare::Prepared;
+use crate::service::prepare::PreparedBatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -19,7 +19,7 @@ type LookUp = Pin<Box<dyn Future<Output = Looked> + Send>>;
 /// A batch whose records may be dispatched.
 pub(super) struct Current {
     pub(super) batch: RecordBatch,
-    pub(super) prepared: Vec<Prepared>,
+    pub(super) prepared: PreparedBatch,
     pub(super) seen: Vec<Seen>,
     pub(super) cursor: usize,
     pub(super) checked: (u64, MonoTime),
@@ -45,8 +45,8 @@ pub(super) struct Checks {
     pub(super) advance_to: Option<Offset>,
     not_before: Option<MonoTime>,
     failures: u32,
-    /// Buffers to be used again: keys, answers, prepared records, what was seen.
-    spare: (Vec<u128>, Vec<Seen>, Vec<Prepared>, Vec<Seen>),
+    /// Buffers to be used again: keys, answers, prepared records.
+    spare: (Vec<u128>, Vec<Seen>, PreparedBatch),
 }
 
 impl Checks {
@@ -81,7 +81,7 @@ impl Checks {
         current.prepared.clear();
         current.seen.clear();
         self.spare.2 = current.prepared;
-        self.spare.3 = current.seen;
+        self.spare.1 = current.seen;
     }
 
     /// Drops what has not started.
@@ -123,18 +123,29 @@ impl Worker {
         if self.checks.under_way.is_none() && !self.cell.suspect().is_on() && self.checks.not_before.is_none_or(|at| at <= now) {
             moved |= self.ask(dedup, now);
         }
+        let asked;
         let Some((future, _, _)) = &mut self.checks.under_way else { return moved };
         let Poll::Ready((looked, mut keys, answers)) = future.as_mut().poll(cx) else { return moved };
         let Some((_, asking, stamp)) = self.checks.under_way.take() else { return moved };
+        match (&asking, &mut self.checks.current) {
+            (Asking::Batch, Some(current)) if current.prepared.keys.is_empty() => {
+                asked = keys.len();
+                current.prepared.keys = keys;
+            }
+            _ => {
+                asked = keys.len();
+                keys.clear();
+                self.checks.spare.0 = keys;
+            }
+        }
         match looked {
-            Ok(()) if answers.len() == keys.len() => {
+            Ok(()) if answers.len() == asked => {
                 if std::mem::take(&mut self.checks.failures) > 0 {
                     self.checks.not_before = None;
                     self.engine.standstill.resume(Hold::Deduplicator, now);
                     self.plan.board.trouble(&self.place("deduplication check"), None);
                 }
-                self.answered(asking, &answers, stamp, now);
-                self.checks.spare.1 = answers;
+                self.answered(asking, answers, stamp, now);
             }
             failed => {
                 let why =
@@ -150,8 +161,6 @@ impl Worker {
                 }
             }
         }
-        keys.clear();
-        self.checks.spare.0 = keys;
         true
     }
 
@@ -170,16 +179,12 @@ impl Worker {
         self.totals.0 += count;
         self.open.admit(&batch, bytes);
         let mut prepared = std::mem::take(&mut self.checks.spare.2);
-        prepared.reserve(batch.len());
-        for record in batch.iter() {
-            prepared.push(self.preparer.prepare(record));
-        }
+        self.preparer.prepare(&batch, &mut prepared);
         if self.runner.is_none() {
             self.runner = Some((self.plan.make_runner)(&batch, self.context.clone()));
         }
-        let seen = std::mem::take(&mut self.checks.spare.3);
         self.checks.unchecked = self.plan.deduplicator.is_some();
-        self.checks.current = Some(Current { batch, prepared, seen, cursor: 0, checked: (0, MonoTime::ZERO) });
+        self.checks.current = Some(Current { batch, prepared, seen: Vec::new(), cursor: 0, checked: (0, MonoTime::ZERO) });
     }
 
     fn ask(&mut self, dedup: AnyDeduplicator, now: MonoTime) -> bool {
@@ -194,21 +199,29 @@ impl Worker {
                 return true;
             }
         }
-        let Some(current) = self.checks.current.as_ref() else {
+        let Some(current) = self.checks.current.as_mut() else {
             self.checks.spare.0 = keys;
             return false;
         };
-        if !self.checks.unchecked && self.is_fresh(current.checked, now) {
+        let (checked, generation) = (current.checked, self.cell.suspect().generation());
+        if !self.checks.unchecked && is_fresh(checked, generation, now) {
             self.checks.spare.0 = keys;
             return false;
         }
-        keys.extend(current.prepared[current.cursor..].iter().map(|prepared| prepared.key.as_u128()));
+        // The batch's own column of keys travels into the call and comes back with its answer.
+        keys = match current.cursor {
+            0 => std::mem::take(&mut current.prepared.keys),
+            cursor => {
+                keys.extend_from_slice(&current.prepared.keys[cursor..]);
+                keys
+            }
+        };
         self.checks.unchecked = true;
         self.checks.look_up(dedup, keys, Asking::Batch, stamp);
         true
     }
 
-    fn answered(&mut self, asking: Asking, answers: &[Seen], stamp: (u64, MonoTime), now: MonoTime) {
+    fn answered(&mut self, asking: Asking, mut answers: Vec<Seen>, stamp: (u64, MonoTime), now: MonoTime) {
         if !self.is_fresh(stamp, now) {
             // Made before a suspicion: it says nothing about now.
             if let Asking::Held(offsets) = asking {
@@ -219,17 +232,19 @@ impl Worker {
         match asking {
             Asking::Batch => {
                 if let Some(current) = &mut self.checks.current {
-                    current.seen.truncate(current.cursor);
-                    current.seen.resize(current.cursor, Seen::Fresh);
-                    current.seen.extend_from_slice(answers);
+                    if current.cursor > 0 {
+                        answers.splice(0..0, std::iter::repeat_n(Seen::Fresh, current.cursor));
+                    }
+                    current.seen = answers;
                     current.checked = stamp;
                 }
                 self.checks.unchecked = false;
             }
             Asking::Held(offsets) => {
-                for (offset, &seen) in offsets.into_iter().zip(answers) {
+                for (offset, &seen) in offsets.into_iter().zip(&answers) {
                     self.held_checked(offset, seen, stamp);
                 }
+                self.checks.spare.1 = answers;
             }
         }
     }
@@ -237,7 +252,7 @@ impl Worker {
     /// Whether a look-up still counts: young enough, and made under today's standing in the group (§4, §8).
     #[inline]
     pub(super) fn is_fresh(&self, (generation, at): (u64, MonoTime), now: MonoTime) -> bool {
-        generation == self.cell.suspect().generation() && now.since(at) < CHECK_LIFE
+        is_fresh((generation, at), self.cell.suspect().generation(), now)
     }
 
     fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime)) {
@@ -255,4 +270,9 @@ impl Worker {
             }
         }
     }
+}
+
+#[inline]
+fn is_fresh((made, at): (u64, MonoTime), generation: u64, now: MonoTime) -> bool {
+    made == generation && now.since(at) < CHECK_LIFE
 }

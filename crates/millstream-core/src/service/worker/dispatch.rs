@@ -4,12 +4,13 @@
 use super::check::Current;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
-use crate::contract::{DeadLetterReason, Fingerprint, Offset, Position, RecordBatch, Seen};
+use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch, Seen};
 use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Permit, Start, Verdict};
 use crate::envelope::Timestamp;
 use crate::handler::HandlerError;
 use crate::service::cell::Control;
 use crate::service::fingerprint::fingerprint;
+use crate::service::prepare::Prepared;
 use crate::service::slots::{Attempted, Start as Starting};
 use std::task::Poll;
 use xxhash_rust::xxh3::xxh3_64;
@@ -41,6 +42,11 @@ impl Worker {
         }
         let len = current.batch.len();
         while touched < budget && current.cursor < len && self.may_start() {
+            let fast = self.run_fast(&mut current, budget - touched, now, stamp);
+            touched += fast;
+            if fast > 0 {
+                continue;
+            }
             if !self.arrive(&mut current, now, stamp) {
                 break;
             }
@@ -76,10 +82,9 @@ impl Worker {
         let index = current.cursor;
         let record = current.batch.view(index);
         let offset = record.offset();
-        let prepared = &current.prepared[index];
-        let id = prepared.key.as_u128();
-        if let Some(poison) = &prepared.poison {
-            let error = HandlerError::of(Failure::Poison, poison.to_string().into());
+        let id = current.prepared.keys[index];
+        if let Some(poison) = current.prepared.poison(index) {
+            let error = HandlerError::of(Failure::Poison, poison.to_owned().into());
             current.cursor += 1;
             self.hold(current, index, None);
             self.condemn(offset, DeadLetterReason::Poison, &error, now);
@@ -132,36 +137,38 @@ impl Worker {
         let Some(slot) = self.slots.peek() else { return false };
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
-        let starting = Starting { batch: &current.batch, index, prepared, attempt: 1, stamp };
+        let head = current.prepared.head(index);
+        let starting = Starting { batch: &current.batch, index, key: id, head, attempt: 1, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
-            Poll::Ready(Attempted::Done(outputs)) => {
-                let print = self.print(&current.batch, index);
-                self.tail.push(offset, id, print, outputs, false);
-                if self.probing.is_some() {
-                    self.probe_ended(offset, true, now);
-                }
-            }
-            Poll::Ready(Attempted::Skipped(outputs)) => {
-                let print = self.print(&current.batch, index);
-                self.tail.push(offset, id, print, outputs, true);
-                if self.probing.is_some() {
-                    self.probe_ended(offset, true, now);
-                }
-            }
-            Poll::Ready(Attempted::Failed(error)) => {
-                let checked = Some(current.checked);
-                self.hold(current, index, checked);
-                self.failed(offset, error, now);
-            }
-            Poll::Pending => {
-                self.slots.take(slot, offset, now.after(self.plan.settings.timeout));
-                let lane = lane_of(&self.engine, &current.batch, index);
-                self.engine.parked(offset, id, lane);
-                let checked = Some(current.checked);
-                self.hold(current, index, checked);
-            }
+            Poll::Ready(attempted) => self.arrived(current, index, attempted, now),
+            Poll::Pending => self.park(current, index, slot, now),
         }
         true
+    }
+
+    /// The first attempt of a record that was not held ended in place.
+    pub(super) fn arrived(&mut self, current: &Current, index: usize, attempted: Attempted, now: MonoTime) {
+        let (offset, id) = (current.batch.view(index).offset(), current.prepared.keys[index]);
+        let (outputs, skipped) = match attempted {
+            Attempted::Done(outputs) => (outputs, false),
+            Attempted::Skipped(outputs) => (outputs, true),
+            Attempted::Failed(error) => {
+                self.hold(current, index, Some(current.checked));
+                return self.failed(offset, error, now);
+            }
+        };
+        let mark = self.mark_of(id, &current.batch, index);
+        self.tail.push(mark, outputs, skipped);
+        self.probe_ended(offset, true, now);
+    }
+
+    /// The first attempt of a record that was not held went pending in its slot.
+    pub(super) fn park(&mut self, current: &Current, index: usize, slot: usize, now: MonoTime) {
+        let (offset, id) = (current.batch.view(index).offset(), current.prepared.keys[index]);
+        self.slots.take(slot, offset, now.after(self.plan.settings.timeout));
+        let lane = lane_of(&self.engine, &current.batch, index);
+        self.engine.parked(offset, id, lane);
+        self.hold(current, index, Some(current.checked));
     }
 
     /// A held record's turn has come; answers whether the next may follow.
@@ -203,7 +210,9 @@ impl Worker {
             self.counts.retries += 1;
         }
         self.sink.owner = self.tail.next_owner();
-        let starting = Starting { batch: &payload.batch, index: payload.index, prepared: &payload.prepared, attempt, stamp };
+        let Prepared { key, head } = &payload.prepared;
+        let (key, head) = (key.as_u128(), head.as_ref());
+        let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
             Poll::Ready(attempted) => self.attempted(offset, attempted, now),
             Poll::Pending => self.slots.take(slot, offset, now.after(self.plan.settings.timeout)),
@@ -270,8 +279,8 @@ impl Worker {
         self.engine.succeeded(offset);
         self.probe_ended(offset, true, now);
         if let Some(payload) = self.payloads.remove(&offset) {
-            let print = self.print(&payload.batch, payload.index);
-            self.tail.push(offset, payload.prepared.key.as_u128(), print, outputs, skipped);
+            let mark = self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index);
+            self.tail.push(mark, outputs, skipped);
         }
     }
 
@@ -335,7 +344,7 @@ impl Worker {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
             if !self.payloads.contains_key(&offset) {
-                let prepared = self.preparer.prepare(batch.view(index));
+                let prepared = self.preparer.prepare_one(batch.view(index));
                 self.payloads.insert(offset, Payload::new(batch.clone(), index, prepared, None));
             }
             let error = HandlerError::permanent(format!("its id was done by the record at {at}, which has another content"));
@@ -392,12 +401,12 @@ impl Worker {
         }
     }
 
+    /// The mark of a record that is done.
     #[inline]
-    fn print(&self, batch: &RecordBatch, index: usize) -> Fingerprint {
-        if self.plan.deduplicator.is_none() {
-            return Fingerprint::default();
-        }
-        fingerprint(batch.view(index).value())
+    pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize) -> Mark {
+        let record = batch.view(index);
+        let print = if self.plan.deduplicator.is_some() { fingerprint(record.value()) } else { Fingerprint::default() };
+        Mark::new(id, self.partition.partition, record.offset(), print)
     }
 
     fn is_twin(&self, offset: Offset) -> bool {
@@ -407,7 +416,7 @@ impl Worker {
     /// Keeps what a held record needs.
     fn hold(&mut self, current: &Current, index: usize, checked: Option<(u64, MonoTime)>) {
         let offset = current.batch.view(index).offset();
-        let prepared = current.prepared[index].again();
+        let prepared = current.prepared.get(index);
         self.payloads.insert(offset, Payload::new(current.batch.clone(), index, prepared, checked));
     }
 }

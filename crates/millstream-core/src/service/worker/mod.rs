@@ -5,6 +5,7 @@
 //! | `turn` | one turn: look at control, take what is there, do it, publish what changed |
 //! | `check` | batches on their way in: prepared and looked up in the deduplicator |
 //! | `dispatch` | what may start, and what an attempt's end means |
+//! | `fast` | runs of fresh records that are done in place |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
 //! | `tail` | outputs → marks → settled |
 //! | `letters` | dead letters on their way to the sink |
@@ -13,6 +14,7 @@
 
 mod check;
 mod dispatch;
+mod fast;
 mod leave;
 mod letters;
 mod open;
