@@ -41,6 +41,9 @@ pub(super) struct Checks {
     /// Whether `current` awaits its look-up.
     unchecked: bool,
     pub(super) held: Vec<Offset>,
+    /// Ids marked since the batch was looked up: they stay under way for the engine until all of it has arrived, since what
+    /// was looked up for their twins in it says nothing any more.
+    pub(super) marked: Vec<(u128, Offset)>,
     /// Everything below this is delivered or does not exist, once the queue is taken in.
     pub(super) advance_to: Option<Offset>,
     not_before: Option<MonoTime>,
@@ -57,6 +60,7 @@ impl Checks {
             under_way: None,
             unchecked: false,
             held: Vec::new(),
+            marked: Vec::new(),
             advance_to: None,
             not_before: None,
             failures: 0,
@@ -109,6 +113,12 @@ impl Worker {
     /// Takes the next batch in, and asks the deduplicator; answers whether anything moved.
     pub(super) fn check(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
+        if self.checks.current.is_none() && !self.checks.marked.is_empty() {
+            for (id, offset) in self.checks.marked.drain(..) {
+                self.engine.marked(id, offset);
+            }
+            moved = true;
+        }
         if self.checks.current.is_none()
             && self.drain.is_none()
             && let Some((batch, bytes)) = self.queue.pop_front()

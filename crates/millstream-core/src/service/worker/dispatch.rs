@@ -123,7 +123,7 @@ impl Worker {
                 self.breaker.probe_abandoned(now);
             }
             let checked = Some(current.checked);
-            self.hold(current, index, checked.filter(|_| !self.is_twin(offset)));
+            self.hold(current, index, checked.filter(|_| self.engine.owns(offset, id)));
             return true;
         }
         if probing {
@@ -403,10 +403,6 @@ impl Worker {
             return Fingerprint::default();
         }
         fingerprint(batch.view(index).value())
-    }
-
-    fn is_twin(&self, offset: Offset) -> bool {
-        self.engine.held(offset).is_some_and(|held| held.stage == crate::engine::Stage::Twin)
     }
 
     /// Keeps what a held record needs.

@@ -261,7 +261,9 @@ impl Worker {
                     self.engine.standstill.resume(Hold::Deduplicator, now);
                     self.plan.board.trouble(&self.place("deduplication mark"), None);
                 }
-                if !self.engine.marked_all(records.len()) {
+                if self.checks.current.is_some() {
+                    self.checks.marked.extend(records.iter().map(|record| (record.id, record.offset)));
+                } else if !self.engine.marked_all(records.len()) {
                     for record in &records {
                         self.engine.marked(record.id, record.offset);
                     }
