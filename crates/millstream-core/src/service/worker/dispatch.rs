@@ -123,6 +123,8 @@ impl Worker {
             if probing {
                 self.breaker.probe_abandoned(now);
             }
+            // It waits for another, which must not wait for it in turn.
+            self.quarantine.put_back(offset);
             let checked = Some(current.checked);
             self.hold(current, index, checked.filter(|_| self.engine.owns(offset, id)));
             return true;
@@ -356,6 +358,9 @@ impl Worker {
         let engine = &mut self.engine;
         let freed = self.open.settle(offset..offset + 1, |run| run.map(|offset| engine.settled_before(offset)).sum());
         self.freed(freed);
+        if !self.quarantine.is_idle() {
+            self.out_of_quarantine(offset);
+        }
     }
 
     fn quarantined(&mut self, offset: Offset) -> Quarantined {
