@@ -13,6 +13,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// How long a record claimed elsewhere waits for its next look-up: claims last as long as an attempt.
+const CLAIM_PAUSE: Duration = Duration::from_millis(250);
+
 type Looked = (Result<(), Error>, Vec<u128>, Vec<Seen>);
 type LookUp = Pin<Box<dyn Future<Output = Looked> + Send>>;
 
@@ -41,6 +44,8 @@ pub(super) struct Checks {
     /// Whether `current` awaits its look-up.
     unchecked: bool,
     pub(super) held: Vec<Offset>,
+    /// Records claimed elsewhere, and when they are looked up again.
+    claimed: Option<(MonoTime, Vec<Offset>)>,
     /// Ids marked since the batch was looked up: they stay under way for the engine until all of it has arrived, since what
     /// was looked up for their twins in it says nothing any more.
     pub(super) marked: Vec<(u128, Offset)>,
@@ -60,6 +65,7 @@ impl Checks {
             under_way: None,
             unchecked: false,
             held: Vec::new(),
+            claimed: None,
             marked: Vec::new(),
             advance_to: None,
             not_before: None,
@@ -76,7 +82,13 @@ impl Checks {
 
     /// When the next try is due.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        self.not_before.filter(|_| self.under_way.is_none())
+        let again = self.not_before.filter(|_| self.under_way.is_none());
+        [again, self.claimed.as_ref().map(|(at, _)| *at)].into_iter().flatten().min()
+    }
+
+    /// Looks a record up again after a pause: asking at once would ask for ever.
+    pub(super) fn claimed(&mut self, offset: Offset, now: MonoTime) {
+        self.claimed.get_or_insert_with(|| (now.after(CLAIM_PAUSE), Vec::new())).1.push(offset);
     }
 
     /// Ends a dispatched batch, keeping its buffers for the next.
@@ -94,6 +106,7 @@ impl Checks {
         self.under_way = None;
         self.unchecked = false;
         self.held.clear();
+        self.claimed = None;
         self.not_before = None;
     }
 
@@ -130,6 +143,9 @@ impl Worker {
             self.checks.unchecked = false;
             return moved;
         };
+        if let Some((_, offsets)) = self.checks.claimed.take_if(|(at, _)| *at <= now) {
+            self.checks.held.extend(offsets);
+        }
         if self.checks.under_way.is_none() && !self.cell.suspect().is_on() && self.checks.not_before.is_none_or(|at| at <= now) {
             moved |= self.ask(dedup, now);
         }
@@ -238,7 +254,7 @@ impl Worker {
             }
             Asking::Held(offsets) => {
                 for (offset, &seen) in offsets.into_iter().zip(answers) {
-                    self.held_checked(offset, seen, stamp);
+                    self.held_checked(offset, seen, stamp, now);
                 }
             }
         }
@@ -250,7 +266,7 @@ impl Worker {
         generation == self.cell.suspect().generation() && now.since(at) < CHECK_LIFE
     }
 
-    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime)) {
+    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime), now: MonoTime) {
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         match seen {
             Seen::Done { at, fingerprint } => {
@@ -258,7 +274,7 @@ impl Worker {
                 let (batch, index) = (batch.clone(), *index);
                 self.settle_done_before(offset, &batch, index, at, fingerprint);
             }
-            Seen::Claimed => self.checks.held.push(offset),
+            Seen::Claimed => self.checks.claimed(offset, now),
             Seen::Fresh => {
                 payload.checked = Some(stamp);
                 self.engine.not_started(offset);

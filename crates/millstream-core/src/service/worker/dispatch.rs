@@ -92,12 +92,11 @@ impl Worker {
             return true;
         }
         if let Some(Seen::Claimed) = current.seen.get(index) {
-            // Somebody else works on it: it waits for another look-up, and costs no attempt.
+            // Somebody else works on it: it waits for another look-up, in its key's order, and costs no attempt.
             current.cursor += 1;
-            let lane = lane_of(&self.engine, &current.batch, index);
-            self.engine.parked(offset, id, lane);
-            self.hold(current, index, None);
-            self.checks.held.push(offset);
+            if self.take_place(current, index) {
+                self.checks.claimed(offset, now);
+            }
             return true;
         }
         if !self.quarantine.is_idle() {
@@ -409,6 +408,18 @@ impl Worker {
             return Fingerprint::default();
         }
         fingerprint(batch.view(index).value())
+    }
+
+    /// Gives a record that does not start now its place in its key's order; answers whether its turn is now.
+    fn take_place(&mut self, current: &Current, index: usize) -> bool {
+        let (batch, offset, id) = (&current.batch, current.batch.view(index).offset(), current.prepared[index].key.as_u128());
+        let turn = self.engine.arrive(offset, id, |engine| lane_of(engine, batch, index)) == Arrival::Start;
+        if turn {
+            let lane = lane_of(&self.engine, batch, index);
+            self.engine.parked(offset, id, lane);
+        }
+        self.hold(current, index, None);
+        turn
     }
 
     /// Keeps what a held record needs.
