@@ -84,8 +84,8 @@ impl Preparer {
 }
 
 impl Prepared {
-    /// The same once more, for a record that leaves the fast path. What made it poison is in its dead letter.
+    /// The same once more, for a record that leaves the fast path.
     pub(crate) fn again(&self) -> Prepared {
-        Prepared { key: self.key, head: self.head, poison: None }
+        Prepared { key: self.key, head: self.head, poison: self.poison.clone() }
     }
 }

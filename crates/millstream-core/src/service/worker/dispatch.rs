@@ -80,15 +80,18 @@ impl Worker {
         let prepared = &current.prepared[index];
         let id = prepared.key.as_u128();
         if let Some(poison) = &prepared.poison {
-            let error = HandlerError::of(Failure::Poison, poison.to_string().into());
+            let error = poisoned(poison);
             current.cursor += 1;
-            self.hold(current, index, None);
-            self.condemn(offset, DeadLetterReason::Poison, &error, now);
+            if self.take_place(current, index) {
+                self.condemn(offset, DeadLetterReason::Poison, &error, now);
+            }
             return true;
         }
         if let Some(&Seen::Done { at, fingerprint }) = current.seen.get(index) {
             current.cursor += 1;
-            self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
+                self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            }
             return true;
         }
         if let Some(Seen::Claimed) = current.seen.get(index) {
@@ -105,8 +108,9 @@ impl Worker {
                 Quarantined::Waits => return false,
                 Quarantined::Crashed => {
                     current.cursor += 1;
-                    self.hold(current, index, None);
-                    self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    if self.take_place(current, index) {
+                        self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    }
                     return true;
                 }
             }
@@ -172,6 +176,10 @@ impl Worker {
 
     /// A held record's turn has come; answers whether the next may follow.
     fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) -> bool {
+        if let Some(poison) = self.payloads.get(&offset).and_then(|payload| payload.prepared.poison.as_deref()) {
+            self.condemn(offset, DeadLetterReason::Poison, &poisoned(poison), now);
+            return true;
+        }
         let checked = self.payloads.get(&offset).and_then(|payload| payload.checked);
         if self.plan.deduplicator.is_some() && !checked.is_some_and(|checked| self.is_fresh(checked, now)) {
             self.checks.held.push(offset);
@@ -338,7 +346,7 @@ impl Worker {
         before: Fingerprint,
     ) {
         let here = Position { partition: self.partition.partition, offset };
-        if at != here && fingerprint(batch.view(index).value()) != before {
+        if self.conflicts(batch, index, at, before) {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
             if !self.payloads.contains_key(&offset) {
@@ -360,6 +368,12 @@ impl Worker {
         if !self.quarantine.is_idle() {
             self.out_of_quarantine(offset);
         }
+    }
+
+    /// Whether a record has another content than the one at `at` that did its id.
+    fn conflicts(&self, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) -> bool {
+        let record = batch.view(index);
+        at != Position { partition: self.partition.partition, offset: record.offset() } && fingerprint(record.value()) != before
     }
 
     fn quarantined(&mut self, offset: Offset) -> Quarantined {
@@ -428,6 +442,10 @@ impl Worker {
         let prepared = current.prepared[index].again();
         self.payloads.insert(offset, Payload::new(current.batch.clone(), index, prepared, checked));
     }
+}
+
+fn poisoned(why: &str) -> HandlerError {
+    HandlerError::of(Failure::Poison, why.to_owned().into())
 }
 
 fn crashed() -> HandlerError {
