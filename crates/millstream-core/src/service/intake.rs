@@ -269,7 +269,6 @@ impl Intake {
             self.parts.consumer.submit(Command::Confirm);
         }
         let max_batch = self.parts.request.max_batch;
-        let committing = self.commits.due(now).is_some_and(|at| at <= now);
         for (&epoch, session) in &mut self.sessions {
             let Some(running) = &mut session.running else { continue };
             let cell = &running.cell;
@@ -277,10 +276,10 @@ impl Intake {
                 running.noting = Some(offset);
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), Some(note.to_string()), now);
                 self.commits.flush_now();
-            } else if (committing && cell.take_dirty()) || (!running.rung && cell.is_dirty()) {
+            } else if !running.rung && cell.is_dirty() {
                 // The mark is left until the commit goes, so that a busy worker rings once an interval.
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), None, now);
-                running.rung = !committing;
+                running.rung = true;
             }
             if let Some(offset) = running.noting
                 && self.commits.is_clean(epoch)
@@ -298,6 +297,22 @@ impl Intake {
         // Ending epochs start no worker that could fail.
         if let Err(error) = self.act(actions, now) {
             tracing::error!(%error, "an epoch could not be ended");
+        }
+        self.commit(now);
+    }
+
+    /// Sends what is due. Whatever makes it due, everything goes as it stands now, and every worker rings again for more:
+    /// one whose mark went without that would never be heard of again.
+    fn commit(&mut self, now: MonoTime) {
+        if self.commits.due(now).is_none_or(|at| at > now) {
+            return;
+        }
+        for (&epoch, session) in &mut self.sessions {
+            let Some(running) = &mut session.running else { continue };
+            running.rung = false;
+            if running.cell.take_dirty() {
+                self.commits.mark(epoch, running.cell.watermark.load(Ordering::SeqCst), None, now);
+            }
         }
         if let Some((id, mut entries)) = self.commits.plan(now) {
             self.commits.retain_open(&mut entries);
