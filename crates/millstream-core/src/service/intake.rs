@@ -93,6 +93,8 @@ pub(crate) struct Intake {
     workers: JoinSet<WorkerReport>,
     first: bool,
     leaving: Option<MonoTime>,
+    /// The newest epoch when the group was asked about a doubt.
+    doubted: Option<Epoch>,
 }
 
 impl Intake {
@@ -108,6 +110,7 @@ impl Intake {
             workers: JoinSet::new(),
             first: true,
             leaving: None,
+            doubted: None,
             parts,
         }
     }
@@ -231,6 +234,10 @@ impl Intake {
                 tracing::info!(epoch = epoch.0, ?how, "epoch ends");
                 let actions = self.epochs.ending(epoch, how, now);
                 self.act(actions, now)?;
+                // That all it was asked about has ended is an answer too (C13), and the only one that comes.
+                if self.doubted.is_some_and(|doubted| self.sessions.range(..=doubted).next().is_none()) {
+                    self.trust();
+                }
             }
             ConsumerEvent::Fault { epoch, fault } => self.fault(epoch, &fault),
             ConsumerEvent::Committed(committed) => {
@@ -238,19 +245,23 @@ impl Intake {
                     tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
                 }
             }
-            ConsumerEvent::Confirmed => {
-                self.suspicion.confirmed();
-                self.suspect.set(false);
-                for running in self.sessions.values().filter_map(|session| session.running.as_ref()) {
-                    running.cell.worker.wake();
-                }
-            }
+            ConsumerEvent::Confirmed => self.trust(),
             ConsumerEvent::Degraded(error) => {
                 tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble")
             }
             ConsumerEvent::Fatal(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Ends a doubt: the group has answered.
+    fn trust(&mut self) {
+        self.doubted = None;
+        self.suspicion.confirmed();
+        self.suspect.set(false);
+        for running in self.sessions.values().filter_map(|session| session.running.as_ref()) {
+            running.cell.worker.wake();
+        }
     }
 
     fn fault(&mut self, epoch: Epoch, fault: &PartitionFault) {
@@ -266,6 +277,7 @@ impl Intake {
         if self.suspicion.turn(self.parts.clock.now_with_suspend()) {
             tracing::warn!(group = %self.parts.request.group, "the process was away for long: waiting for the group's answer");
             self.suspect.set(true);
+            self.doubted = self.sessions.last_key_value().map(|(epoch, _)| *epoch);
             self.parts.consumer.submit(Command::Confirm);
         }
         let max_batch = self.parts.request.max_batch;
