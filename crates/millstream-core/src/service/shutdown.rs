@@ -74,8 +74,11 @@ impl Stopper {
         }
     }
 
+    /// What it is told from now on, beginning with what it was told before: a stop during the start counts (F76).
     pub(crate) fn told(&self) -> watch::Receiver<Told> {
-        self.told.subscribe()
+        let mut told = self.told.subscribe();
+        told.mark_changed();
+        told
     }
 
     pub(crate) fn within(&self) -> Duration {
