@@ -12,7 +12,7 @@ use super::settings::{ErrorHandling, HandlerSettings};
 use super::shutdown::{Shutdown, Stopper, Told};
 use super::slots::MakeRunner;
 use super::watchdog::Watchdog;
-use crate::clock::Clock;
+use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport, ConsumerRequest, Error, ErrorKind, Operation};
 use crate::contract::{Producer, Protocol};
 use crate::topic::Topic;
@@ -22,6 +22,9 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+/// How long outboxes may flush at the end, whatever the deadline.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 /// One handler, validated.
 pub(crate) struct HandlerParts {
@@ -236,11 +239,14 @@ impl StreamService {
         board.life(Life::Running);
         let mut told = stopper.told();
         let mut first_error = None;
+        let cut = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(cut);
+        let mut closing = false;
         while running > 0 || !tasks.is_empty() {
             tokio::select! {
                 biased;
                 Some(outbox) = new_outboxes.recv() => {
-                    tasks.spawn(async move { Ending::Outbox(outbox.run(Duration::from_secs(1)).await) });
+                    tasks.spawn(async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
                 }
                 changed = told.changed() => {
                     if changed.is_ok() && *told.borrow_and_update() != Told::Run {
@@ -249,6 +255,7 @@ impl StreamService {
                 }
                 Some(ended) = tasks.join_next() => {
                     let error = match ended {
+                        Err(error) if closing && error.is_cancelled() => None,
                         Ok(Ending::Intake(result)) => { running -= 1; result.err() }
                         Ok(Ending::Outbox(result)) => result.err(),
                         Err(error) => {
@@ -263,9 +270,16 @@ impl StreamService {
                         first_error.get_or_insert(error);
                         stopper.stop_once();
                     }
-                    if running == 0 {
+                    if running == 0 && !std::mem::replace(&mut closing, true) {
                         outboxes.close();
+                        cut.as_mut().reset(clock.instant(stopper.deadline().max(clock.now().after(LAST_FLUSH))));
                     }
+                }
+                () = cut.as_mut(), if closing => {
+                    // A client that does not answer must not keep the process: what it has in flight is its own affair.
+                    tracing::warn!(service = %parts.name, "outputs were not confirmed within the deadline");
+                    tasks.abort_all();
+                    cut.as_mut().reset(clock.instant(MonoTime::from_nanos(u64::MAX)));
                 }
             }
         }

@@ -81,6 +81,14 @@ impl Stopper {
         told
     }
 
+    /// When it must have ended; now, if it was not told to.
+    pub(crate) fn deadline(&self) -> MonoTime {
+        match *self.told.borrow() {
+            Told::Run => self.clock.now(),
+            Told::Stop(by) | Told::Abandon(by) => by,
+        }
+    }
+
     pub(crate) fn within(&self) -> Duration {
         self.shutdown.within
     }
