@@ -76,6 +76,19 @@ impl std::fmt::Debug for StreamService {
     }
 }
 
+/// Ends the listening to signals with the run, also with one that is dropped: else its last resort would end the process.
+struct EndListener {
+    listener: tokio::task::JoinHandle<()>,
+    finished: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Drop for EndListener {
+    fn drop(&mut self) {
+        self.finished.store(true, std::sync::atomic::Ordering::Release);
+        self.listener.abort();
+    }
+}
+
 /// What ends while a service runs.
 enum Ending {
     Intake(Result<(), Error>),
@@ -157,10 +170,8 @@ impl StreamService {
                 }
             }
         });
-        let result = self.run().await;
-        finished.store(true, std::sync::atomic::Ordering::Release);
-        listener.abort();
-        result
+        let _ends = EndListener { listener, finished };
+        self.run().await
     }
 
     async fn run_inner(self) -> Result<(), Error> {
@@ -290,11 +301,19 @@ impl StreamService {
 /// Polls a consumer on a thread of its own; a blocking handler cannot stop the group's heartbeats there.
 async fn on_own_thread(intake: Intake) -> Result<(), Error> {
     let (done, result) = tokio::sync::oneshot::channel();
+    // Dropped with this future: a run that was dropped leaves no thread behind that goes on.
+    let (_alive, gone) = tokio::sync::oneshot::channel::<()>();
     let broken = |text: &'static str| Error::new(ErrorKind::Internal, Operation::Run, text);
     let body = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match runtime {
-            Ok(runtime) => runtime.block_on(intake.run()),
+            Ok(runtime) => runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = gone => Err(Error::new(ErrorKind::Ended, Operation::Run, "the run was dropped")),
+                    ended = intake.run() => ended,
+                }
+            }),
             Err(error) => Err(Error::new(ErrorKind::Internal, Operation::Run, "no runtime for the intake").with_source(error)),
         };
         // The receiver is gone only if `run` was dropped.
