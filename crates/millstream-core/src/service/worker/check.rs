@@ -4,7 +4,7 @@
 //! One look-up is under way at a time. While the deduplicator cannot tell, nothing starts (F43): an error is never
 //! "duplicate" and never "fresh".
 
-use super::{Payload, Worker};
+use super::{Payload, STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
 use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Offset, RecordBatch, Seen};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
@@ -115,7 +115,7 @@ impl Checks {
         let mut answers = std::mem::take(&mut self.spare.1);
         answers.clear();
         let future = Box::pin(async move {
-            let looked = dedup.check(&scope, &keys, &mut answers).await;
+            let looked = within(STORE_DEADLINE, dedup.check(&scope, &keys, &mut answers)).await;
             (looked, keys, answers)
         });
         self.under_way = Some((future, asking, stamp));

@@ -27,11 +27,22 @@ use super::prepare::{Prepared, Preparer};
 use super::sink::Sink;
 use super::slots::Runner;
 use crate::clock::MonoTime;
-use crate::contract::{DedupScope, Epoch, Offset, RecordBatch, TopicId, TopicPartition};
+use crate::contract::{DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
 use crate::engine::{Breaker, Drain, Note, Partition, PartitionPolicy, Quarantine};
 use crate::handler::OutputContext;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A store that never answers is given up after this long, and asked again: its effect is unknown, and asking or marking
+/// again is safe (F64, B26). 10 s: far above a store's worst answer, and a third of what an answer counts.
+const STORE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Awaits a call with a deadline.
+async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let answer = tokio::time::timeout(deadline, call).await;
+    answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, Operation::Check, format!("no answer within {deadline:?}"))))
+}
 
 /// How a worker ended.
 #[derive(Debug)]

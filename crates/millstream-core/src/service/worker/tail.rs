@@ -3,7 +3,7 @@
 //! A mark before its outputs are confirmed would be a lie that loses the outputs (B43, B67); so a record moves on only when
 //! the last of its outputs is acknowledged.
 
-use super::Worker;
+use super::{STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
 use crate::contract::{DedupScope, Deduplicator, Error, Fingerprint, Mark, Marked, Offset};
 use crate::engine::{Backoff, Hold};
@@ -243,7 +243,7 @@ impl Worker {
             let (scope, dedup) = (tail.scope.clone(), dedup.clone());
             let marking = Box::pin(async move {
                 let mut met: Vec<Marked> = Vec::new();
-                let result = dedup.complete(&scope, &marks, &mut met).await;
+                let result = within(STORE_DEADLINE, dedup.complete(&scope, &marks, &mut met)).await;
                 (result, marks)
             });
             tail.marking = Some((marking, std::mem::take(&mut tail.confirmed)));
