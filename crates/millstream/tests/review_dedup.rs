@@ -65,7 +65,7 @@ async fn a_twin_that_waited_for_its_key_is_dropped() {
 #[derive(Default)]
 struct Store {
     marks: Mutex<BTreeMap<u128, Mark>>,
-    claimed: Mutex<Option<(u128, u32)>>,
+    claimed: Mutex<Option<u128>>,
     silent_checks: AtomicU32,
     silent_marks: AtomicU32,
 }
@@ -78,12 +78,7 @@ impl Store {
     }
 
     fn answer(&self, key: u128) -> Seen {
-        let mut claimed = self.claimed.lock().expect("no panic under the lock");
-        if let Some((of, left)) = claimed.as_mut()
-            && *of == key
-            && *left > 0
-        {
-            *left -= 1;
+        if *self.claimed.lock().expect("no panic under the lock") == Some(key) {
             return Seen::Claimed;
         }
         let marks = self.marks.lock().expect("no panic under the lock");
@@ -125,9 +120,13 @@ async fn a_record_claimed_elsewhere_waits_in_its_keys_order() {
     let memory = Memory::new();
     let seen = Arc::new(Slow::default());
     let store = Shared::default();
-    *store.0.claimed.lock().expect("no panic under the lock") = Some((id(2).key().as_u128(), 3));
+    *store.0.claimed.lock().expect("no panic under the lock") = Some(id(2).key().as_u128());
     send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 2), order("a", 3), order("b", 4)]).await;
-    let running = Running::start(service(&memory, store, &seen, HandlerSettings::new())).await;
+    let running = Running::start(service(&memory, store.clone(), &seen, HandlerSettings::new())).await;
+    running.settled(2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen.numbers(), [1, 4]);
+    *store.0.claimed.lock().expect("no panic under the lock") = None;
     running.settled(4).await;
     running.stop().await.expect("a clean end");
     assert_eq!(seen.numbers(), [1, 4, 2, 3]);

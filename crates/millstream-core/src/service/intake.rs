@@ -66,7 +66,8 @@ struct Running {
     granted: u32,
     /// Its worker has rung, and does not ring again until its mark is taken.
     rung: bool,
-    noting: Option<Offset>,
+    /// The note to be told of when the commit with this version is applied.
+    noting: Option<(Offset, u64)>,
 }
 
 /// Batches that may wait in a worker's inbox: one to work on next, one to come. More would only be smaller.
@@ -285,16 +286,16 @@ impl Intake {
             let Some(running) = &mut session.running else { continue };
             let cell = &running.cell;
             if let Some((offset, note)) = cell.take_note() {
-                running.noting = Some(offset);
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), Some(note.to_string()), now);
+                running.noting = Some((offset, self.commits.version(epoch)));
                 self.commits.flush_now();
             } else if !running.rung && cell.is_dirty() {
                 // The mark is left until the commit goes, so that a busy worker rings once an interval.
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), None, now);
                 running.rung = true;
             }
-            if let Some(offset) = running.noting
-                && self.commits.is_clean(epoch)
+            if let Some((offset, version)) = running.noting
+                && self.commits.has_applied(epoch, version)
             {
                 running.noting = None;
                 running.cell.noted(offset);
@@ -347,6 +348,10 @@ impl Intake {
                     self.commits.close(epoch);
                     self.control(epoch, Control::Stop);
                     if let Some(session) = self.sessions.remove(&epoch) {
+                        if let Some(running) = &session.running {
+                            // Its last note is committed, or nothing can be any more.
+                            session.plan.turns.pass(&running.cell);
+                        }
                         self.parts.board.trouble(&format!("partition {}", session.assigned.partition), None);
                     }
                 }

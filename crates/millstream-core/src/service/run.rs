@@ -189,6 +189,7 @@ impl StreamService {
         };
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let (outboxes, mut new_outboxes) = Outboxes::new(producer.clone(), clock.clone(), board.clone());
+        let turns = Arc::default();
         let mut tasks: JoinSet<Ending> = JoinSet::new();
         let mut next = 0;
         let mut running = 0;
@@ -211,6 +212,7 @@ impl StreamService {
                         deduplicator: parts.deduplicator.clone(),
                         sink: sink.clone(),
                         outbox: outboxes.of(parts.produces),
+                        turns: turns.clone(),
                         counters,
                         meters: parts.metrics.then(|| Meters::new(&parts.name, &group.group, topic.as_str())),
                         board: board.clone(),

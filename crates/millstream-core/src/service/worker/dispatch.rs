@@ -1,11 +1,12 @@
 //! Owns what may start and what an attempt's end means. The fast path: a record that starts, is ready at once and
 //! succeeds touches no map here.
 
+use super::care::Quarantined;
 use super::check::Current;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Fingerprint, Offset, Position, RecordBatch, Seen};
-use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Permit, Start, Verdict};
+use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Start, Verdict};
 use crate::envelope::Timestamp;
 use crate::handler::HandlerError;
 use crate::service::cell::Control;
@@ -376,27 +377,6 @@ impl Worker {
         at != Position { partition: self.partition.partition, offset: record.offset() } && fingerprint(record.value()) != before
     }
 
-    fn quarantined(&mut self, offset: Offset) -> Quarantined {
-        if self.cell.is_noted(offset) {
-            self.quarantine.noted(offset);
-        }
-        match self.quarantine.before_start(offset) {
-            Permit::Run => Quarantined::Runs,
-            Permit::NoteFirst(note) => {
-                self.cell.request_note(offset, note);
-                Quarantined::Waits
-            }
-            Permit::DeadLetter => Quarantined::Crashed,
-            _ => Quarantined::Waits,
-        }
-    }
-
-    /// A record is settled: care may end.
-    pub(super) fn out_of_quarantine(&mut self, offset: Offset) {
-        let watermark = self.engine.ledger().watermark();
-        self.quarantine.settled(offset, watermark);
-    }
-
     #[inline]
     fn breaker_lets_start(&mut self, now: MonoTime) -> Start {
         if self.breaker.is_closed() { Start::Yes } else { self.breaker.may_start(now) }
@@ -450,13 +430,6 @@ fn poisoned(why: &str) -> HandlerError {
 
 fn crashed() -> HandlerError {
     HandlerError::permanent("it ended its process three times")
-}
-
-/// Whether a record may start while the epoch is careful.
-enum Quarantined {
-    Runs,
-    Waits,
-    Crashed,
 }
 
 /// The lane of a record: its key's hash. Topic, partition and namespace are the worker's own, so they need not be in it

@@ -5,12 +5,14 @@
 //! | `turn` | one turn: look at control, take what is there, do it, publish what changed |
 //! | `check` | batches on their way in: prepared and looked up in the deduplicator |
 //! | `dispatch` | what may start, and what an attempt's end means |
+//! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
 //! | `tail` | outputs → marks → settled |
 //! | `letters` | dead letters on their way to the sink |
 //! | `open` | batches with open records, and what they hold of the window |
 //! | `leave` | drain and end |
 
+mod care;
 mod check;
 mod dispatch;
 mod leave;
@@ -89,6 +91,7 @@ pub(crate) struct Worker {
     counts: Counts,
     drain: Option<Drain>,
     probing: Option<Offset>,
+    turn: care::Turn,
     entropy: u64,
     published: (Offset, u64),
     totals: (u64, u64, u64),
@@ -147,6 +150,7 @@ impl Worker {
             counts: Counts::default(),
             drain: None,
             probing: None,
+            turn: care::Turn::default(),
             entropy,
             published: (at, 0),
             totals: (0, 0, 0),
