@@ -6,12 +6,13 @@ use crate::contract::{RecordBatch, RecordView, TopicId};
 use crate::envelope::{EventKey, Head, Limits, scan};
 
 /// What is known of one record that left the fast path.
-#[derive(Clone, Copy)]
 pub(crate) struct Prepared {
     /// What it is deduplicated by.
     pub(crate) key: EventKey,
     /// Its envelope's head; `None` if the value is no envelope.
     pub(crate) head: Option<Head>,
+    /// Why it is poison.
+    pub(crate) poison: Option<Box<str>>,
 }
 
 /// What is known of a batch's records, in columns: each is written once and read in its own tight loop.
@@ -43,7 +44,11 @@ impl PreparedBatch {
 
     /// One record's part.
     pub(crate) fn get(&self, index: usize) -> Prepared {
-        Prepared { key: EventKey::from_u128(self.keys[index]), head: self.head(index).copied() }
+        Prepared {
+            key: EventKey::from_u128(self.keys[index]),
+            head: self.head(index).copied(),
+            poison: self.poison(index).map(Box::from),
+        }
     }
 
     /// Forgets all, keeping the memory.
@@ -91,9 +96,9 @@ impl Preparer {
     /// Reads one record again, which was in order.
     pub(crate) fn prepare_one(&self, record: RecordView<'_>) -> Prepared {
         match self.read(record) {
-            Ok(key) => Prepared { key, head: None },
-            Err(Found::Head(head)) => Prepared { key: head.key(), head: Some(head) },
-            Err(Found::Poison(_)) => Prepared { key: self.position_key(record), head: None },
+            Ok(key) => Prepared { key, head: None, poison: None },
+            Err(Found::Head(head)) => Prepared { key: head.key(), head: Some(head), poison: None },
+            Err(Found::Poison(why)) => Prepared { key: self.position_key(record), head: None, poison: Some(why) },
         }
     }
 

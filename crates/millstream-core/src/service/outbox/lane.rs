@@ -42,7 +42,7 @@ impl Lane {
         let mut items = Vec::new();
         while items.len() < MOST {
             let Some((message, _)) = self.queue.front() else { break };
-            if message.cell.is_over() {
+            if message.is_void() {
                 self.queue.pop_front();
                 continue;
             }
@@ -56,6 +56,12 @@ impl Lane {
             self.not_before = None;
         }
         items
+    }
+
+    /// Forgets failures of what was dropped; answers whether there were any.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.not_before = None;
+        std::mem::take(&mut self.failures) > 0
     }
 
     /// Puts back, in order, what must be sent again, not before `at`.

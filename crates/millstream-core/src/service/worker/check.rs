@@ -4,7 +4,7 @@
 //! One look-up is under way at a time. While the deduplicator cannot tell, nothing starts (F43): an error is never
 //! "duplicate" and never "fresh".
 
-use super::{Payload, Worker};
+use super::{Payload, STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
 use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Offset, RecordBatch, Seen};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
@@ -12,6 +12,9 @@ use crate::service::prepare::PreparedBatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// How long a record claimed elsewhere waits for its next look-up: claims last as long as an attempt.
+const CLAIM_PAUSE: Duration = Duration::from_millis(250);
 
 type Looked = (Result<(), Error>, Vec<u128>, Vec<Seen>);
 type LookUp = Pin<Box<dyn Future<Output = Looked> + Send>>;
@@ -41,6 +44,11 @@ pub(super) struct Checks {
     /// Whether `current` awaits its look-up.
     unchecked: bool,
     pub(super) held: Vec<Offset>,
+    /// Records claimed elsewhere, and when they are looked up again.
+    claimed: Option<(MonoTime, Vec<Offset>)>,
+    /// Ids marked since the batch was looked up: they stay under way for the engine until all of it has arrived, since what
+    /// was looked up for their twins in it says nothing any more.
+    pub(super) marked: Vec<(u128, Offset)>,
     /// Everything below this is delivered or does not exist, once the queue is taken in.
     pub(super) advance_to: Option<Offset>,
     not_before: Option<MonoTime>,
@@ -57,6 +65,8 @@ impl Checks {
             under_way: None,
             unchecked: false,
             held: Vec::new(),
+            claimed: None,
+            marked: Vec::new(),
             advance_to: None,
             not_before: None,
             failures: 0,
@@ -72,7 +82,13 @@ impl Checks {
 
     /// When the next try is due.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        self.not_before.filter(|_| self.under_way.is_none())
+        let again = self.not_before.filter(|_| self.under_way.is_none());
+        [again, self.claimed.as_ref().map(|(at, _)| *at)].into_iter().flatten().min()
+    }
+
+    /// Looks a record up again after a pause: asking at once would ask for ever.
+    pub(super) fn claimed(&mut self, offset: Offset, now: MonoTime) {
+        self.claimed.get_or_insert_with(|| (now.after(CLAIM_PAUSE), Vec::new())).1.push(offset);
     }
 
     /// Ends a dispatched batch, keeping its buffers for the next.
@@ -90,6 +106,7 @@ impl Checks {
         self.under_way = None;
         self.unchecked = false;
         self.held.clear();
+        self.claimed = None;
         self.not_before = None;
     }
 
@@ -98,7 +115,7 @@ impl Checks {
         let mut answers = std::mem::take(&mut self.spare.1);
         answers.clear();
         let future = Box::pin(async move {
-            let looked = dedup.check(&scope, &keys, &mut answers).await;
+            let looked = within(STORE_DEADLINE, dedup.check(&scope, &keys, &mut answers)).await;
             (looked, keys, answers)
         });
         self.under_way = Some((future, asking, stamp));
@@ -109,6 +126,12 @@ impl Worker {
     /// Takes the next batch in, and asks the deduplicator; answers whether anything moved.
     pub(super) fn check(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
+        if self.checks.current.is_none() && !self.checks.marked.is_empty() {
+            for (id, offset) in self.checks.marked.drain(..) {
+                self.engine.marked(id, offset);
+            }
+            moved = true;
+        }
         if self.checks.current.is_none()
             && self.drain.is_none()
             && let Some((batch, bytes)) = self.queue.pop_front()
@@ -120,6 +143,9 @@ impl Worker {
             self.checks.unchecked = false;
             return moved;
         };
+        if let Some((_, offsets)) = self.checks.claimed.take_if(|(at, _)| *at <= now) {
+            self.checks.held.extend(offsets);
+        }
         if self.checks.under_way.is_none() && !self.cell.suspect().is_on() && self.checks.not_before.is_none_or(|at| at <= now) {
             moved |= self.ask(dedup, now);
         }
@@ -242,7 +268,7 @@ impl Worker {
             }
             Asking::Held(offsets) => {
                 for (offset, &seen) in offsets.into_iter().zip(&answers) {
-                    self.held_checked(offset, seen, stamp);
+                    self.held_checked(offset, seen, stamp, now);
                 }
                 self.checks.spare.1 = answers;
             }
@@ -255,7 +281,7 @@ impl Worker {
         is_fresh((generation, at), self.cell.suspect().generation(), now)
     }
 
-    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime)) {
+    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime), now: MonoTime) {
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         match seen {
             Seen::Done { at, fingerprint } => {
@@ -263,7 +289,7 @@ impl Worker {
                 let (batch, index) = (batch.clone(), *index);
                 self.settle_done_before(offset, &batch, index, at, fingerprint);
             }
-            Seen::Claimed => self.checks.held.push(offset),
+            Seen::Claimed => self.checks.claimed(offset, now),
             Seen::Fresh => {
                 payload.checked = Some(stamp);
                 self.engine.not_started(offset);

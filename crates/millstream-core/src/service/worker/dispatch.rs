@@ -1,11 +1,12 @@
 //! Owns what may start and what an attempt's end means. The fast path: a record that starts, is ready at once and
 //! succeeds touches no map here.
 
+use super::care::Quarantined;
 use super::check::Current;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch, Seen};
-use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Permit, Start, Verdict};
+use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Start, Verdict};
 use crate::envelope::Timestamp;
 use crate::handler::HandlerError;
 use crate::service::cell::Control;
@@ -26,10 +27,11 @@ impl Worker {
         let mut touched = 0;
         while touched < budget && self.engine_has_due(now) && self.may_start() {
             let Some((offset, attempt)) = self.engine.next_runnable(now) else { break };
-            touched += 1;
             if !self.resume(offset, attempt, now, stamp) {
+                // Put back: that is no progress, and to count it as some would try it again at once, for ever.
                 break;
             }
+            touched += 1;
         }
         if !self.checks.is_checked() {
             return touched;
@@ -84,24 +86,26 @@ impl Worker {
         let offset = record.offset();
         let id = current.prepared.keys[index];
         if let Some(poison) = current.prepared.poison(index) {
-            let error = HandlerError::of(Failure::Poison, poison.to_owned().into());
+            let error = poisoned(poison);
             current.cursor += 1;
-            self.hold(current, index, None);
-            self.condemn(offset, DeadLetterReason::Poison, &error, now);
+            if self.take_place(current, index) {
+                self.condemn(offset, DeadLetterReason::Poison, &error, now);
+            }
             return true;
         }
         if let Some(&Seen::Done { at, fingerprint }) = current.seen.get(index) {
             current.cursor += 1;
-            self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
+                self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            }
             return true;
         }
         if let Some(Seen::Claimed) = current.seen.get(index) {
-            // Somebody else works on it: it waits for another look-up, and costs no attempt.
+            // Somebody else works on it: it waits for another look-up, in its key's order, and costs no attempt.
             current.cursor += 1;
-            let lane = lane_of(&self.engine, &current.batch, index);
-            self.engine.parked(offset, id, lane);
-            self.hold(current, index, None);
-            self.checks.held.push(offset);
+            if self.take_place(current, index) {
+                self.checks.claimed(offset, now);
+            }
             return true;
         }
         if !self.quarantine.is_idle() {
@@ -110,8 +114,9 @@ impl Worker {
                 Quarantined::Waits => return false,
                 Quarantined::Crashed => {
                     current.cursor += 1;
-                    self.hold(current, index, None);
-                    self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    if self.take_place(current, index) {
+                        self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    }
                     return true;
                 }
             }
@@ -127,8 +132,10 @@ impl Worker {
             if probing {
                 self.breaker.probe_abandoned(now);
             }
+            // It waits for another, which must not wait for it in turn.
+            self.quarantine.put_back(offset);
             let checked = Some(current.checked);
-            self.hold(current, index, checked.filter(|_| !self.is_twin(offset)));
+            self.hold(current, index, checked.filter(|_| self.engine.owns(offset, id)));
             return true;
         }
         if probing {
@@ -173,6 +180,10 @@ impl Worker {
 
     /// A held record's turn has come; answers whether the next may follow.
     fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) -> bool {
+        if let Some(poison) = self.payloads.get(&offset).and_then(|payload| payload.prepared.poison.as_deref()) {
+            self.condemn(offset, DeadLetterReason::Poison, &poisoned(poison), now);
+            return true;
+        }
         let checked = self.payloads.get(&offset).and_then(|payload| payload.checked);
         if self.plan.deduplicator.is_some() && !checked.is_some_and(|checked| self.is_fresh(checked, now)) {
             self.checks.held.push(offset);
@@ -210,7 +221,7 @@ impl Worker {
             self.counts.retries += 1;
         }
         self.sink.owner = self.tail.next_owner();
-        let Prepared { key, head } = &payload.prepared;
+        let Prepared { key, head, .. } = &payload.prepared;
         let (key, head) = (key.as_u128(), head.as_ref());
         let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
@@ -340,7 +351,7 @@ impl Worker {
         before: Fingerprint,
     ) {
         let here = Position { partition: self.partition.partition, offset };
-        if at != here && fingerprint(batch.view(index).value()) != before {
+        if self.conflicts(batch, index, at, before) {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
             if !self.payloads.contains_key(&offset) {
@@ -359,27 +370,15 @@ impl Worker {
         let engine = &mut self.engine;
         let freed = self.open.settle(offset..offset + 1, |run| run.map(|offset| engine.settled_before(offset)).sum());
         self.freed(freed);
-    }
-
-    fn quarantined(&mut self, offset: Offset) -> Quarantined {
-        if self.cell.is_noted(offset) {
-            self.quarantine.noted(offset);
-        }
-        match self.quarantine.before_start(offset) {
-            Permit::Run => Quarantined::Runs,
-            Permit::NoteFirst(note) => {
-                self.cell.request_note(offset, note);
-                Quarantined::Waits
-            }
-            Permit::DeadLetter => Quarantined::Crashed,
-            _ => Quarantined::Waits,
+        if !self.quarantine.is_idle() {
+            self.out_of_quarantine(offset);
         }
     }
 
-    /// A record is settled: care may end.
-    pub(super) fn out_of_quarantine(&mut self, offset: Offset) {
-        let watermark = self.engine.ledger().watermark();
-        self.quarantine.settled(offset, watermark);
+    /// Whether a record has another content than the one at `at` that did its id.
+    fn conflicts(&self, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) -> bool {
+        let record = batch.view(index);
+        at != Position { partition: self.partition.partition, offset: record.offset() } && fingerprint(record.value()) != before
     }
 
     #[inline]
@@ -409,8 +408,16 @@ impl Worker {
         Mark::new(id, self.partition.partition, record.offset(), print)
     }
 
-    fn is_twin(&self, offset: Offset) -> bool {
-        self.engine.held(offset).is_some_and(|held| held.stage == crate::engine::Stage::Twin)
+    /// Gives a record that does not start now its place in its key's order; answers whether its turn is now.
+    fn take_place(&mut self, current: &Current, index: usize) -> bool {
+        let (batch, offset, id) = (&current.batch, current.batch.view(index).offset(), current.prepared.keys[index]);
+        let turn = self.engine.arrive(offset, id, |engine| lane_of(engine, batch, index)) == Arrival::Start;
+        if turn {
+            let lane = lane_of(&self.engine, batch, index);
+            self.engine.parked(offset, id, lane);
+        }
+        self.hold(current, index, None);
+        turn
     }
 
     /// Keeps what a held record needs.
@@ -421,15 +428,12 @@ impl Worker {
     }
 }
 
-fn crashed() -> HandlerError {
-    HandlerError::permanent("it ended its process three times")
+fn poisoned(why: &str) -> HandlerError {
+    HandlerError::of(Failure::Poison, why.to_owned().into())
 }
 
-/// Whether a record may start while the epoch is careful.
-enum Quarantined {
-    Runs,
-    Waits,
-    Crashed,
+fn crashed() -> HandlerError {
+    HandlerError::permanent("it ended its process three times")
 }
 
 /// The lane of a record: its key's hash. Topic, partition and namespace are the worker's own, so they need not be in it

@@ -3,7 +3,7 @@
 //! A mark before its outputs are confirmed would be a lie that loses the outputs (B43, B67); so a record moves on only when
 //! the last of its outputs is acknowledged.
 
-use super::Worker;
+use super::{STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
 use crate::contract::{DedupScope, Deduplicator, Error, Mark, Marked, Offset};
 use crate::engine::{Backoff, Hold};
@@ -268,7 +268,7 @@ impl Worker {
             let (scope, dedup) = (tail.scope.clone(), dedup.clone());
             let call = Box::pin(async move {
                 let mut met: Vec<Marked> = Vec::new();
-                let result = dedup.complete(&scope, &marks, &mut met).await;
+                let result = within(STORE_DEADLINE, dedup.complete(&scope, &marks, &mut met)).await;
                 (result, marks)
             });
             tail.marking = Some(Marking { call, runs, skipped: std::mem::take(&mut tail.confirmed.skipped) });
@@ -284,7 +284,9 @@ impl Worker {
                     self.engine.standstill.resume(Hold::Deduplicator, now);
                     self.plan.board.trouble(&self.place("deduplication mark"), None);
                 }
-                if !self.engine.marked_all(marks.len()) {
+                if self.checks.current.is_some() {
+                    self.checks.marked.extend(marks.iter().map(|mark| (mark.key, mark.at.offset)));
+                } else if !self.engine.marked_all(marks.len()) {
                     for mark in &marks {
                         self.engine.marked(mark.key, mark.at.offset);
                     }
