@@ -25,10 +25,11 @@ impl Worker {
         let mut touched = 0;
         while touched < budget && self.engine_has_due(now) && self.may_start() {
             let Some((offset, attempt)) = self.engine.next_runnable(now) else { break };
-            touched += 1;
+            // What may not start now was not touched: else the worker would turn without end instead of parking.
             if !self.resume(offset, attempt, now, stamp) {
                 break;
             }
+            touched += 1;
         }
         if !self.checks.is_checked() {
             return touched;
