@@ -123,6 +123,8 @@ impl Worker {
             if probing {
                 self.breaker.probe_abandoned(now);
             }
+            // It was noted and waits after all: one that it waits for must be able to go first.
+            self.quarantine.put_back(offset);
             let checked = Some(current.checked);
             self.hold(current, index, checked.filter(|_| !self.is_twin(offset)));
             return true;
