@@ -13,6 +13,9 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+/// How long a claim elsewhere is left alone before it is looked at again. 100 ms: a handler's call, not a lease.
+const CLAIMED_PAUSE: Duration = Duration::from_millis(100);
+
 type Looked = (Result<(), Error>, Vec<u128>, Vec<Seen>);
 type LookUp = Pin<Box<dyn Future<Output = Looked> + Send>>;
 
@@ -41,6 +44,9 @@ pub(super) struct Checks {
     /// Whether `current` awaits its look-up.
     unchecked: bool,
     pub(super) held: Vec<Offset>,
+    /// Those whose ids are claimed elsewhere, and when they are looked up again.
+    claimed: Vec<Offset>,
+    look_again: Option<MonoTime>,
     /// Everything below this is delivered or does not exist, once the queue is taken in.
     pub(super) advance_to: Option<Offset>,
     not_before: Option<MonoTime>,
@@ -57,6 +63,8 @@ impl Checks {
             under_way: None,
             unchecked: false,
             held: Vec::new(),
+            claimed: Vec::new(),
+            look_again: None,
             advance_to: None,
             not_before: None,
             failures: 0,
@@ -72,7 +80,14 @@ impl Checks {
 
     /// When the next try is due.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        self.not_before.filter(|_| self.under_way.is_none())
+        let tries = self.not_before.filter(|_| self.under_way.is_none());
+        [tries, self.look_again].into_iter().flatten().min()
+    }
+
+    /// Puts a record aside whose id is claimed elsewhere.
+    pub(super) fn claimed(&mut self, offset: Offset, now: MonoTime) {
+        self.claimed.push(offset);
+        self.look_again.get_or_insert(now.after(CLAIMED_PAUSE));
     }
 
     /// Ends a dispatched batch, keeping its buffers for the next.
@@ -90,6 +105,8 @@ impl Checks {
         self.under_way = None;
         self.unchecked = false;
         self.held.clear();
+        self.claimed.clear();
+        self.look_again = None;
         self.not_before = None;
     }
 
@@ -120,6 +137,11 @@ impl Worker {
             self.checks.unchecked = false;
             return moved;
         };
+        if self.checks.look_again.is_some_and(|at| at <= now) {
+            self.checks.look_again = None;
+            let claimed = std::mem::take(&mut self.checks.claimed);
+            self.checks.held.extend(claimed);
+        }
         if self.checks.under_way.is_none() && !self.cell.suspect().is_on() && self.checks.not_before.is_none_or(|at| at <= now) {
             moved |= self.ask(dedup, now);
         }
@@ -228,7 +250,7 @@ impl Worker {
             }
             Asking::Held(offsets) => {
                 for (offset, &seen) in offsets.into_iter().zip(answers) {
-                    self.held_checked(offset, seen, stamp);
+                    self.held_checked(offset, seen, stamp, now);
                 }
             }
         }
@@ -240,7 +262,7 @@ impl Worker {
         generation == self.cell.suspect().generation() && now.since(at) < CHECK_LIFE
     }
 
-    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime)) {
+    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime), now: MonoTime) {
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         match seen {
             Seen::Done { at, fingerprint } => {
@@ -248,7 +270,7 @@ impl Worker {
                 let (batch, index) = (batch.clone(), *index);
                 self.settle_done_before(offset, &batch, index, at, fingerprint);
             }
-            Seen::Claimed => self.checks.held.push(offset),
+            Seen::Claimed => self.checks.claimed(offset, now),
             Seen::Fresh => {
                 payload.checked = Some(stamp);
                 self.engine.not_started(offset);

@@ -94,10 +94,13 @@ impl Worker {
         if let Some(Seen::Claimed) = current.seen.get(index) {
             // Somebody else works on it: it waits for another look-up, and costs no attempt.
             current.cursor += 1;
-            let lane = lane_of(&self.engine, &current.batch, index);
-            self.engine.parked(offset, id, lane);
+            let batch = &current.batch;
+            if self.engine.arrive(offset, id, |engine| lane_of(engine, batch, index)) == Arrival::Start {
+                let lane = lane_of(&self.engine, &current.batch, index);
+                self.engine.parked(offset, id, lane);
+                self.checks.claimed(offset, now);
+            }
             self.hold(current, index, None);
-            self.checks.held.push(offset);
             return true;
         }
         if !self.quarantine.is_idle() {
