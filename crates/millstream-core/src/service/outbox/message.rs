@@ -36,6 +36,18 @@ impl Message {
         matches!(self.reply, Reply::Now(_))
     }
 
+    /// Whether nothing of it may be handed to the client any more: its epoch has ended, or the attempt that waits for it.
+    pub(super) fn is_void(&self) -> bool {
+        let ended = match &self.reply {
+            Reply::Tail { .. } => false,
+            Reply::Now(reply) => {
+                let reply = reply.lock().unwrap_or_else(PoisonError::into_inner);
+                reply.as_ref().is_none_or(oneshot::Sender::is_closed)
+            }
+        };
+        ended || self.cell.is_over()
+    }
+
     pub(super) fn topic(&self, index: usize) -> &Topic {
         &self.topics[self.to[index] as usize]
     }

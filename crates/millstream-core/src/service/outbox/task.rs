@@ -128,7 +128,7 @@ impl Outbox {
 
     /// Sends a message at once if all its destinations are free; else puts each output into its lane.
     fn route(&mut self, message: Message, now: MonoTime) {
-        if message.cell.is_over() {
+        if message.is_void() {
             return;
         }
         if !message.cell.may_hand_over() {
