@@ -75,7 +75,10 @@ impl Stopper {
     }
 
     pub(crate) fn told(&self) -> watch::Receiver<Told> {
-        self.told.subscribe()
+        let mut told = self.told.subscribe();
+        // What was said before counts too: a service may be stopped before it runs.
+        told.mark_changed();
+        told
     }
 
     pub(crate) fn within(&self) -> Duration {
