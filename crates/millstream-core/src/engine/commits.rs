@@ -244,6 +244,11 @@ impl Commits {
         applied && !self.outstanding.as_ref().is_some_and(|outstanding| outstanding.sent.contains_key(&epoch))
     }
 
+    /// Whether something of the epoch is still to be sent.
+    pub fn is_dirty(&self, epoch: Epoch) -> bool {
+        self.sessions.get(&epoch).is_some_and(|session| session.due.is_some())
+    }
+
     /// Whether an older request of the epoch may still be applied over its last one; it is asserted again when that cannot
     /// be any more (B58). A drain does not wait for this: the next owner's commit is fenced from it, or repeats it.
     pub fn in_doubt(&self, epoch: Epoch) -> bool {

@@ -273,6 +273,8 @@ impl Intake {
         for (&epoch, session) in &mut self.sessions {
             let Some(running) = &mut session.running else { continue };
             let cell = &running.cell;
+            // What it rang for was sent, perhaps in another's company: the next mark must ring again.
+            running.rung &= self.commits.is_dirty(epoch);
             if let Some((offset, note)) = cell.take_note() {
                 running.noting = Some(offset);
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), Some(note.to_string()), now);
@@ -280,7 +282,11 @@ impl Intake {
             } else if (committing && cell.take_dirty()) || (!running.rung && cell.is_dirty()) {
                 // The mark is left until the commit goes, so that a busy worker rings once an interval.
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), None, now);
-                running.rung = !committing;
+                running.rung = !committing && self.commits.is_dirty(epoch);
+                if !committing && !running.rung && cell.take_dirty() {
+                    // It said nothing new. Taken before the look, so that what comes after the look rings.
+                    self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), None, now);
+                }
             }
             if let Some(offset) = running.noting
                 && self.commits.is_clean(epoch)
