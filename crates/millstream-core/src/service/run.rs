@@ -17,7 +17,10 @@ use crate::contract::{AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport, 
 use crate::contract::{Producer, Protocol};
 use crate::topic::Topic;
 use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
@@ -237,6 +240,10 @@ impl StreamService {
         let mut told = stopper.told();
         let mut first_error = None;
         while running > 0 || !tasks.is_empty() {
+            let by = match *told.borrow() {
+                Told::Stop(by) | Told::Abandon(by) if running == 0 => Some(clock.instant(by)),
+                _ => None,
+            };
             tokio::select! {
                 biased;
                 Some(outbox) = new_outboxes.recv() => {
@@ -267,20 +274,40 @@ impl StreamService {
                         outboxes.close();
                     }
                 }
+                // Only outboxes are left, and a client that never answers: what they hold belongs to ended epochs.
+                () = until(by), if by.is_some() => {
+                    tasks.abort_all();
+                    let text = "outputs were with the client and not acknowledged when the deadline came";
+                    first_error.get_or_insert_with(|| Error::new(ErrorKind::TimedOut, Operation::Flush, text));
+                }
             }
         }
         first_error.map_or(Ok(()), Err)
     }
 }
 
+async fn until(by: Option<tokio::time::Instant>) {
+    if let Some(by) = by {
+        tokio::time::sleep_until(by).await;
+    }
+}
+
 /// Polls a consumer on a thread of its own; a blocking handler cannot stop the group's heartbeats there.
 async fn on_own_thread(intake: Intake) -> Result<(), Error> {
-    let (done, result) = tokio::sync::oneshot::channel();
+    let (mut done, result) = tokio::sync::oneshot::channel();
     let broken = |text: &'static str| Error::new(ErrorKind::Internal, Operation::Run, text);
     let body = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match runtime {
-            Ok(runtime) => runtime.block_on(intake.run()),
+            // If `run` is dropped, nobody waits for the result: then the consumer and its workers are dropped too.
+            Ok(runtime) => runtime.block_on(async {
+                let mut intake = pin!(intake.run());
+                let either = |cx: &mut Context<'_>| match done.poll_closed(cx) {
+                    Poll::Ready(()) => Poll::Ready(Err(broken("the run was dropped"))),
+                    Poll::Pending => intake.as_mut().poll(cx),
+                };
+                poll_fn(either).await
+            }),
             Err(error) => Err(Error::new(ErrorKind::Internal, Operation::Run, "no runtime for the intake").with_source(error)),
         };
         // The receiver is gone only if `run` was dropped.
