@@ -33,8 +33,8 @@ impl Lane {
         !self.busy && self.queue.is_empty() && self.not_before.is_none()
     }
 
-    /// Takes what is to be sent next. What belongs to an ended epoch is dropped: its input will be redone (B37). Stops
-    /// before what belongs to a suspect one.
+    /// Takes what is to be sent next. What belongs to an ended epoch or attempt is dropped: its input will be redone
+    /// (B37, B61). Stops before what belongs to a suspect one.
     pub(super) fn take(&mut self, now: MonoTime) -> Vec<Item> {
         if self.busy || self.not_before.is_some_and(|at| at > now) {
             return Vec::new();
