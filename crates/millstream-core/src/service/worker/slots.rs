@@ -46,7 +46,7 @@ impl SlotTable {
     #[cold]
     fn grow(&mut self) -> Option<usize> {
         let have = self.wakers.len();
-        let want = (have * 2).clamp(4, self.limit);
+        let want = (have * 2).max(4).min(self.limit);
         for slot in (have..want).rev() {
             self.free.push(slot);
         }
