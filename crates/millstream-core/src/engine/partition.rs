@@ -4,22 +4,11 @@
 //! A healthy record costs the ledger a bit and nothing else here: only what leaves the fast path (parked, failed, waiting
 //! behind a busy key, a twin) is *held*. Leaves payloads, handlers and all waiting to the service's worker.
 
-use super::{Attempts, Failure, LaneKey, LanePolicy, Lanes, Ledger, RetryPolicy, Standstill, Twins, Verdict};
+use super::{Attempts, Failure, Followers, LaneKey, LanePolicy, Lanes, Ledger, PartitionPolicy, Standstill, Twins, Verdict};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Offset};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-
-/// What becomes of a key's waiting records when one before them became a dead letter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Followers {
-    /// They go on. The default: most events stand for themselves.
-    #[default]
-    Continue,
-    /// They become dead letters too, with reason `predecessor`: for events that mean nothing without the one before.
-    Park,
-}
 
 /// What a newly arrived record may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,27 +47,6 @@ pub struct Held {
     pub attempts: Option<Attempts>,
     /// Where it is.
     pub stage: Stage,
-}
-
-/// How a partition treats its records.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub struct PartitionPolicy {
-    /// Which records may run at the same time.
-    pub lanes: LanePolicy,
-    /// How often failing ones are tried.
-    pub retry: RetryPolicy,
-    /// What becomes of those behind a dead letter.
-    pub followers: Followers,
-    /// Whether ids are watched for twins: with a deduplicator.
-    pub twins: bool,
-}
-
-impl PartitionPolicy {
-    /// Key order, the default retries, followers go on.
-    pub fn new(twins: bool) -> Self {
-        PartitionPolicy { lanes: LanePolicy::ByKey, retry: RetryPolicy::default(), followers: Followers::default(), twins }
-    }
 }
 
 /// One partition under one epoch.
@@ -170,6 +138,10 @@ impl Partition {
         {
             self.lanes.wait(key, offset);
             self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Waiting });
+            // Its id is taken now: what was known of it on arrival holds until its turn comes.
+            if self.policy.twins {
+                self.twins.claim(id, offset);
+            }
             return Arrival::Wait;
         }
         if self.policy.twins && !self.twins.claim(id, offset) {
@@ -334,6 +306,12 @@ impl Partition {
     #[inline]
     pub fn marked_all(&mut self, count: usize) -> bool {
         !self.policy.twins || self.twins.release_all(count)
+    }
+
+    /// Whether `id` is the record's at `offset`. If an earlier record has it, whatever is known of it is out of date when
+    /// its turn comes.
+    pub fn holds_id(&self, id: u128, offset: Offset) -> bool {
+        !self.policy.twins || self.twins.holder(id) == Some(offset)
     }
 
     /// The held record at `offset`.

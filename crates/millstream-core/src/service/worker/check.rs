@@ -41,6 +41,9 @@ pub(super) struct Checks {
     /// Whether `current` awaits its look-up.
     unchecked: bool,
     pub(super) held: Vec<Offset>,
+    /// Marked since `current` was looked up: their ids stay taken until it is dispatched, for its answers know nothing of
+    /// these marks.
+    marked: Vec<(u128, Offset)>,
     /// Everything below this is delivered or does not exist, once the queue is taken in.
     pub(super) advance_to: Option<Offset>,
     not_before: Option<MonoTime>,
@@ -57,6 +60,7 @@ impl Checks {
             under_way: None,
             unchecked: false,
             held: Vec::new(),
+            marked: Vec::new(),
             advance_to: None,
             not_before: None,
             failures: 0,
@@ -90,6 +94,7 @@ impl Checks {
         self.under_way = None;
         self.unchecked = false;
         self.held.clear();
+        self.marked.clear();
         self.not_before = None;
     }
 
@@ -231,6 +236,23 @@ impl Worker {
                     self.held_checked(offset, seen, stamp);
                 }
             }
+        }
+    }
+
+    /// The marks of records are applied: those with their ids may be looked up again, once no older answer is in use.
+    pub(super) fn marked(&mut self, count: usize, records: impl Iterator<Item = (u128, Offset)>) {
+        if self.checks.current.is_some() {
+            self.checks.marked.extend(records);
+        } else if !self.engine.marked_all(count) {
+            records.for_each(|(id, offset)| self.engine.marked(id, offset));
+        }
+    }
+
+    /// The answers that knew nothing of some marks are used up.
+    #[inline]
+    pub(super) fn release_marked(&mut self) {
+        for (id, offset) in self.checks.marked.drain(..) {
+            self.engine.marked(id, offset);
         }
     }
 

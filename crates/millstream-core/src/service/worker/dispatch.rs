@@ -50,6 +50,7 @@ impl Worker {
             self.checks.current = Some(current);
         } else {
             self.checks.recycle(current);
+            self.release_marked();
         }
         touched
     }
@@ -122,8 +123,8 @@ impl Worker {
             if probing {
                 self.breaker.probe_abandoned(now);
             }
-            let checked = Some(current.checked);
-            self.hold(current, index, checked.filter(|_| !self.is_twin(offset)));
+            let checked = Some(current.checked).filter(|_| self.engine.holds_id(id, offset));
+            self.hold(current, index, checked);
             return true;
         }
         if probing {
@@ -403,10 +404,6 @@ impl Worker {
             return Fingerprint::default();
         }
         fingerprint(batch.view(index).value())
-    }
-
-    fn is_twin(&self, offset: Offset) -> bool {
-        self.engine.held(offset).is_some_and(|held| held.stage == crate::engine::Stage::Twin)
     }
 
     /// Keeps what a held record needs.

@@ -261,11 +261,7 @@ impl Worker {
                     self.engine.standstill.resume(Hold::Deduplicator, now);
                     self.plan.board.trouble(&self.place("deduplication mark"), None);
                 }
-                if !self.engine.marked_all(records.len()) {
-                    for record in &records {
-                        self.engine.marked(record.id, record.offset);
-                    }
-                }
+                self.marked(records.len(), records.iter().map(|record| (record.id, record.offset)));
                 self.settle_all(records);
             }
             Err(error) => {
