@@ -76,7 +76,7 @@ pub(crate) struct Conductor<'c, 'a> {
     pub(crate) effects: &'c Arc<Effects>,
     pub(crate) cluster: &'c mut Cluster,
     pub(crate) readback: &'c mut Readback<'a>,
-    pub(crate) progress: Progress,
+    pub(crate) progress: Option<Progress>,
     pub(crate) interrupted: watch::Receiver<bool>,
 }
 
@@ -84,7 +84,7 @@ impl Conductor<'_, '_> {
     /// Sends the whole feed through `pipeline`, and waits until it is through. With `break_dead_letters` their topics
     /// cannot be written from the first to the third quarter of the first lap.
     pub(crate) async fn play(
-        &mut self,
+        mut self,
         producer: impl millstream::contract::Producer,
         pipeline: &mut Pipeline,
         break_dead_letters: bool,
@@ -157,15 +157,13 @@ impl Conductor<'_, '_> {
     }
 
     /// Reads back and shows progress until `done`; notices a service that ended, an interrupt, and a standstill.
-    async fn until(
-        &mut self,
-        pipeline: &mut Pipeline,
-        mut done: impl FnMut(&Self, &Pipeline) -> bool,
-    ) -> Result<(), Cut> {
+    async fn until(&mut self, pipeline: &mut Pipeline, mut done: impl FnMut(&Self, &Pipeline) -> bool) -> Result<(), Cut> {
         let (mut before, mut since) = (0, Instant::now());
         loop {
             self.cluster.read_back(self.readback);
-            self.progress.at(self.effects.ticks());
+            if let Some(progress) = &self.progress {
+                progress.at(self.effects.ticks());
+            }
             if *self.interrupted.borrow() {
                 return Err(Cut::Interrupted);
             }

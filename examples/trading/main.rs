@@ -10,7 +10,7 @@
 //! | to read | file |
 //! | --- | --- |
 //! | the services, to copy | `market_feed` `strategy_runner` `risk_manager` `trading_engine` `portfolio_manager` |
-//! | the run | `cluster` (the log) `pipeline` (the services) `conductor` (its course) |
+//! | the run | `run` `cluster` (the log) `pipeline` (the services) `conductor` (its course) |
 //! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` |
 //! | venues | `trader` `zerodha` (adapter) `sdk` (simulated broker) |
 //! | data and faults | `csv` `csv_line` `feed` `faults` `poison` |
@@ -41,14 +41,19 @@ mod poison;
 mod portfolio;
 mod portfolio_manager;
 mod progress;
+#[cfg(test)]
+mod proof;
 mod readback;
 mod report;
 mod risk;
 mod risk_manager;
+mod run;
 mod sdk;
 mod strategies;
 mod strategy_runner;
 mod table;
+#[cfg(test)]
+mod tamper;
 mod topics;
 mod trader;
 mod trading_engine;
@@ -57,34 +62,20 @@ mod zerodha;
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Parser;
-use millstream::prelude::{Error, Transport};
 use tokio::sync::watch;
 
 use crate::cli::{Args, CONFIGURATION, FAILED, Format, INTERRUPTED, OK};
-use crate::cluster::Cluster;
-use crate::conductor::{Conductor, Cut};
-use crate::effects::Effects;
+use crate::conductor::Cut;
 use crate::equity::Equity;
 use crate::faults::Faults;
 use crate::feed::{Feed, INSTRUMENTS};
-use crate::oracle::Oracle;
-use crate::pipeline::Pipeline;
-use crate::progress::Progress;
-use crate::readback::Readback;
 use crate::report::Report;
+use crate::run::Options;
 
 /// A message for people, and the exit code it comes with.
 struct Ended(u8, String);
-
-impl From<Error> for Ended {
-    fn from(error: Error) -> Self {
-        Self(FAILED, format!("error: {error:?}"))
-    }
-}
 
 impl From<Cut> for Ended {
     fn from(cut: Cut) -> Self {
@@ -132,36 +123,10 @@ fn prepare(args: &Args) -> Result<Feed, Ended> {
     Ok(Feed { source, extent, laps: args.laps, faults, venues })
 }
 
-/// The whole run: what must come out, what comes out, and how they compare.
 #[tokio::main]
 async fn run(args: &Args, feed: &Feed) -> Result<(Report, Equity), Ended> {
-    let oracle = Oracle::run(feed, |_, _, _| {}).map_err(Cut::Data)?;
-    let effects = Arc::new(Effects::new(&feed.venues));
-    let mut cluster = Cluster::new(&feed.venues)?;
-    let mut readback = Readback::new(feed, &oracle);
-    let transport = cluster.memory().clone();
-    let producer = transport.producer().await?;
-    let mut pipeline = Pipeline::start(&transport, feed, &effects).await?;
-    let interrupted = interrupts();
-    let started = Instant::now();
-    let played = Conductor {
-        feed,
-        effects: &effects,
-        cluster: &mut cluster,
-        readback: &mut readback,
-        progress: Progress::new(feed.total()),
-        interrupted,
-    }
-    .play(producer, &mut pipeline, args.break_dead_letters)
-    .await;
-    let took = started.elapsed();
-    let (retried, skipped) = (pipeline.counts(|counts| counts.retries), pipeline.counts(|counts| counts.skipped));
-    let stopped = pipeline.stop().await;
-    let broken = played?;
-    stopped.map_err(Cut::Failed)?;
-    let findings = readback.finish(&effects, &retried, &skipped).map_err(Cut::Data)?;
-    let report = Report::new(feed, &oracle, &findings, broken, took);
-    Ok((report, findings.equity))
+    let options = Options { break_dead_letters: args.break_dead_letters, progress: true, interrupted: interrupts() };
+    Ok(run::run(feed, options, |memory| memory).await?)
 }
 
 /// Turns true with the first SIGINT or SIGTERM; the second one ends the process.
