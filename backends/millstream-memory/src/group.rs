@@ -152,6 +152,8 @@ impl GroupState {
             if owner.member == id && owner.until.is_none() && self.target.get(place) != Some(&id) {
                 owner.until = Some(now.after(member.budget));
                 changes.push(Change::Revoking(owner.epoch, member.budget));
+                // Whoever waits for it is to know when the budget ends.
+                self.stir = true;
             }
         }
         for (place, _) in self.target.iter().filter(|(_, owner)| **owner == id) {

@@ -4,6 +4,10 @@
 //! sessions and both ways of handing partitions over; and switches for what goes wrong in production. Clones share the
 //! log. It spawns nothing and rolls no dice: on a current-thread runtime under paused time two runs are alike.
 //!
+//! What a Kafka cluster has and this has not: transactions (an offset without a record can be made), retention by time,
+//! static members, authorization, more than one broker, and quotas. Compaction keeps no record back for a time: a tombstone
+//! falls in the second compaction that meets it.
+//!
 //! | file | noun |
 //! | --- | --- |
 //! | `memory` · `inspect` · `audit` · `faults` | the handle: administration, looking inside, watching commits, what goes wrong |

@@ -4,7 +4,7 @@ use crate::broker::Broker;
 use crate::error;
 use crate::log::Log;
 use crate::topic::TopicState;
-use millstream_core::contract::{Error, ErrorKind, Operation, Produce, Producer, Receipt, TopicPartition};
+use millstream_core::contract::{Error, ErrorKind, Operation, Produce, Producer, Receipt, RecordView, TopicPartition};
 use millstream_core::topic::Topic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,31 +67,40 @@ impl MemoryProducer {
         }
         partition.change(|log| {
             log.expect(indexes.len(), bytes);
+            // Read at most once a request: a clock costs more than a record.
+            let mut wall = None;
+            let mut wall = || *wall.get_or_insert_with(|| self.broker.wall_millis());
             for index in indexes {
-                answer(index, self.append_one(log, &topic, place, batch, index));
+                answer(index, append_one(log, &topic, place, batch.record(index), &mut wall));
             }
         });
     }
+}
 
-    fn append_one(&self, log: &mut Log, topic: &TopicState, place: &TopicPartition, batch: &Produce, index: usize) -> Answer {
-        let record = batch.record(index);
-        let size = record.size();
-        if size > topic.config.max_record_bytes {
-            return Err(error::too_large(place, size, topic.config.max_record_bytes));
-        }
-        if record.key().is_none() && topic.config.cleanup.compacts() {
-            return Err(error::keyless(place));
-        }
-        let fault = topic.trouble.next();
-        if let Some(error) = fault.and_then(|fault| error::befallen(place, fault, false)) {
-            return Err(error);
-        }
-        let (offset, timestamp) = log.append(record, size, || self.broker.wall_millis());
-        if let Some(error) = fault.and_then(|fault| error::befallen(place, fault, true)) {
-            return Err(error);
-        }
-        Ok(Receipt::new(place.partition, offset, timestamp))
+/// Appends one record, or says why not.
+fn append_one(
+    log: &mut Log,
+    topic: &TopicState,
+    place: &TopicPartition,
+    record: RecordView<'_>,
+    wall: &mut impl FnMut() -> i64,
+) -> Answer {
+    let size = record.size();
+    if size > topic.config.max_record_bytes {
+        return Err(error::too_large(place, size, topic.config.max_record_bytes));
     }
+    if record.key().is_none() && topic.config.cleanup.compacts() {
+        return Err(error::keyless(place));
+    }
+    let fault = topic.trouble.next();
+    if let Some(error) = fault.and_then(|fault| error::befallen(place, fault, false)) {
+        return Err(error);
+    }
+    let (offset, timestamp) = log.append(record, size, wall);
+    if let Some(error) = fault.and_then(|fault| error::befallen(place, fault, true)) {
+        return Err(error);
+    }
+    Ok(Receipt::new(place.partition, offset, timestamp))
 }
 
 impl Producer for MemoryProducer {

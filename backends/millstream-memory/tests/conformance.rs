@@ -76,6 +76,7 @@ cases! {
         nothing_is_delivered_before_start,
         nothing_is_delivered_after_the_end,
         records_come_in_order_from_the_offset_given,
+        a_second_start_does_not_seek,
         a_partition_yields_at_most_its_demand_in_records,
         a_partition_yields_at_most_its_demand_in_bytes,
         one_record_is_admitted_however_large,

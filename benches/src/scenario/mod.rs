@@ -2,6 +2,7 @@
 
 mod by_hand;
 mod dedup;
+mod service;
 
 /// What is measured. Answers how many records it handled.
 pub(crate) type Run = Box<dyn FnOnce() -> u64>;
@@ -31,6 +32,31 @@ pub(crate) const ALL: &[Scenario] = &[
         about: "the window alone: check and mark batches of 256 fresh ids",
         quick: true,
         prepare: dedup::window,
+    },
+    Scenario {
+        name: "lane",
+        about: "a whole service on memory: id in a header, deduplicated, by key, value untouched",
+        quick: true,
+        prepare: service::lane,
+    },
+    Scenario { name: "lane-partition", about: "the same by partition", quick: false, prepare: service::lane_partition },
+    Scenario {
+        name: "json300",
+        about: "the same with the id in a 292-byte JSON envelope, its head scanned",
+        quick: true,
+        prepare: service::json300,
+    },
+    Scenario {
+        name: "json300-decoded",
+        about: "the same with typed data of four strings",
+        quick: false,
+        prepare: service::json300_decoded,
+    },
+    Scenario {
+        name: "json300-emit",
+        about: "the same with one output per record, confirmed before its input settles",
+        quick: false,
+        prepare: service::json300_emit,
     },
     Scenario { name: "dedup-moka", about: "the same with the moka cache", quick: false, prepare: dedup::moka },
 ];

@@ -70,6 +70,17 @@ pub async fn records_come_in_order_from_the_offset_given<H: Harness>(harness: &H
     assert_eq!(read, values[30..]);
 }
 
+/// C3: an epoch starts once; a second start does not seek (B45).
+pub async fn a_second_start_does_not_seek<H: Harness>(harness: &H) {
+    let (topic, mut member, assigned, _) = pair(harness, "second-start").await;
+    fill(harness, &topic, 0, &ABC).await;
+    member.begin(assigned.epoch, 1);
+    assert_eq!(member.records(2).await[0].1.text(), "b");
+    member.tell(Command::Start { epoch: assigned.epoch, at: 0 });
+    fill(harness, &topic, 0, &["d"]).await;
+    assert_eq!(member.records(1).await[0].1.text(), "d");
+}
+
 /// C4: a partition yields at most its demand in records, and what it does not yield is not lost.
 pub async fn a_partition_yields_at_most_its_demand_in_records<H: Harness>(harness: &H) {
     let (topic, mut member, few, many) = pair(harness, "records-demand").await;

@@ -77,6 +77,26 @@ impl RecordSet {
         (0..self.len()).map(|index| self.view(index))
     }
 
+    fn headers_of(&self, index: usize) -> &[(Span, Span)] {
+        let first = if index == 0 { 0 } else { self.meta[index - 1].headers };
+        &self.headers[first as usize..self.meta[index].headers as usize]
+    }
+
+    /// Where the bytes of a record begin: headers, key, value, in this order; `None` if it has no bytes.
+    fn start_of(&self, index: usize) -> Option<u32> {
+        let (first, meta) = (self.headers_of(index).first(), &self.meta[index]);
+        let spans = [first.map_or(Span::ABSENT, |(name, _)| *name), meta.key, meta.value];
+        spans.into_iter().find(|span| span.len != NULL).map(|span| span.start)
+    }
+
+    /// Where the bytes of a record end.
+    fn end_of(&self, index: usize) -> Option<u32> {
+        let (last, meta) = (self.headers_of(index).last(), &self.meta[index]);
+        let (name, value) = last.map_or((Span::ABSENT, Span::ABSENT), |header| *header);
+        let spans = [meta.value, meta.key, value, name];
+        spans.into_iter().find(|span| span.len != NULL).map(|span| span.start + span.len)
+    }
+
     /// The first index whose offset is `offset` or above.
     pub fn index_of(&self, offset: Offset) -> usize {
         self.meta.partition_point(|m| self.base + u64::from(m.delta) < offset)
@@ -272,16 +292,14 @@ impl<'a> RecordView<'a> {
     /// The headers in order.
     #[inline]
     pub fn headers(&self) -> Headers<'a> {
-        let first = if self.index == 0 { 0 } else { self.set.meta[self.index - 1].headers };
-        Headers { buf: &self.set.buf, spans: &self.set.headers[first as usize..self.meta.headers as usize] }
+        Headers { buf: &self.set.buf, spans: self.set.headers_of(self.index) }
     }
 
     /// The bytes of key, value and headers together.
     #[inline]
     pub fn size(&self) -> usize {
         let own = |s: Span| if s.len == NULL { 0 } else { s.len as usize };
-        let headers: usize = self.headers().spans.iter().map(|(n, v)| own(*n) + own(*v)).sum();
-        own(self.meta.key) + own(self.meta.value) + headers
+        own(self.meta.key) + own(self.meta.value) + self.headers().bytes()
     }
 }
 
@@ -313,6 +331,14 @@ impl<'a> Headers<'a> {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// The bytes of all names and values together; they lie side by side.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        let (Some((first, _)), Some((name, value))) = (self.spans.first(), self.spans.last()) else { return 0 };
+        let end = if value.len == NULL { name.start + name.len } else { value.start + value.len };
+        (end - first.start) as usize
     }
 
     /// The value of the *last* header called `name` (as Kafka's own `lastHeader`), if it is not null.
@@ -405,9 +431,11 @@ impl RecordBatch {
         (0..self.len()).map(|index| self.view(index))
     }
 
-    /// The bytes of all records together.
+    /// The bytes of all records together. They lie side by side in the arena, so this looks at the first and the last.
     pub fn bytes(&self) -> usize {
-        self.iter().map(|record| record.size()).sum()
+        let first = (self.range.0 as usize..self.range.1 as usize).find_map(|index| self.set.start_of(index));
+        let last = (self.range.0 as usize..self.range.1 as usize).rev().find_map(|index| self.set.end_of(index));
+        first.zip(last).map_or(0, |(first, last)| (last - first) as usize)
     }
 
     /// The records `range` of the batch as a batch that ends where they end.

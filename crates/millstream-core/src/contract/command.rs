@@ -43,7 +43,8 @@ impl CommitEntry {
 #[non_exhaustive]
 pub enum Command {
     /// Sets the demand of an epoch: at most this many records and bytes more may be yielded. Replaces the demand before.
-    /// One record is always admitted while `records` is above 0, however large it is.
+    /// If `records` is above 0 the first record after a `Want` is admitted however large it is; from then on `bytes` is a
+    /// limit until the next `Want`, so a demand is passed by less than one record.
     Want {
         /// The epoch.
         epoch: Epoch,
@@ -52,7 +53,7 @@ pub enum Command {
         /// Bytes that may still be yielded.
         bytes: u64,
     },
-    /// Begins delivery of an assigned epoch at an offset.
+    /// Begins delivery of an assigned epoch at an offset. Only the first one of an epoch counts; to seek, restart.
     Start {
         /// The epoch.
         epoch: Epoch,
@@ -60,7 +61,8 @@ pub enum Command {
         at: Offset,
     },
     /// Ends an epoch (as [`EpochEnd::Lost`](super::EpochEnd::Lost)) and assigns its partition again under a new one, whose
-    /// `Assigned` carries `resume: Some(at)`. The answer to a partition's fault, and the only way to seek.
+    /// `Assigned` carries `resume: Some(at)`. The answer to a partition's fault, and the only way to seek. Of an epoch that
+    /// is being revoked it is a release that is answered by `Lost`; if the topic is gone, `Assigned` comes when it is back.
     Restart {
         /// The epoch that ends.
         epoch: Epoch,
@@ -84,7 +86,9 @@ pub enum Command {
         /// The epoch.
         epoch: Epoch,
     },
-    /// Gives up an epoch that is being revoked: after its last commit's outcome or the end of the budget.
+    /// Gives up an epoch that is being revoked: after its last commit's outcome or the end of the budget. After it nothing
+    /// is said of the epoch any more. An epoch that is not being revoked may be given up too, as when it was assigned
+    /// during a drain; its partition is not offered to this member again before the next rebalance.
     Release {
         /// The epoch.
         epoch: Epoch,

@@ -9,11 +9,11 @@ use super::{Close, Command, CommitEntry, CommitId, ConsumerEvent, EpochEnd, Erro
 /// out of `poll`.
 ///
 /// 1. **C1** Nothing of an epoch is delivered before `Start` or after its end.
-/// 2. **C2** Epochs rise strictly over all partitions of a consumer; each ends exactly once, by `Lost`, by a restart, or by
-///    `Release` (or the end of the budget) after `Revoking`.
+/// 2. **C2** Epochs rise strictly over all partitions of a consumer; each ends exactly once: by `Lost`, which also answers a
+///    restart and the end of a budget, or by `Release`, after which no event names it.
 /// 3. **C3** Records of a partition come in offset order, each once per epoch, from the offset given to `Start`.
-/// 4. **C4** A partition yields at most its demand; without demand it yields nothing and the others flow. One record is
-///    admitted whenever `records` is above 0, however large.
+/// 4. **C4** A partition yields at most its demand; without demand it yields nothing and the others flow. The first record
+///    after a `Want` is admitted whenever `records` is above 0, however large.
 /// 5. **C5** `next` of a batch and `Advanced` say that everything below is delivered or does not exist. An `Advanced`
 ///    comes when offsets at the tail hold no record to deliver.
 /// 6. **C6** A commit is answered exactly once, per entry, three-valued; an entry of an epoch that has ended at the moment
@@ -26,7 +26,8 @@ use super::{Close, Command, CommitEntry, CommitId, ConsumerEvent, EpochEnd, Erro
 /// 11. **C11** A pause ends with its epoch.
 /// 12. **C12** After `Close::Leave` the member's partitions are assigned to the others without waiting for a session to
 ///     expire.
-/// 13. **C13** `Confirm` is answered by `Confirmed` if the group still has this member, by `Lost` of its epochs if not.
+/// 13. **C13** `Confirm` is answered by `Confirmed` if the group still has this member, by `Lost` of its epochs if not. A
+///     member thrown out that held nothing is confirmed once it has joined again.
 /// 14. **C14** Commands of ended epochs change nothing.
 /// 15. **C15** A member that does not poll keeps its partitions for the session's length and no longer; after that its
 ///     epochs are `Lost` and its commits `NotApplied`.

@@ -55,7 +55,8 @@ pub enum EpochEnd {
     /// The group takes the partition away in order. Until `Command::Release`, or for this long, it is still owned:
     /// finish, commit, release.
     Revoking(Duration),
-    /// It was taken already (session expired, fenced, restarted). Commit nothing.
+    /// It was taken already (session expired, budget over, fenced, restarted). Commit nothing. Comes after `Revoking` too,
+    /// unless the epoch was released.
     Lost,
 }
 

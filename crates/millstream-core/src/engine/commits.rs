@@ -207,7 +207,6 @@ impl Commits {
                 Applied::Applied => {
                     session.applied = Some((offset, version));
                     session.tries = 0;
-                    session.not_before = MonoTime::ZERO;
                     // Only a request made after the doubt's end is certain to be the last.
                     session.doubt = session.doubt.filter(|until| outstanding.at < *until);
                 }

@@ -75,8 +75,7 @@ impl Preparer {
         if headers.len() > limits.headers {
             return Some(format!("the record has more than {} headers", limits.headers).into());
         }
-        let value_and_key = record.value().map_or(0, <[u8]>::len) + record.key().map_or(0, <[u8]>::len);
-        if record.size() - value_and_key > limits.header_bytes {
+        if headers.bytes() > limits.header_bytes {
             return Some(format!("the headers are larger than {} bytes", limits.header_bytes).into());
         }
         None

@@ -37,8 +37,6 @@ pub(crate) struct Start<'a> {
 
 /// Runs attempts of one handler for one worker.
 pub(crate) trait Runner: Send {
-    /// Makes room for `slots` attempts at once.
-    fn grow(&mut self, slots: usize);
     /// Starts an attempt in a free slot and polls it in place.
     fn start(&mut self, slot: usize, start: &Start<'_>, waker: &Waker, sink: &mut Sink) -> Poll<Attempted>;
     /// Polls a parked attempt.
@@ -159,12 +157,6 @@ where
     Mk: Fn(Box<Seat<Arc<H>, Arc<S>>>) -> F + Send + 'static,
     F: Future<Output = Box<Seat<Arc<H>, Arc<S>>>> + Send + 'static,
 {
-    fn grow(&mut self, slots: usize) {
-        while self.futures.len() < slots {
-            self.futures.push(Box::pin(None));
-        }
-    }
-
     #[inline]
     fn start(&mut self, slot: usize, start: &Start<'_>, waker: &Waker, sink: &mut Sink) -> Poll<Attempted> {
         let mut seat = match self.hot.take() {
@@ -178,6 +170,9 @@ where
         if self.emits {
             let value = start.batch.view(start.index).value().unwrap_or_default();
             seat.outputs.begin(start.prepared.head.as_ref(), start.prepared.key, value, start.stamp);
+        }
+        while self.futures.len() <= slot {
+            self.futures.push(Box::pin(None));
         }
         // Calling the handler happens inside the future's first poll, so a panic there is caught too.
         self.futures[slot].as_mut().set(Some((self.make)(seat)));

@@ -61,7 +61,7 @@ fn foreign_and_broken_texts_are_no_notes() {
         assert_eq!(Note::read(Some(text)), None, "{text}");
     }
     assert_eq!(Note::read(None), None);
-    assert_eq!(Note::read(Some(&format!("ms1;i=a;c=0;s=5:1;{}", "x".repeat(MAX_NOTE)))), None);
+    assert_eq!(Note::read(Some(&format!("ms1;i=a;c=0;s=5:1;z={}", "x".repeat(MAX_NOTE)))), None);
 }
 
 #[test]
@@ -182,6 +182,8 @@ fn a_dead_letter_that_comes_again_is_one_again() {
 
 #[test]
 fn a_suspect_below_the_start_is_settled_and_forgotten() {
+    let mine = Note { incarnation: ME, clean: false, suspect: Some((99, 2)), others: [Some((98, 2)), None] };
+    assert!(Quarantine::on_assigned(Some(mine), 100, 8, ME).is_idle());
     let mut quarantine = after_crash(Some((99, 2)));
     assert_eq!(start(&mut quarantine, 100).suspect, Some((100, 0)));
 }

@@ -37,6 +37,7 @@ fn a_second_gap_while_in_doubt_is_a_new_doubt() {
     let mut suspicion = member();
     assert!(suspicion.turn(at(90_000)));
     assert!(suspicion.turn(at(120_000)), "what was asked before proves nothing now");
+    assert!(suspicion.is_suspect());
     assert_eq!(suspicion.generation(), 2);
 }
 

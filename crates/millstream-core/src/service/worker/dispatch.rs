@@ -133,10 +133,6 @@ impl Worker {
         let Some(slot) = self.slots.peek() else { return false };
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
-        if slot >= self.slots.len() {
-            return false;
-        }
-        runner.grow(slot + 1);
         let starting = Starting { batch: &current.batch, index, prepared, attempt: 1, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
             Poll::Ready(Attempted::Done(outputs)) => {
@@ -207,7 +203,6 @@ impl Worker {
         if attempt > 1 {
             self.counts.retries += 1;
         }
-        runner.grow(slot + 1);
         self.sink.owner = self.tail.next_owner();
         let starting = Starting { batch: &payload.batch, index: payload.index, prepared: &payload.prepared, attempt, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
