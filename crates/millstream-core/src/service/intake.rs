@@ -382,7 +382,9 @@ impl Intake {
         self.workers.spawn_on(worker.run(), &self.parts.runtime);
         // The open note makes a crash visible to the next owner, even one before the first commit.
         self.commits.open(epoch, partition, at, committed, now);
+        // It goes before anything is read: a record that kills its process at once must be met with care the next time.
         self.commits.mark(epoch, at, Some(open_note.to_string()), now);
+        self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
         let running = Running { cell, window: Window::new(plan.window()), freed: (0, 0), granted: 0, rung: false, noting: None };
         let running = session.running.insert(running);
