@@ -23,7 +23,7 @@ impl Desk {
         if wait > 0 {
             tokio::time::sleep(ms(wait)).await;
         }
-        if number % 11 == 3 && call % 3 != 0 {
+        if number % 11 == 3 && !call.is_multiple_of(3) {
             return Err(HandlerError::transient("not yet"));
         }
         if number % 17 == 5 {

@@ -30,9 +30,11 @@ struct Confirmed {
     skipped: u64,
 }
 
+type MarkCall = Pin<Box<dyn Future<Output = (Result<(), Error>, Vec<Mark>)> + Send>>;
+
 /// A call that marks, and what settles if it succeeds.
 struct Marking {
-    call: Pin<Box<dyn Future<Output = (Result<(), Error>, Vec<Mark>)> + Send>>,
+    call: MarkCall,
     runs: Vec<Range<Offset>>,
     skipped: u64,
 }
