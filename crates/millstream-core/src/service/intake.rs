@@ -303,7 +303,7 @@ impl Intake {
             grant(&mut self.parts.consumer, running, max_batch);
         }
         let mut actions = self.epochs.tick(now);
-        let clean: Vec<Epoch> = self.epochs.awaiting_commit().filter(|&epoch| self.commits.is_clean(epoch)).collect();
+        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
         for epoch in clean {
             actions.extend(self.epochs.last_commit(epoch));
         }
