@@ -80,6 +80,17 @@ impl ErrorSink for TopicSink {
             .into_iter();
             let missing = || Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "the producer gave no answer"));
             let mut of_send = || sent.next().unwrap_or_else(missing).map(|_| ());
+            let mut topics = records.iter().map(|record| &record.topic);
+            let mut of_send = || {
+                let (answer, topic) = (of_send(), topics.next());
+                if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::UnknownTopic)
+                    && let Some(topic) = topic
+                {
+                    // It may have been made again with other partitions: they are asked for anew.
+                    self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(topic);
+                }
+                answer
+            };
             answers.into_iter().map(|decided| decided.unwrap_or_else(&mut of_send)).collect::<Vec<_>>()
         };
         match tokio::time::timeout(DEADLINE, accept).await {

@@ -64,6 +64,8 @@ struct Running {
     window: Window,
     freed: (u64, u64),
     granted: u32,
+    /// Nothing more is asked for.
+    draining: bool,
     /// Its worker has rung, and does not ring again until its mark is taken.
     rung: bool,
     /// The note to be told of when the commit with this version is applied.
@@ -337,7 +339,14 @@ impl Intake {
         for action in actions {
             match action {
                 EpochAction::StartWorker { epoch, partition } => self.start(epoch, partition, now)?,
-                EpochAction::DrainWorker { epoch, until } => self.control(epoch, Control::Drain(until)),
+                EpochAction::DrainWorker { epoch, until } => {
+                    if let Some(running) = self.sessions.get_mut(&epoch).and_then(|session| session.running.as_mut()) {
+                        // What came now would only be dropped.
+                        running.draining = true;
+                        self.parts.consumer.submit(Command::Want { epoch, records: 0, bytes: 0 });
+                    }
+                    self.control(epoch, Control::Drain(until));
+                }
                 EpochAction::StopWorker { epoch } => self.control(epoch, Control::Stop),
                 EpochAction::FlushCommits => self.commits.flush_now(),
                 EpochAction::Release { epoch } => {
@@ -386,7 +395,15 @@ impl Intake {
         self.commits.mark(epoch, at, Some(open_note.to_string()), now);
         self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
-        let running = Running { cell, window: Window::new(plan.window()), freed: (0, 0), granted: 0, rung: false, noting: None };
+        let running = Running {
+            cell,
+            window: Window::new(plan.window()),
+            freed: (0, 0),
+            granted: 0,
+            draining: false,
+            rung: false,
+            noting: None,
+        };
         let running = session.running.insert(running);
         grant(&mut self.parts.consumer, running, self.parts.request.max_batch);
         Ok(())
@@ -401,6 +418,9 @@ impl Intake {
 
 /// Asks for as much as the window has room for, if the worker has room in its inbox.
 fn grant(consumer: &mut AnyConsumer, running: &mut Running, max_batch: usize) {
+    if running.draining {
+        return;
+    }
     let cell = &running.cell;
     for asked in [false, true] {
         if asked {
