@@ -18,7 +18,7 @@ impl Ways {
     async fn on_order(&self, order: Event<Order>, out: &mut Outputs) -> Result<(), HandlerError> {
         let call = self.0.called(order.number);
         let other = Order { account: String::from("other"), ..(*order).clone() };
-        if call % 2 == 0 {
+        if call.is_multiple_of(2) {
             out.emit_named(TWICE, "b", &*order)?;
             out.emit(DONE, &other)?;
             out.emit(DONE, &*order)?;

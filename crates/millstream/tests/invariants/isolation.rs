@@ -46,7 +46,7 @@ async fn a_stuck_key_stops_only_its_own_followers() {
     let memory = log(3);
     let history = History::watch(&memory, false);
     let desk = Desk::new(&history);
-    let name = |n: u64| if n % 10 == 0 { String::from("stuck") } else { format!("account-{}", n % 9) };
+    let name = |n: u64| if n.is_multiple_of(10) { String::from("stuck") } else { format!("account-{}", n % 9) };
     send_orders(&memory, NEW, (0..600).map(|n| order(&name(n), n))).await;
     let service = builder(memory.clone(), 1)
         .with_shared_state(desk.clone())
@@ -68,7 +68,7 @@ async fn a_stuck_key_stops_only_its_own_followers() {
 async fn a_sink_that_is_down_stops_only_keys_with_pending_letters() {
     let (memory, sink) = (log(1), FlakySink::new());
     let history = History::watch(&memory, false);
-    let name = |n: u64| if n % 10 == 0 { String::from("bad") } else { format!("account-{}", n % 9) };
+    let name = |n: u64| if n.is_multiple_of(10) { String::from("bad") } else { format!("account-{}", n % 9) };
     send_orders(&memory, NEW, (0..300).map(|n| order(&name(n), n))).await;
     sink.switches().down(true);
     let service = builder(memory.clone(), 1)
