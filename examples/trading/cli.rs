@@ -17,6 +17,8 @@ pub(crate) const OK: u8 = 0;
 pub(crate) const FAILED: u8 = 1;
 /// The configuration or the data cannot be used.
 pub(crate) const CONFIGURATION: u8 = 78;
+/// Interrupted a second time, while stopping.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// How the result is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

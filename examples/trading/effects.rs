@@ -78,6 +78,11 @@ impl Effects {
         self.handled.get(TICKS.as_str()).map_or(0, |list| lock(list).len() as u64)
     }
 
+    /// Number of events of all topics handled so far.
+    pub(crate) fn events(&self) -> u64 {
+        self.handled.values().map(|list| lock(list).len() as u64).sum()
+    }
+
     /// Ids of the ticks published.
     pub(crate) fn all_published(&self) -> Vec<u128> {
         lock(&self.published).clone()

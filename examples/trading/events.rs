@@ -4,10 +4,9 @@
 //! envelope. Every key is the instrument: so one instrument's events keep their order from the tick to the
 //! portfolio, and every value is a function of one key's order.
 
+use millstream::prelude::{EventData, Key};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
-
-use crate::standin::{EventData, Key};
 
 /// Which way a trade goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,6 +10,7 @@
 //! | to read | file |
 //! | --- | --- |
 //! | the services, to copy | `market_feed` `strategy_runner` `risk_manager` `trading_engine` `portfolio_manager` |
+//! | the run | `run` `cluster` (the log) `pipeline` (the services) `conductor` (its course) |
 //! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` |
 //! | venues | `trader` `zerodha` (adapter) `sdk` (simulated broker) |
 //! | data and faults | `csv` `csv_line` `feed` `faults` `poison` |
@@ -19,7 +20,9 @@
 
 mod audit;
 mod cli;
+mod cluster;
 mod compare;
+mod conductor;
 mod csv;
 mod csv_line;
 mod desk;
@@ -33,6 +36,7 @@ mod keyed;
 mod market_feed;
 mod oracle;
 mod order;
+mod pipeline;
 mod poison;
 mod portfolio;
 mod portfolio_manager;
@@ -40,45 +44,52 @@ mod progress;
 #[cfg(test)]
 mod proof;
 mod readback;
-mod rehearsal;
 mod report;
 mod risk;
 mod risk_manager;
+mod run;
 mod sdk;
-mod standin;
 mod strategies;
 mod strategy_runner;
 mod table;
+#[cfg(test)]
+mod tamper;
 mod topics;
 mod trader;
 mod trading_engine;
 mod window;
 mod zerodha;
 
-use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Instant;
 
 use clap::Parser;
+use tokio::sync::watch;
 
-use crate::cli::{Args, CONFIGURATION, FAILED, Format, OK};
-use crate::effects::Effects;
+use crate::cli::{Args, CONFIGURATION, FAILED, Format, INTERRUPTED, OK};
+use crate::conductor::Cut;
 use crate::equity::Equity;
 use crate::faults::Faults;
 use crate::feed::{Feed, INSTRUMENTS};
-use crate::oracle::Oracle;
-use crate::progress::Progress;
-use crate::readback::Readback;
-use crate::rehearsal::Rehearsal;
 use crate::report::Report;
+use crate::run::Options;
 
 /// A message for people, and the exit code it comes with.
 struct Ended(u8, String);
 
+impl From<Cut> for Ended {
+    fn from(cut: Cut) -> Self {
+        match cut {
+            Cut::Data(error) => Self(CONFIGURATION, format!("error: {error}")),
+            Cut::Failed(why) => Self(FAILED, format!("error: {why}")),
+            Cut::Interrupted => Self(OK, "stopped in order before the end: there is no report".to_owned()),
+        }
+    }
+}
+
 fn main() -> ExitCode {
     let args = Args::parse();
+    log();
     let ended = prepare(&args).and_then(|feed| {
         let (report, equity) = run(&args, &feed)?;
         show(&args, &report, &equity)?;
@@ -87,15 +98,23 @@ fn main() -> ExitCode {
     match ended {
         Ok(code) => ExitCode::from(code),
         Err(Ended(code, message)) => {
-            let _ = writeln!(io::stderr(), "error: {message}");
+            let _ = writeln!(io::stderr(), "{message}");
             ExitCode::from(code)
         }
     }
 }
 
+/// What the framework logs, on standard error: by default errors only, for the report says the rest.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::builder()
+        .with_default_directive(tracing_subscriber::filter::LevelFilter::ERROR.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+}
+
 /// Checks everything that can be wrong before anything starts.
 fn prepare(args: &Args) -> Result<Feed, Ended> {
-    let configuration = |message| Ended(CONFIGURATION, message);
+    let configuration = |message: String| Ended(CONFIGURATION, format!("error: {message}"));
     let brokers = std::env::var("ACTIVE_BROKERS").ok();
     let venues = args.venues(brokers.as_deref()).map_err(configuration)?;
     let source = args.source();
@@ -104,29 +123,48 @@ fn prepare(args: &Args) -> Result<Feed, Ended> {
     Ok(Feed { source, extent, laps: args.laps, faults, venues })
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn run(args: &Args, feed: &Feed) -> Result<(Report, Equity), Ended> {
-    let data = |error: csv::DataError| Ended(CONFIGURATION, error.to_string());
-    let oracle = Oracle::run(feed, |_, _, _| {}).map_err(data)?;
-    let effects = Arc::new(Effects::new(&feed.venues));
-    let mut readback = Readback::new(feed, &oracle);
-    let started = Instant::now();
-    let mut rehearsal =
-        Rehearsal::new(feed, &effects, &mut readback, args.break_dead_letters).with_progress(Progress::new(feed.total()));
-    market_feed::publish(feed, &effects, &mut rehearsal).await.map_err(|error| Ended(FAILED, error.to_string()))?;
-    rehearsal.mend_dead_letters();
-    let retried = std::mem::take(&mut rehearsal.retried);
-    drop(rehearsal);
-    let took = started.elapsed();
-    let findings = readback.finish(&effects, &retried, &BTreeMap::new()).map_err(data)?;
-    let report = Report::new(feed, &oracle, &findings, took);
-    Ok((report, findings.equity))
+    let options = Options { break_dead_letters: args.break_dead_letters, progress: true, interrupted: interrupts() };
+    Ok(run::run(feed, options, |memory| memory).await?)
+}
+
+/// Turns true with the first SIGINT or SIGTERM; the second one ends the process.
+fn interrupts() -> watch::Receiver<bool> {
+    let (tell, told) = watch::channel(false);
+    tokio::spawn(async move {
+        for first in [true, false] {
+            if signal().await.is_err() {
+                return;
+            }
+            if !first {
+                std::process::exit(i32::from(INTERRUPTED));
+            }
+            tell.send_replace(true);
+        }
+    });
+    told
+}
+
+async fn signal() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        Ok(())
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
 }
 
 /// Prints the report; a reader that has gone away is no error.
 fn show(args: &Args, report: &Report, equity: &Equity) -> Result<(), Ended> {
     let text = match args.report {
-        Format::Json => serde_json::to_string_pretty(report).map_err(|error| Ended(FAILED, error.to_string()))? + "\n",
+        Format::Json => serde_json::to_string_pretty(report).map_err(|error| Ended(FAILED, format!("error: {error}")))? + "\n",
         Format::Table => {
             let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
             table::render(report, equity, colour)
@@ -134,7 +172,7 @@ fn show(args: &Args, report: &Report, equity: &Equity) -> Result<(), Ended> {
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Ended(FAILED, format!("the report cannot be written: {error}")))
+            Err(Ended(FAILED, format!("error: the report cannot be written: {error}")))
         }
         _ => Ok(()),
     }

@@ -1,70 +1,85 @@
 //! The market feed: publishes ticks, duplicates and poison in the planned order.
 //!
-//! Owns pace and order of publishing. Leaves content to `feed` and the transport to an [`Outlet`], so that the
-//! same feed runs against a service's publisher and against a test's list.
+//! Owns batches and their acknowledgement: a record that was not written is sent again, in its place. Leaves content to
+//! `feed` and pace to `conductor`. It is no service, for nothing is consumed: it uses a producer directly.
 
-use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::csv::DataError;
+use millstream::contract::{Error, ErrorKind, Operation, Produce, Producer, Retry, partition_for_key};
+use millstream::prelude::*;
+
 use crate::effects::Effects;
 use crate::events::Tick;
-use crate::feed::{Feed, Item};
-use crate::poison::Poison;
+use crate::feed::Item;
+use crate::topics::{PARTITIONS, TICKS};
 
-/// Where the feed publishes.
-pub(crate) trait Outlet {
-    /// Why publishing failed.
-    type Error;
+/// Records of one request: enough that what a request costs vanishes, few enough to be written at once.
+const BATCH: usize = 512;
 
-    /// Publishes a tick as a root event under exactly this id; done when it is acknowledged or will be by the
-    /// next [`Outlet::settled`].
-    fn tick(&mut self, id: u128, tick: &Tick) -> impl Future<Output = Result<(), Self::Error>> + Send;
+/// Pause before what was not written is sent again.
+const PAUSE: Duration = Duration::from_millis(5);
 
-    /// Publishes bytes as they are.
-    fn raw(&mut self, poison: &Poison) -> impl Future<Output = Result<(), Self::Error>> + Send;
-
-    /// Waits until everything published so far is acknowledged, and until consumers are near enough for more.
-    fn settled(&mut self) -> impl Future<Output = Result<(), Self::Error>> + Send;
+/// A feed over some transport's producer.
+pub(crate) struct MarketFeed<P> {
+    producer: P,
+    effects: Arc<Effects>,
+    batch: Vec<Record>,
+    /// Ids in the batch of ticks that were not published before.
+    fresh: Vec<u128>,
 }
 
-/// Records between two waits: large enough for batches, small enough that laps stay bounded.
-const STRIDE: u64 = 1024;
-
-/// Why the feed stopped early.
-#[derive(Debug)]
-pub(crate) enum FeedError<E> {
-    /// The file became unreadable after it was checked.
-    Data(DataError),
-    /// The outlet failed.
-    Outlet(E),
-}
-
-impl<E: fmt::Display> fmt::Display for FeedError<E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Data(error) => error.fmt(f),
-            Self::Outlet(error) => write!(f, "the market feed cannot publish: {error}"),
-        }
+impl<P: Producer> MarketFeed<P> {
+    /// A feed that notes what it published in `effects`.
+    pub(crate) fn new(producer: P, effects: &Arc<Effects>) -> Self {
+        Self { producer, effects: effects.clone(), batch: Vec::with_capacity(BATCH), fresh: Vec::with_capacity(BATCH) }
     }
-}
 
-/// Publishes the whole feed and notes each tick that was published for the first time.
-pub(crate) async fn publish<O: Outlet>(feed: &Feed, effects: &Effects, outlet: &mut O) -> Result<(), FeedError<O::Error>> {
-    let mut records = 0_u64;
-    for item in feed.items() {
-        match item.map_err(FeedError::Data)? {
+    /// Publishes one record, now or with those that follow.
+    pub(crate) async fn publish(&mut self, item: Item) -> Result<(), Error> {
+        match item {
             Item::Tick { id, tick, again } => {
-                outlet.tick(id, &tick).await.map_err(FeedError::Outlet)?;
-                if !again {
-                    effects.published(id);
+                let at = Timestamp::from_millis(tick.time);
+                let event = EventEnvelope::new(EventId::from_u128(id), Tick::TYPE, at, "market-feed", &tick);
+                let json = event.to_json().map_err(|error| {
+                    Error::new(ErrorKind::Invalid, Operation::Send, "a tick cannot be written as an event").with_source(error)
+                })?;
+                self.put(TICKS, tick.instrument.into_bytes(), json);
+                self.fresh.extend((!again).then_some(id));
+            }
+            Item::Poison(poison) => {
+                let topic: Topic = poison.topic.parse().map_err(|error| {
+                    Error::new(ErrorKind::Invalid, Operation::Send, "poison has no such place").with_source(error)
+                })?;
+                self.put(topic, poison.key.into_bytes(), poison.value);
+            }
+        }
+        if self.batch.len() >= BATCH { self.flush().await } else { Ok(()) }
+    }
+
+    /// Waits until everything published so far is acknowledged.
+    pub(crate) async fn flush(&mut self) -> Result<(), Error> {
+        while !self.batch.is_empty() {
+            let answers = self.producer.send(&Produce::of(&self.batch)?).await;
+            let mut failed = Vec::new();
+            for (record, answer) in self.batch.drain(..).zip(answers) {
+                match answer {
+                    Ok(_) => {}
+                    Err(error) if error.retry() == Retry::No => return Err(error),
+                    Err(_) => failed.push(record),
                 }
             }
-            Item::Poison(poison) => outlet.raw(&poison).await.map_err(FeedError::Outlet)?,
+            self.batch = failed;
+            if !self.batch.is_empty() {
+                tokio::time::sleep(PAUSE).await;
+            }
         }
-        records += 1;
-        if records.is_multiple_of(STRIDE) {
-            outlet.settled().await.map_err(FeedError::Outlet)?;
-        }
+        self.fresh.drain(..).for_each(|id| self.effects.published(id));
+        Ok(())
     }
-    outlet.settled().await.map_err(FeedError::Outlet)
+
+    fn put(&mut self, topic: Topic, key: Vec<u8>, value: Vec<u8>) {
+        let partition = partition_for_key(&key, PARTITIONS);
+        self.batch.push(Record::new(topic, key, value).to_partition(partition));
+    }
 }

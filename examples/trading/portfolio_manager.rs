@@ -3,14 +3,17 @@
 //! Owns one holding per namespace and instrument. Leaves the arithmetic to `portfolio`.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use millstream::moka::Limits;
+use millstream::prelude::*;
 
 use crate::effects::Effects;
 use crate::events::{OrderFilled, PnlSnapshot};
 use crate::faults::{Faults, Flaky};
 use crate::keyed::{Keyed, Sequenced};
 use crate::portfolio::Holding;
-use crate::standin::{Event, HandlerError, Namespace, Outputs, Topic};
-use crate::topics::SNAPSHOTS;
+use crate::topics::{PORTFOLIO_GROUP, SNAPSHOTS, Venue, topics};
 
 /// The service's state.
 pub(crate) struct PortfolioManager {
@@ -44,11 +47,12 @@ impl PortfolioManager {
     }
 }
 
-#[cfg(any())] // joined with the framework's builder
+/// The service.
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], portfolio: PortfolioManager) -> Result<StreamService, Error> {
+    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("portfolio-manager", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
-        .with_error_handling(ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)))
+        .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
+        .with_error_handling(ErrorHandling::new().retry(retry))
         .with_metrics()
         .with_state(portfolio)
         .add_producer()
@@ -62,8 +66,7 @@ mod tests {
     use crate::events::Side;
     use crate::faults::Rates;
     use crate::portfolio::tests::fill;
-    use crate::standin::EventId;
-    use crate::topics::{FILLED, Venue};
+    use crate::topics::FILLED;
 
     async fn take(manager: &PortfolioManager, venue: Venue, number: u64) -> PnlSnapshot {
         let topic: Topic = venue.topic(FILLED).parse().expect("a good name");

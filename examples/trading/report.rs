@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::audit::TopicRow;
 use crate::compare::Difference;
+use crate::conductor::Broken;
 use crate::events::PnlSnapshot;
 use crate::feed::Feed;
 use crate::oracle::{Oracle, Planted};
@@ -43,6 +44,8 @@ pub(crate) struct Report {
     pub(crate) planted: Planted,
     /// What was found of it, by reading back.
     pub(crate) found: Found,
+    /// With `--break-dead-letters`: how it went meanwhile.
+    pub(crate) broken: Option<Broken>,
     /// Positions and profit of each namespace.
     pub(crate) portfolios: Vec<Portfolio>,
     /// Dead letters, sorted, the first hundred.
@@ -81,7 +84,7 @@ pub(crate) struct Portfolio {
 
 impl Report {
     /// Puts together what was found.
-    pub(crate) fn new(feed: &Feed, oracle: &Oracle, findings: &Findings, took: Duration) -> Self {
+    pub(crate) fn new(feed: &Feed, oracle: &Oracle, findings: &Findings, broken: Option<Broken>, took: Duration) -> Self {
         let verdict = &findings.verdict;
         let sum = |field: fn(&TopicRow) -> u64| verdict.rows.iter().map(field).sum::<u64>();
         let ticks = verdict.rows.iter().find(|row| row.topic == TICKS.as_str());
@@ -103,6 +106,7 @@ impl Report {
                 retries: sum(|row| row.retried),
                 dead_letters: sum(|row| row.dead_lettered),
             },
+            broken,
             portfolios: feed.venues.iter().map(|venue| portfolio(*venue, findings)).collect(),
             dead_letters: findings.letters.clone(),
             seconds: millis as f64 / 1000.0,

@@ -4,14 +4,17 @@
 //! trading engine.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use millstream::moka;
+use millstream::prelude::*;
 
 use crate::effects::Effects;
 use crate::events::{Rejection, Signal};
 use crate::faults::{Faults, Flaky};
 use crate::keyed::{Keyed, Sequenced};
 use crate::risk::{Exposures, Limits, judge};
-use crate::standin::{Event, HandlerError, Namespace, Outputs, Topic};
-use crate::topics::{REJECTED, VALIDATED};
+use crate::topics::{REJECTED, RISK_GROUP, VALIDATED, Venue, topics};
 
 /// The service's state.
 pub(crate) struct RiskManager {
@@ -57,11 +60,12 @@ impl RiskManager {
     }
 }
 
-#[cfg(any())] // joined with the framework's builder
+/// The service.
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], risk: RiskManager) -> Result<StreamService, Error> {
+    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("risk-manager", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
-        .with_error_handling(ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)))
+        .with_deduplicator(WindowDeduplicator::new(moka::Limits::new().with_ids(65_536)))
+        .with_error_handling(ErrorHandling::new().retry(retry))
         .with_metrics()
         .with_state(risk)
         .add_producer()
@@ -74,11 +78,10 @@ mod tests {
     use super::*;
     use crate::events::Side;
     use crate::faults::Rates;
-    use crate::standin::EventId;
     use crate::strategies::tests::tick;
-    use crate::topics::{RAW, Venue};
+    use crate::topics::RAW;
 
-    async fn topics(manager: &RiskManager, venue: Venue, seconds: u64) -> Vec<String> {
+    async fn sent(manager: &RiskManager, venue: Venue, seconds: u64) -> Vec<String> {
         let signal = Signal::at("s", &tick(seconds, 100), Side::Buy, rust_decimal::Decimal::ONE);
         let topic: Topic = venue.topic(RAW).parse().expect("a good name");
         let mut out = Outputs::of(&topic);
@@ -95,15 +98,15 @@ mod tests {
     #[tokio::test]
     async fn a_signal_is_validated_or_rejected_in_its_own_namespace() {
         let manager = manager();
-        assert_eq!(topics(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
-        assert_eq!(topics(&manager, Venue::Paper, 2).await, ["paper.signals.rejected"]);
-        assert_eq!(topics(&manager, Venue::Zerodha, 2).await, ["zerodha.signals.validated"]);
+        assert_eq!(sent(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
+        assert_eq!(sent(&manager, Venue::Paper, 2).await, ["paper.signals.rejected"]);
+        assert_eq!(sent(&manager, Venue::Zerodha, 2).await, ["zerodha.signals.validated"]);
     }
 
     #[tokio::test]
     async fn a_signal_delivered_again_is_judged_as_before() {
         let manager = manager();
-        assert_eq!(topics(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
-        assert_eq!(topics(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
+        assert_eq!(sent(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
+        assert_eq!(sent(&manager, Venue::Paper, 1).await, ["paper.signals.validated"]);
     }
 }

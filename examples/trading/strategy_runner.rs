@@ -4,6 +4,10 @@
 //! to the risk manager. Strategies run once per tick; namespaces get the same signals.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use millstream::moka::Limits;
+use millstream::prelude::*;
 
 use crate::desk::Desk;
 use crate::effects::Effects;
@@ -11,9 +15,8 @@ use crate::events::{Signal, Tick};
 use crate::faults::{Faults, Flaky};
 use crate::keyed::{Keyed, Sequenced};
 use crate::oracle::tick_name;
-use crate::standin::{Event, HandlerError, Namespace, Outputs};
 use crate::strategies::{Strategy, book};
-use crate::topics::{RAW, TICKS, Venue};
+use crate::topics::{RAW, RUNNER_GROUP, TICKS, Venue};
 
 /// The service's state.
 pub(crate) struct StrategyRunner {
@@ -53,11 +56,15 @@ impl StrategyRunner {
     }
 }
 
-#[cfg(any())] // joined with the framework's builder
+/// The service.
+///
+/// A planned failure passes at once, so retries come quickly. Duplicates come within a few hundred ticks of each other:
+/// the deduplicator is to remember more than that, and need not remember the day.
 pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Result<StreamService, Error> {
+    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("strategy-runner", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
-        .with_error_handling(ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)))
+        .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
+        .with_error_handling(ErrorHandling::new().retry(retry))
         .with_metrics()
         .with_state(runner)
         .add_producer()
@@ -69,7 +76,6 @@ pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Resu
 mod tests {
     use super::*;
     use crate::faults::Rates;
-    use crate::standin::EventId;
     use crate::strategies::tests::tick;
 
     fn runner(rates: Rates) -> StrategyRunner {

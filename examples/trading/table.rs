@@ -25,6 +25,13 @@ pub(crate) fn render(report: &Report, equity: &Equity, colour: bool) -> String {
         report.found.retries,
         report.found.dead_letters,
     );
+    if let Some(broken) = &report.broken {
+        let _ = writeln!(
+            text,
+            "dead-letter topics broken from tick {} to {}: {} events handled meanwhile, {} records held back until they were mended\n",
+            broken.from_tick, broken.to_tick, broken.handled_meanwhile, broken.held_back
+        );
+    }
     for portfolio in &report.portfolios {
         positions(&mut text, portfolio);
         if let Some(venue) = Venue::of(portfolio.namespace) {

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::standin::{Namespace, Sibling, Topic};
+use millstream::prelude::{Namespace, Sibling, Topic, TopicMap};
 
 /// Ticks of the market, shared by all namespaces; key is the instrument.
 pub(crate) const TICKS: Topic = Topic::literal("market.ticks");
@@ -105,7 +105,7 @@ pub(crate) fn legs(venues: &[Venue]) -> Vec<Leg> {
     legs
 }
 
-#[cfg(any())] // joined with the framework's topics
+/// One topic of each venue.
 pub(crate) fn topics(venues: &[Venue], topic: fn(&TopicMap) -> Topic) -> Vec<Topic> {
     venues.iter().map(|venue| topic(&TopicMap::new(venue.namespace()))).collect()
 }

@@ -4,14 +4,18 @@
 //! signal is the same client order id, and a venue executes that once.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use millstream::engine::BreakerPolicy;
+use millstream::moka::Limits;
+use millstream::prelude::*;
 
 use crate::effects::Effects;
 use crate::events::Signal;
 use crate::faults::Faults;
 use crate::order::Order;
-use crate::standin::{Event, HandlerError, Namespace, OrFail, Outputs, Topic};
-use crate::topics::{ACK, FILLED, SUBMITTED, Venue};
-use crate::trader::TraderFactory;
+use crate::topics::{ACK, ENGINE_GROUP, FILLED, SUBMITTED, Venue, topics};
+use crate::trader::{TradeError, TraderFactory};
 
 /// The service's state.
 pub(crate) struct TradingEngine {
@@ -35,7 +39,10 @@ impl TradingEngine {
     ) -> Result<(), HandlerError> {
         let trader = self.traders.trader(broker.as_str()).or_permanent("no trader for this namespace")?;
         let order = Order::of(broker.as_str(), &signal);
-        let execution = trader.execute(&order).await?;
+        let execution = match trader.execute(&order).await {
+            Err(error @ TradeError::Refused(_)) => Err(error).or_permanent("the order is dead")?,
+            answer => answer?,
+        };
         out.emit(SUBMITTED, &order.submitted())?;
         out.emit(ACK, &order.ack(&execution))?;
         out.emit(FILLED, &order.filled(&execution))?;
@@ -44,16 +51,16 @@ impl TradingEngine {
     }
 }
 
-#[cfg(any())] // joined with the framework's builder
+/// The service.
+///
+/// A venue that is down fails every order, and none of these failures is the order's fault: the breaker opens, and no
+/// order becomes a dead letter because it was tried too often meanwhile.
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], engine: TradingEngine) -> Result<StreamService, Error> {
-    let errors =
-        ErrorHandling::new().retry(Retry::exponential(ms(1), ms(20)).attempts(5)).classify(|error: &TradeError| match error {
-            TradeError::Refused(_) => Failure::Permanent,
-            TradeError::Unavailable(_) => Failure::Transient,
-        });
+    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
+    let breaker = BreakerPolicy::new(20, Duration::from_secs(10), Duration::from_millis(20));
     StreamServiceBuilder::new("trading-engine", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::default()))
-        .with_error_handling(errors)
+        .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
         .with_metrics()
         .with_state(engine)
         .add_producer()
@@ -66,7 +73,8 @@ mod tests {
     use super::*;
     use crate::events::Side;
     use crate::faults::Rates;
-    use crate::standin::{EventId, Failure};
+    use millstream::engine::Failure;
+
     use crate::strategies::tests::tick;
 
     fn engine(rates: Rates) -> TradingEngine {
@@ -86,9 +94,9 @@ mod tests {
     #[tokio::test]
     async fn a_signal_becomes_three_events_of_its_namespace() {
         for venue in Venue::ALL {
-            let topics = execute(&engine(CALM), venue.namespace()).await.expect("a calm venue executes");
+            let sent = execute(&engine(CALM), venue.namespace()).await.expect("a calm venue executes");
             let wanted = ["submitted", "ack", "filled"].map(|event| format!("{venue}.orders.{event}"));
-            assert_eq!(topics, wanted);
+            assert_eq!(sent, wanted);
         }
     }
 

@@ -147,3 +147,31 @@ async fn a_poison_record_becomes_a_dead_letter_without_an_attempt() {
     assert_eq!(seen.numbers(), [1, 2]);
     assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", 0), Some(3));
 }
+
+#[tokio::test(start_paused = true)]
+async fn as_many_attempts_are_pending_as_the_settings_say_and_no_more() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    for limit in [1, 3, 5] {
+        let memory = Memory::new();
+        let pending = Arc::new((AtomicUsize::new(0), AtomicUsize::new(0)));
+        let shared = pending.clone();
+        let handler = move |_: Event<Order>| {
+            let pending = shared.clone();
+            async move {
+                pending.1.fetch_max(pending.0.fetch_add(1, SeqCst) + 1, SeqCst);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+                pending.0.fetch_sub(1, SeqCst);
+            }
+        };
+        let settings = HandlerSettings::new().concurrency(limit);
+        let service = StreamServiceBuilder::new("seen", memory.clone())
+            .add_consumer_handler_with("paper.orders.new", "seen.orders", handler, settings)
+            .build()
+            .expect("a valid service");
+        send_orders(&memory, "paper.orders.new", (0..20).map(|n| order(&n.to_string(), n))).await;
+        let running = Running::start(service).await;
+        tokio::time::timeout(Duration::from_secs(5), running.settled(20)).await.expect("it goes on");
+        running.stop().await.expect("a clean end");
+        assert_eq!(pending.1.load(SeqCst), limit);
+    }
+}

@@ -59,6 +59,11 @@ impl Twins {
         *self.holders.entry(id).or_insert(offset) == offset
     }
 
+    /// Which record has `id`.
+    pub fn holder(&self, id: u128) -> Option<Offset> {
+        self.holders.get(&id).copied()
+    }
+
     /// Lets the record at `offset` wait for the holder of `id`.
     pub fn wait(&mut self, id: u128, offset: Offset) {
         self.waiting.entry(id).or_default().push(offset);

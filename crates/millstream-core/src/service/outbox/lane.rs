@@ -58,6 +58,12 @@ impl Lane {
         items
     }
 
+    /// Forgets failures of what was dropped; answers whether there were any.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.not_before = None;
+        std::mem::take(&mut self.failures) > 0
+    }
+
     /// Puts back, in order, what must be sent again, not before `at`.
     pub(super) fn put_back(&mut self, items: Vec<Item>, at: MonoTime) {
         for item in items.into_iter().rev() {

@@ -1,0 +1,66 @@
+//! One whole run: what must come out, what comes out, and how the two compare.
+//!
+//! Owns how the parts are joined, on any transport over the cluster's log. Leaves the course to `conductor`, flags and
+//! output to `main`. On a current-thread runtime under paused time two runs are alike to the last step; on many threads
+//! to the last number of the report.
+
+use std::sync::Arc;
+
+use millstream::prelude::*;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::cluster::Cluster;
+use crate::conductor::{Conductor, Cut};
+use crate::effects::Effects;
+use crate::equity::Equity;
+use crate::feed::Feed;
+use crate::oracle::Oracle;
+use crate::pipeline::Pipeline;
+use crate::progress::Progress;
+use crate::readback::Readback;
+use crate::report::Report;
+
+/// How to run.
+pub(crate) struct Options {
+    /// Whether the dead-letter topics cannot be written for a while.
+    pub(crate) break_dead_letters: bool,
+    /// Whether a bar is shown, if there is a terminal.
+    pub(crate) progress: bool,
+    /// Turns true when the run is to stop in order.
+    pub(crate) interrupted: watch::Receiver<bool>,
+}
+
+/// Runs `feed` through the services, which see the log through `view`.
+pub(crate) async fn run<T: Transport + Clone>(
+    feed: &Feed,
+    options: Options,
+    view: impl FnOnce(Memory) -> T,
+) -> Result<(Report, Equity), Cut> {
+    let oracle = Oracle::run(feed, |_, _, _| {}).map_err(Cut::Data)?;
+    let effects = Arc::new(Effects::new(&feed.venues));
+    let mut cluster = Cluster::new(&feed.venues)?;
+    let mut readback = Readback::new(feed, &oracle);
+    let transport = view(cluster.memory().clone());
+    let producer = cluster.memory().producer().await?;
+    let mut pipeline = Pipeline::start(&transport, feed, &effects).await?;
+    let started = Instant::now();
+    let conductor = Conductor {
+        feed,
+        effects: &effects,
+        cluster: &mut cluster,
+        readback: &mut readback,
+        progress: options.progress.then(|| Progress::new(feed.total())),
+        interrupted: options.interrupted,
+    };
+    let played = conductor.play(producer, &mut pipeline, options.break_dead_letters).await;
+    let took = started.elapsed();
+    let (retried, skipped) = (pipeline.counts(|counts| counts.retries), pipeline.counts(|counts| counts.skipped));
+    // The services end in order whatever happened; why the run was cut short is the more telling error.
+    let stopped = pipeline.stop().await;
+    let broken = played?;
+    stopped.map_err(Cut::Failed)?;
+    let findings = readback.finish(&effects, &retried, &skipped).map_err(Cut::Data)?;
+    let report = Report::new(feed, &oracle, &findings, broken, took);
+    Ok((report, findings.equity))
+}
