@@ -25,10 +25,11 @@ impl Worker {
         let mut touched = 0;
         while touched < budget && self.engine_has_due(now) && self.may_start() {
             let Some((offset, attempt)) = self.engine.next_runnable(now) else { break };
-            touched += 1;
             if !self.resume(offset, attempt, now, stamp) {
+                // It is back where it was. Taken for progress, this would be a loop until the breaker's time has come.
                 break;
             }
+            touched += 1;
         }
         if !self.checks.is_checked() {
             return touched;
