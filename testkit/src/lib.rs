@@ -4,8 +4,18 @@
 //! | --- | --- |
 //! | [`conformance`] | the contract's clauses as cases that any backend can run |
 //! | `naive_deduplicator` | [`NaiveDeduplicator`]: the contract in its plainest form, whole or with one planted [`Flaw`] |
+//! | `switches` | [`Switches`]: what befalls the calls of a faulty part, switched by the test |
+//! | `flaky_deduplicator` · `flaky_sink` · `flaky_transport` | parts that fail as stores, sinks and brokers do |
 
 pub mod conformance;
+mod flaky_deduplicator;
+mod flaky_sink;
+mod flaky_transport;
 mod naive_deduplicator;
+mod switches;
 
+pub use flaky_deduplicator::{FlakyDeduplicator, MarkCall};
+pub use flaky_sink::FlakySink;
+pub use flaky_transport::{FlakyProducer, FlakyTransport, SendCall};
 pub use naive_deduplicator::{Flaw, NaiveDeduplicator};
+pub use switches::{Fate, Switches};

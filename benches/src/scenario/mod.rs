@@ -42,13 +42,13 @@ pub(crate) const ALL: &[Scenario] = &[
     Scenario { name: "lane-partition", about: "the same by partition", quick: false, prepare: service::lane_partition },
     Scenario {
         name: "json300",
-        about: "the same with the id in a 292-byte JSON envelope, its head scanned",
+        about: "the same with the id in a 300-byte JSON envelope, its head scanned",
         quick: true,
         prepare: service::json300,
     },
     Scenario {
         name: "json300-decoded",
-        about: "the same with typed data of four strings",
+        about: "the same with typed data of three strings",
         quick: false,
         prepare: service::json300_decoded,
     },

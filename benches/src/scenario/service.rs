@@ -21,17 +21,16 @@ async fn touch(raw: RawEvent<'_>) {
 /// The tick of the input, decoded.
 #[derive(serde::Deserialize, serde::Serialize)]
 struct Tick {
-    instrument: String,
+    symbol: String,
     bid: String,
     ask: String,
-    volume: String,
 }
 
 impl EventData for Tick {
     const TYPE: &'static str = "market_tick";
 
     fn key(&self) -> Key<'_> {
-        (&self.instrument).into()
+        (&self.symbol).into()
     }
 }
 
@@ -52,9 +51,7 @@ pub(super) fn lane(records: u32) -> Run {
 }
 
 pub(super) fn lane_partition(records: u32) -> Run {
-    prepare(records, |builder| {
-        builder.add_consumer_handler_with(TOPIC, "bench", touch, header().lanes(LanePolicy::ByPartition))
-    })
+    prepare(records, |builder| builder.add_consumer_handler_with(TOPIC, "bench", touch, header().lanes(LanePolicy::ByPartition)))
 }
 
 pub(super) fn json300(records: u32) -> Run {

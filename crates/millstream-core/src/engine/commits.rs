@@ -243,6 +243,17 @@ impl Commits {
         applied && !self.outstanding.as_ref().is_some_and(|outstanding| outstanding.sent.contains_key(&epoch))
     }
 
+    /// The version of the epoch's last mark, to be asked about with [`has_applied`](Self::has_applied).
+    pub fn version(&self, epoch: Epoch) -> u64 {
+        self.sessions.get(&epoch).map_or(0, |session| session.version)
+    }
+
+    /// Whether the mark of this version, or a later one, is applied: unlike [`is_clean`](Self::is_clean) it comes true while
+    /// marks go on. True for an epoch that is not open.
+    pub fn has_applied(&self, epoch: Epoch, version: u64) -> bool {
+        self.sessions.get(&epoch).is_none_or(|session| session.applied.is_some_and(|(_, applied)| applied >= version))
+    }
+
     /// Whether an older request of the epoch may still be applied over its last one; it is asserted again when that cannot
     /// be any more (B58). A drain does not wait for this: the next owner's commit is fenced from it, or repeats it.
     pub fn in_doubt(&self, epoch: Epoch) -> bool {

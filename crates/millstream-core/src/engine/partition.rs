@@ -4,50 +4,12 @@
 //! A healthy record costs the ledger a bit and nothing else here: only what leaves the fast path (parked, failed, waiting
 //! behind a busy key, a twin) is *held*. Leaves payloads, handlers and all waiting to the service's worker.
 
-use super::{Attempts, Failure, Followers, LaneKey, LanePolicy, Lanes, Ledger, PartitionPolicy, Standstill, Twins, Verdict};
+use super::{Arrival, Attempts, Failure, Followers, Held, LaneKey, LanePolicy, Lanes, Ledger, PartitionPolicy, Stage};
+use super::{Standstill, Twins, Verdict};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Offset};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
-
-/// What a newly arrived record may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Arrival {
-    /// Start now.
-    Start,
-    /// Wait: its key is busy, or its id is under way. It comes out of [`Partition::next_runnable`] when it may go on.
-    Wait,
-}
-
-/// Where a held record is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Stage {
-    /// Its key is busy.
-    Waiting,
-    /// Its id is under way.
-    Twin,
-    /// It may start.
-    Runnable,
-    /// Its handler runs.
-    Running,
-    /// It is tried again at this point.
-    Backoff(MonoTime),
-    /// Its dead letter is on its way.
-    Letter(DeadLetterReason),
-}
-
-/// A record off the fast path.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Held {
-    /// Its lane, if its policy gives it one.
-    pub lane: Option<LaneKey>,
-    /// Its id.
-    pub id: u128,
-    /// What it has failed so far.
-    pub attempts: Option<Attempts>,
-    /// Where it is.
-    pub stage: Stage,
-}
 
 /// One partition under one epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -118,6 +80,13 @@ impl Partition {
         }
     }
 
+    /// A record arrives while nothing is held: whether it may start. If not, let it [`arrive`](Self::arrive).
+    #[inline]
+    pub fn arrive_quietly(&mut self, offset: Offset, id: u128) -> bool {
+        debug_assert!(self.held.is_empty(), "asked only while nothing is held");
+        !self.policy.twins || self.twins.claim(id, offset)
+    }
+
     /// A record arrives, in offset order. `lane` is asked for only if some key is busy.
     #[inline]
     pub fn arrive(&mut self, offset: Offset, id: u128, lane: impl FnOnce(&Self) -> Option<LaneKey>) -> Arrival {
@@ -133,21 +102,25 @@ impl Partition {
     }
 
     fn arrive_in(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) -> Arrival {
+        // Also for a record that waits for its key: from here on nobody else becomes done under its id unseen.
+        let owns = !self.policy.twins || self.twins.claim(id, offset);
         if let Some(key) = lane
             && self.lanes.is_locked(key)
         {
             self.lanes.wait(key, offset);
             self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Waiting });
-            // Its id is taken now: what was known of it on arrival holds until its turn comes.
-            if self.policy.twins {
-                self.twins.claim(id, offset);
-            }
             return Arrival::Wait;
         }
-        if self.policy.twins && !self.twins.claim(id, offset) {
+        if !owns {
             return self.wait_for_twin(offset, id, lane);
         }
         Arrival::Start
+    }
+
+    /// Whether the record at `offset` is the one of its id that may start. What was looked up for one that is not says
+    /// nothing by the time it may.
+    pub fn owns(&self, offset: Offset, id: u128) -> bool {
+        !self.policy.twins || self.twins.holder(id) == Some(offset)
     }
 
     #[cold]
@@ -306,12 +279,6 @@ impl Partition {
     #[inline]
     pub fn marked_all(&mut self, count: usize) -> bool {
         !self.policy.twins || self.twins.release_all(count)
-    }
-
-    /// Whether `id` is the record's at `offset`. If an earlier record has it, whatever is known of it is out of date when
-    /// its turn comes.
-    pub fn holds_id(&self, id: u128, offset: Offset) -> bool {
-        !self.policy.twins || self.twins.holder(id) == Some(offset)
     }
 
     /// The held record at `offset`.

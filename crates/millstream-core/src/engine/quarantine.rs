@@ -9,7 +9,7 @@
 //!
 //! A crash takes all partitions of its process along. Careful epochs of one process must therefore take turns, and keep the
 //! turn until a note without the suspect is committed; otherwise the innocent record that runs beside a killer each time
-//! is counted and becomes a dead letter with it.
+//! is counted and becomes a dead letter with it. The service's `turns` sees to that.
 
 use crate::contract::Offset;
 use std::fmt;
@@ -165,6 +165,11 @@ impl Quarantine {
     #[inline]
     pub fn is_idle(&self) -> bool {
         self.care.is_none() && self.known.is_empty() && self.under_way.is_none()
+    }
+
+    /// Whether a record is noted, or about to be, and neither settled nor put back.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
     }
 
     /// Whether the record at `offset` may start. To be asked in offset order while careful, so that the next process meets

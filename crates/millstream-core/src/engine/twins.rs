@@ -59,7 +59,7 @@ impl Twins {
         *self.holders.entry(id).or_insert(offset) == offset
     }
 
-    /// The record that has `id`.
+    /// Which record has `id`.
     pub fn holder(&self, id: u128) -> Option<Offset> {
         self.holders.get(&id).copied()
     }

@@ -92,6 +92,12 @@ impl Head {
         flags: 0,
     };
 
+    /// The head of what is no envelope: its data begin at 0, where no envelope's do.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::EMPTY
+    }
+
     /// What the event is known by inside.
     #[must_use]
     pub const fn key(&self) -> EventKey {

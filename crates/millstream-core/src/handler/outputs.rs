@@ -87,6 +87,8 @@ struct Destination {
     event_type: &'static str,
     namespace: Option<Namespace>,
     topic: Topic,
+    /// A hash of the topic's logical name: outputs equal in it share their numbers, whichever way they were addressed.
+    logical: u64,
 }
 
 /// One output, as unit tests look at it.
@@ -336,11 +338,12 @@ impl Outputs {
         if key.len() > limits.key_bytes {
             return Err(EmitError::KeyTooLong(limits.key_bytes));
         }
+        let slots = self.slots.len();
         let id = match name {
             Some(name) => self.context.scope.output(self.cause, &Slot::Named { topic: topic.logical_name(), name }),
             None => {
                 // Equal hashes are taken for equal slots: then the second is number 1, and its id still its own.
-                let kind = xxh3_64_with_seed(T::TYPE.as_bytes(), verb << 32 | destination as u64);
+                let kind = xxh3_64_with_seed(T::TYPE.as_bytes(), self.destinations[destination].logical ^ verb);
                 let slot = xxh3_64_with_seed(key, kind);
                 let nth = self.slots.iter().filter(|&&known| known == slot).count() as u64;
                 self.slots.push(slot);
@@ -358,11 +361,16 @@ impl Outputs {
         let namespace = self.destinations[destination].namespace.as_ref().or(self.namespace.as_ref());
         meta.broker = namespace.map(Namespace::as_str);
         let most = limits.value_bytes;
-        records.push_with(offset, -1, Some(key), |out| {
+        let written = records.push_with(offset, -1, Some(key), |out| {
             let start = out.len();
             write_envelope(out, &meta, data).map_err(EmitError::Envelope)?;
             if out.len() - start > most { Err(EmitError::TooLarge(most)) } else { Ok(()) }
-        })?;
+        });
+        if let Err(error) = written {
+            // What does not go out has no number.
+            self.slots.truncate(slots);
+            return Err(error);
+        }
         Ok((destination, id))
     }
 
@@ -378,7 +386,8 @@ impl Outputs {
         }
         let topic = to.resolve(&self.from).map_err(EmitError::Address)?;
         let namespace = key.namespace.and(topic.namespace());
-        self.destinations.push(Destination { domain: key.domain, event_type: key.event_type, namespace, topic });
+        let logical = xxh3_64_with_seed(topic.logical_name().as_bytes(), 0);
+        self.destinations.push(Destination { domain: key.domain, event_type: key.event_type, namespace, topic, logical });
         Ok(self.destinations.len() - 1)
     }
 }

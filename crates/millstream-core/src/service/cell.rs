@@ -163,7 +163,8 @@ impl Cell {
 
     /// Batches not taken yet.
     pub(crate) fn queued(&self) -> u64 {
-        self.queued.load(Ordering::Acquire)
+        // Looked at again after asking for news: only a total order keeps that look from coming first.
+        self.queued.load(Ordering::SeqCst)
     }
 
     /// Asks to be woken when the worker takes its inbox or frees records. To be followed by another look: what changed
@@ -227,6 +228,12 @@ impl Cell {
         }
     }
 
+    /// Whether records may start: looked at before each, so that control never waits behind data.
+    #[inline]
+    pub(crate) fn runs(&self) -> bool {
+        self.control.load(Ordering::Acquire) == RUN && !self.suspect.is_on()
+    }
+
     /// Whether anything made under this epoch may still be handed over (I16, §8).
     pub(crate) fn may_hand_over(&self) -> bool {
         self.control.load(Ordering::Acquire) != STOP && !self.suspect.is_on()
@@ -243,13 +250,14 @@ impl Cell {
 
     /// Takes all that came into the inbox; wakes the intake if it waits for room.
     pub(crate) fn take(&self, into: &mut VecDeque<(RecordBatch, u64)>) -> Option<Offset> {
-        if self.queued.load(Ordering::Acquire) == 0 {
-            return lock(&self.inbox).advanced.take();
-        }
         let mut inbox = lock(&self.inbox);
+        // Both under one lock: an advance speaks of the batches put in before it, so it never comes out ahead of them.
+        let advanced = inbox.advanced.take();
+        if inbox.batches.is_empty() {
+            return advanced;
+        }
         into.append(&mut inbox.batches);
         self.queued.store(0, Ordering::SeqCst);
-        let advanced = inbox.advanced.take();
         drop(inbox);
         self.tell_if_wanted();
         advanced
@@ -297,5 +305,36 @@ impl Cell {
     pub(crate) fn take_acks(&self, into: &mut Vec<Ack>) {
         let mut acks = lock(&self.acks);
         into.append(&mut acks);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{RecordSetBuilder, TopicPartition};
+
+    #[test]
+    fn an_advance_never_comes_out_before_the_batches_put_in_before_it() {
+        const ROUNDS: u64 = 200_000;
+        let cell = Cell::new(Epoch(1), 0, Arc::default(), Arc::default());
+        let mut builder = RecordSetBuilder::new(0);
+        builder.push(0, 0, None, Some(b"x"));
+        let set = Arc::new(builder.build());
+        let partition = TopicPartition::new("paper.orders.new".parse().expect("a topic"), 0);
+        let intake = cell.clone();
+        let feeder = std::thread::spawn(move || {
+            for round in 1..=ROUNDS {
+                // So the worker's look can fall between the two.
+                intake.push(RecordBatch::new(partition.clone(), Epoch(1), set.clone(), 0..1, round), 1);
+                intake.advance(round);
+            }
+        });
+        let (mut taken, mut queue) = (0, VecDeque::new());
+        while taken < ROUNDS {
+            let advanced = cell.take(&mut queue);
+            taken += queue.drain(..).count() as u64;
+            assert!(advanced.is_none_or(|advanced| advanced <= taken), "{advanced:?} of {taken}");
+        }
+        feeder.join().expect("the feeder does not panic");
     }
 }

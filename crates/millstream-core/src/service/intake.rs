@@ -66,7 +66,8 @@ struct Running {
     granted: u32,
     /// Its worker has rung, and does not ring again until its mark is taken.
     rung: bool,
-    noting: Option<Offset>,
+    /// The note to be told of when the commit with this version is applied.
+    noting: Option<(Offset, u64)>,
 }
 
 /// Batches that may wait in a worker's inbox: one to work on next, one to come. More would only be smaller.
@@ -93,6 +94,8 @@ pub(crate) struct Intake {
     workers: JoinSet<WorkerReport>,
     first: bool,
     leaving: Option<MonoTime>,
+    /// The newest epoch when the group was asked about a doubt.
+    doubted: Option<Epoch>,
 }
 
 impl Intake {
@@ -108,6 +111,7 @@ impl Intake {
             workers: JoinSet::new(),
             first: true,
             leaving: None,
+            doubted: None,
             parts,
         }
     }
@@ -231,6 +235,10 @@ impl Intake {
                 tracing::info!(epoch = epoch.0, ?how, "epoch ends");
                 let actions = self.epochs.ending(epoch, how, now);
                 self.act(actions, now)?;
+                // That all it was asked about has ended is an answer too (C13), and the only one that comes.
+                if self.doubted.is_some_and(|doubted| self.sessions.range(..=doubted).next().is_none()) {
+                    self.trust();
+                }
             }
             ConsumerEvent::Fault { epoch, fault } => self.fault(epoch, &fault),
             ConsumerEvent::Committed(committed) => {
@@ -238,19 +246,23 @@ impl Intake {
                     tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
                 }
             }
-            ConsumerEvent::Confirmed => {
-                self.suspicion.confirmed();
-                self.suspect.set(false);
-                for running in self.sessions.values().filter_map(|session| session.running.as_ref()) {
-                    running.cell.worker.wake();
-                }
-            }
+            ConsumerEvent::Confirmed => self.trust(),
             ConsumerEvent::Degraded(error) => {
                 tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble")
             }
             ConsumerEvent::Fatal(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// Ends a doubt: the group has answered.
+    fn trust(&mut self) {
+        self.doubted = None;
+        self.suspicion.confirmed();
+        self.suspect.set(false);
+        for running in self.sessions.values().filter_map(|session| session.running.as_ref()) {
+            running.cell.worker.wake();
+        }
     }
 
     fn fault(&mut self, epoch: Epoch, fault: &PartitionFault) {
@@ -266,24 +278,24 @@ impl Intake {
         if self.suspicion.turn(self.parts.clock.now_with_suspend()) {
             tracing::warn!(group = %self.parts.request.group, "the process was away for long: waiting for the group's answer");
             self.suspect.set(true);
+            self.doubted = self.sessions.last_key_value().map(|(epoch, _)| *epoch);
             self.parts.consumer.submit(Command::Confirm);
         }
         let max_batch = self.parts.request.max_batch;
-        let committing = self.commits.due(now).is_some_and(|at| at <= now);
         for (&epoch, session) in &mut self.sessions {
             let Some(running) = &mut session.running else { continue };
             let cell = &running.cell;
             if let Some((offset, note)) = cell.take_note() {
-                running.noting = Some(offset);
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), Some(note.to_string()), now);
+                running.noting = Some((offset, self.commits.version(epoch)));
                 self.commits.flush_now();
-            } else if (committing && cell.take_dirty()) || (!running.rung && cell.is_dirty()) {
+            } else if !running.rung && cell.is_dirty() {
                 // The mark is left until the commit goes, so that a busy worker rings once an interval.
                 self.commits.mark(epoch, cell.watermark.load(Ordering::SeqCst), None, now);
-                running.rung = !committing;
+                running.rung = true;
             }
-            if let Some(offset) = running.noting
-                && self.commits.is_clean(epoch)
+            if let Some((offset, version)) = running.noting
+                && self.commits.has_applied(epoch, version)
             {
                 running.noting = None;
                 running.cell.noted(offset);
@@ -298,6 +310,22 @@ impl Intake {
         // Ending epochs start no worker that could fail.
         if let Err(error) = self.act(actions, now) {
             tracing::error!(%error, "an epoch could not be ended");
+        }
+        self.commit(now);
+    }
+
+    /// Sends what is due. Whatever makes it due, everything goes as it stands now, and every worker rings again for more:
+    /// one whose mark went without that would never be heard of again.
+    fn commit(&mut self, now: MonoTime) {
+        if self.commits.due(now).is_none_or(|at| at > now) {
+            return;
+        }
+        for (&epoch, session) in &mut self.sessions {
+            let Some(running) = &mut session.running else { continue };
+            running.rung = false;
+            if running.cell.take_dirty() {
+                self.commits.mark(epoch, running.cell.watermark.load(Ordering::SeqCst), None, now);
+            }
         }
         if let Some((id, mut entries)) = self.commits.plan(now) {
             self.commits.retain_open(&mut entries);
@@ -320,6 +348,10 @@ impl Intake {
                     self.commits.close(epoch);
                     self.control(epoch, Control::Stop);
                     if let Some(session) = self.sessions.remove(&epoch) {
+                        if let Some(running) = &session.running {
+                            // Its last note is committed, or nothing can be any more.
+                            session.plan.turns.pass(&running.cell);
+                        }
                         self.parts.board.trouble(&format!("partition {}", session.assigned.partition), None);
                     }
                 }
@@ -350,7 +382,9 @@ impl Intake {
         self.workers.spawn_on(worker.run(), &self.parts.runtime);
         // The open note makes a crash visible to the next owner, even one before the first commit.
         self.commits.open(epoch, partition, at, committed, now);
+        // It goes before anything is read: a record that kills its process at once must be met with care the next time.
         self.commits.mark(epoch, at, Some(open_note.to_string()), now);
+        self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
         let running = Running { cell, window: Window::new(plan.window()), freed: (0, 0), granted: 0, rung: false, noting: None };
         let running = session.running.insert(running);

@@ -15,6 +15,7 @@
 //! | `fingerprint` | telling an id used twice from a duplicate |
 //! | `settings` · `plan` | what can be set, and what is fixed for one handler |
 //! | `account` · `meters` · `health` | what became of records, and how the service is |
+//! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
 
 mod account;
@@ -33,6 +34,7 @@ mod settings;
 mod shutdown;
 mod sink;
 mod slots;
+mod turns;
 mod watchdog;
 mod worker;
 

@@ -6,6 +6,7 @@ use super::meters::Meters;
 use super::outbox::OutboxHandle;
 use super::settings::HandlerSettings;
 use super::slots::MakeRunner;
+use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
 use crate::engine::{BreakerPolicy, RetryPolicy, WindowPolicy};
@@ -28,6 +29,7 @@ pub(crate) struct Plan {
     pub(crate) deduplicator: Option<AnyDeduplicator>,
     pub(crate) sink: AnyErrorSink,
     pub(crate) outbox: OutboxOf,
+    pub(crate) turns: Arc<Turns>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) meters: Option<Meters>,
     pub(crate) board: Board,

@@ -12,7 +12,7 @@ use super::settings::{ErrorHandling, HandlerSettings};
 use super::shutdown::{Shutdown, Stopper, Told};
 use super::slots::MakeRunner;
 use super::watchdog::Watchdog;
-use crate::clock::Clock;
+use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport, ConsumerRequest, Error, ErrorKind, Operation};
 use crate::contract::{Producer, Protocol};
 use crate::topic::Topic;
@@ -22,6 +22,9 @@ use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+
+/// How long outboxes may flush at the end, whatever the deadline.
+const LAST_FLUSH: Duration = Duration::from_millis(500);
 
 /// One handler, validated.
 pub(crate) struct HandlerParts {
@@ -70,6 +73,19 @@ pub struct StreamService {
 impl std::fmt::Debug for StreamService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StreamService").field("name", &self.parts.name).finish_non_exhaustive()
+    }
+}
+
+/// Ends the listening to signals with the run, also with one that is dropped: else its last resort would end the process.
+struct EndListener {
+    listener: tokio::task::JoinHandle<()>,
+    finished: Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Drop for EndListener {
+    fn drop(&mut self) {
+        self.finished.store(true, std::sync::atomic::Ordering::Release);
+        self.listener.abort();
     }
 }
 
@@ -154,10 +170,8 @@ impl StreamService {
                 }
             }
         });
-        let result = self.run().await;
-        finished.store(true, std::sync::atomic::Ordering::Release);
-        listener.abort();
-        result
+        let _ends = EndListener { listener, finished };
+        self.run().await
     }
 
     async fn run_inner(self) -> Result<(), Error> {
@@ -175,6 +189,7 @@ impl StreamService {
         };
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let (outboxes, mut new_outboxes) = Outboxes::new(producer.clone(), clock.clone(), board.clone());
+        let turns: Arc<super::turns::Turns> = Arc::default();
         let mut tasks: JoinSet<Ending> = JoinSet::new();
         let mut next = 0;
         let mut running = 0;
@@ -197,6 +212,7 @@ impl StreamService {
                         deduplicator: parts.deduplicator.clone(),
                         sink: sink.clone(),
                         outbox: outboxes.of(parts.produces),
+                        turns: turns.clone(),
                         counters,
                         meters: parts.metrics.then(|| Meters::new(&parts.name, &group.group, topic.as_str())),
                         board: board.clone(),
@@ -236,11 +252,14 @@ impl StreamService {
         board.life(Life::Running);
         let mut told = stopper.told();
         let mut first_error = None;
+        let cut = tokio::time::sleep(Duration::ZERO);
+        tokio::pin!(cut);
+        let mut closing = false;
         while running > 0 || !tasks.is_empty() {
             tokio::select! {
                 biased;
                 Some(outbox) = new_outboxes.recv() => {
-                    tasks.spawn(async move { Ending::Outbox(outbox.run(Duration::from_secs(1)).await) });
+                    tasks.spawn(async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
                 }
                 changed = told.changed() => {
                     if changed.is_ok() && *told.borrow_and_update() != Told::Run {
@@ -249,6 +268,7 @@ impl StreamService {
                 }
                 Some(ended) = tasks.join_next() => {
                     let error = match ended {
+                        Err(error) if closing && error.is_cancelled() => None,
                         Ok(Ending::Intake(result)) => { running -= 1; result.err() }
                         Ok(Ending::Outbox(result)) => result.err(),
                         Err(error) => {
@@ -263,9 +283,16 @@ impl StreamService {
                         first_error.get_or_insert(error);
                         stopper.stop_once();
                     }
-                    if running == 0 {
+                    if running == 0 && !std::mem::replace(&mut closing, true) {
                         outboxes.close();
+                        cut.as_mut().reset(clock.instant(stopper.deadline().max(clock.now().after(LAST_FLUSH))));
                     }
+                }
+                () = cut.as_mut(), if closing => {
+                    // A client that does not answer must not keep the process: what it has in flight is its own affair.
+                    tracing::warn!(service = %parts.name, "outputs were not confirmed within the deadline");
+                    tasks.abort_all();
+                    cut.as_mut().reset(clock.instant(MonoTime::from_nanos(u64::MAX)));
                 }
             }
         }
@@ -276,11 +303,19 @@ impl StreamService {
 /// Polls a consumer on a thread of its own; a blocking handler cannot stop the group's heartbeats there.
 async fn on_own_thread(intake: Intake) -> Result<(), Error> {
     let (done, result) = tokio::sync::oneshot::channel();
+    // Dropped with this future: a run that was dropped leaves no thread behind that goes on.
+    let (_alive, gone) = tokio::sync::oneshot::channel::<()>();
     let broken = |text: &'static str| Error::new(ErrorKind::Internal, Operation::Run, text);
     let body = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let outcome = match runtime {
-            Ok(runtime) => runtime.block_on(intake.run()),
+            Ok(runtime) => runtime.block_on(async {
+                tokio::select! {
+                    biased;
+                    _ = gone => Err(Error::new(ErrorKind::Ended, Operation::Run, "the run was dropped")),
+                    ended = intake.run() => ended,
+                }
+            }),
             Err(error) => Err(Error::new(ErrorKind::Internal, Operation::Run, "no runtime for the intake").with_source(error)),
         };
         // The receiver is gone only if `run` was dropped.

@@ -74,8 +74,19 @@ impl Stopper {
         }
     }
 
+    /// What it is told from now on, beginning with what it was told before: a stop during the start counts (F76).
     pub(crate) fn told(&self) -> watch::Receiver<Told> {
-        self.told.subscribe()
+        let mut told = self.told.subscribe();
+        told.mark_changed();
+        told
+    }
+
+    /// When it must have ended; now, if it was not told to.
+    pub(crate) fn deadline(&self) -> MonoTime {
+        match *self.told.borrow() {
+            Told::Run => self.clock.now(),
+            Told::Stop(by) | Told::Abandon(by) => by,
+        }
     }
 
     pub(crate) fn within(&self) -> Duration {

@@ -4,11 +4,10 @@
 //! allocated when it parks. The fast path uses the same seat again for each record. One `Box<dyn Runner>` a worker, so
 //! the worker is compiled once and not per handler.
 
-use super::prepare::Prepared;
 use super::sink::Sink;
 use crate::contract::RecordBatch;
 use crate::engine::Failure;
-use crate::envelope::Timestamp;
+use crate::envelope::{EventKey, Head, Timestamp};
 use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat};
 use crate::layer::panics;
 use std::pin::Pin;
@@ -30,7 +29,8 @@ pub(crate) enum Attempted {
 pub(crate) struct Start<'a> {
     pub(crate) batch: &'a RecordBatch,
     pub(crate) index: usize,
-    pub(crate) prepared: &'a Prepared,
+    pub(crate) key: u128,
+    pub(crate) head: Option<&'a Head>,
     pub(crate) attempt: u32,
     pub(crate) stamp: Timestamp,
 }
@@ -106,6 +106,13 @@ where
         })
     }
 
+    #[cold]
+    fn grow(&mut self, slot: usize) {
+        while self.futures.len() <= slot {
+            self.futures.push(Box::pin(None));
+        }
+    }
+
     #[inline]
     fn advance(&mut self, slot: usize, waker: &Waker, sink: &mut Sink) -> Poll<Attempted> {
         let future = &mut self.futures[slot];
@@ -164,15 +171,18 @@ where
             None => self.new_seat(),
         };
         seat.input.record.point_to(start.batch, start.index);
-        seat.input.key = start.prepared.key;
-        seat.input.head = start.prepared.head;
+        seat.input.key = EventKey::from_u128(start.key);
+        match start.head {
+            Some(head) => seat.input.head = Some(*head),
+            None => seat.input.head = None,
+        }
         seat.input.attempt = start.attempt;
         if self.emits {
             let value = start.batch.view(start.index).value().unwrap_or_default();
-            seat.outputs.begin(start.prepared.head.as_ref(), start.prepared.key, value, start.stamp);
+            seat.outputs.begin(start.head, seat.input.key, value, start.stamp);
         }
-        while self.futures.len() <= slot {
-            self.futures.push(Box::pin(None));
+        if self.futures.len() <= slot {
+            self.grow(slot);
         }
         // Calling the handler happens inside the future's first poll, so a panic there is caught too.
         self.futures[slot].as_mut().set(Some((self.make)(seat)));

@@ -79,7 +79,7 @@ pub(crate) struct PublishThrough {
 impl PublishNow for PublishThrough {
     fn publish(&self, topic: Topic, record: RecordSet) -> Pin<Box<dyn Future<Output = Result<Receipt, Error>> + Send>> {
         let ended = || Error::new(ErrorKind::Ended, Operation::Send, "the attempt's epoch has ended");
-        let Some(outbox) = (self.outbox)(&topic).filter(|_| self.cell.may_hand_over()) else {
+        let Some(outbox) = (self.outbox)(&topic).filter(|_| !self.cell.is_over()) else {
             return Box::pin(std::future::ready(Err(ended())));
         };
         let (reply, answer) = oneshot::channel();

@@ -33,8 +33,8 @@ impl Lane {
         !self.busy && self.queue.is_empty() && self.not_before.is_none()
     }
 
-    /// Takes what is to be sent next. What belongs to an ended epoch is dropped: its input will be redone (B37). Stops
-    /// before what belongs to a suspect one.
+    /// Takes what is to be sent next. What belongs to an ended epoch or attempt is dropped: its input will be redone
+    /// (B37, B61). Stops before what belongs to a suspect one.
     pub(super) fn take(&mut self, now: MonoTime) -> Vec<Item> {
         if self.busy || self.not_before.is_some_and(|at| at > now) {
             return Vec::new();
@@ -42,7 +42,7 @@ impl Lane {
         let mut items = Vec::new();
         while items.len() < MOST {
             let Some((message, _)) = self.queue.front() else { break };
-            if message.cell.is_over() {
+            if message.is_void() {
                 self.queue.pop_front();
                 continue;
             }
@@ -56,6 +56,12 @@ impl Lane {
             self.not_before = None;
         }
         items
+    }
+
+    /// Forgets failures of what was dropped; answers whether there were any.
+    pub(super) fn give_up(&mut self) -> bool {
+        self.not_before = None;
+        std::mem::take(&mut self.failures) > 0
     }
 
     /// Puts back, in order, what must be sent again, not before `at`.

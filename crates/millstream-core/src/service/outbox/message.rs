@@ -36,6 +36,15 @@ impl Message {
         matches!(self.reply, Reply::Now(_))
     }
 
+    /// Whether nothing of it may be handed to the transport any more: its epoch has ended, or the attempt that waited for
+    /// its receipt (I16).
+    pub(super) fn is_void(&self) -> bool {
+        let unheard = |reply: &Mutex<Option<oneshot::Sender<_>>>| {
+            reply.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(oneshot::Sender::is_closed)
+        };
+        self.cell.is_over() || matches!(&self.reply, Reply::Now(reply) if unheard(reply))
+    }
+
     pub(super) fn topic(&self, index: usize) -> &Topic {
         &self.topics[self.to[index] as usize]
     }

@@ -128,7 +128,7 @@ impl Outbox {
 
     /// Sends a message at once if all its destinations are free; else puts each output into its lane.
     fn route(&mut self, message: Message, now: MonoTime) {
-        if message.cell.is_over() {
+        if message.is_void() {
             return;
         }
         if !message.cell.may_hand_over() {
@@ -206,6 +206,13 @@ impl Outbox {
     fn send_lanes(&mut self, now: MonoTime) -> bool {
         let mut moved = false;
         for (topic, known) in &mut self.topics {
+            let before = known.waiting.len();
+            known.waiting.retain(|(message, _)| !message.is_void());
+            if before > 0 && known.waiting.is_empty() {
+                // Nobody waits for an answer any more, so nothing is wrong here any more.
+                (known.failures, known.not_before) = (0, None);
+                self.board.trouble(&format!("{} to {topic}", self.name), None);
+            }
             if known.waiting.is_empty() || known.asking || known.not_before.is_some_and(|at| at > now) {
                 continue;
             }
@@ -225,6 +232,9 @@ impl Outbox {
             }
             let items = lane.take(now);
             if items.is_empty() {
+                if lane.queue.is_empty() && lane.give_up() {
+                    self.board.trouble(&format!("{} to {place}", self.name), None);
+                }
                 continue;
             }
             moved = true;
@@ -349,7 +359,7 @@ impl Outbox {
 
     fn due(&self, now: MonoTime) -> Option<MonoTime> {
         let lanes = self.lanes.values().filter(|lane| !lane.busy && !lane.queue.is_empty());
-        let lanes = lanes.map(|lane| lane.not_before.unwrap_or_else(|| now.after(SUSPECT_PAUSE)));
+        let lanes = lanes.map(|lane| lane.not_before.filter(|&at| at > now).unwrap_or_else(|| now.after(SUSPECT_PAUSE)));
         let topics = self.topics.values().filter(|known| !known.waiting.is_empty() && !known.asking);
         let topics = topics.filter_map(|known| known.not_before);
         let suspect = (!self.suspect.is_empty()).then(|| now.after(SUSPECT_PAUSE));

@@ -4,14 +4,17 @@
 //! One look-up is under way at a time. While the deduplicator cannot tell, nothing starts (F43): an error is never
 //! "duplicate" and never "fresh".
 
-use super::{Payload, Worker};
+use super::{Payload, STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
 use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Offset, RecordBatch, Seen};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
-use crate::service::prepare::Prepared;
+use crate::service::prepare::PreparedBatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// How long a record claimed elsewhere waits for its next look-up: claims last as long as an attempt.
+const CLAIM_PAUSE: Duration = Duration::from_millis(250);
 
 type Looked = (Result<(), Error>, Vec<u128>, Vec<Seen>);
 type LookUp = Pin<Box<dyn Future<Output = Looked> + Send>>;
@@ -19,7 +22,7 @@ type LookUp = Pin<Box<dyn Future<Output = Looked> + Send>>;
 /// A batch whose records may be dispatched.
 pub(super) struct Current {
     pub(super) batch: RecordBatch,
-    pub(super) prepared: Vec<Prepared>,
+    pub(super) prepared: PreparedBatch,
     pub(super) seen: Vec<Seen>,
     pub(super) cursor: usize,
     pub(super) checked: (u64, MonoTime),
@@ -41,15 +44,17 @@ pub(super) struct Checks {
     /// Whether `current` awaits its look-up.
     unchecked: bool,
     pub(super) held: Vec<Offset>,
-    /// Marked since `current` was looked up: their ids stay taken until it is dispatched, for its answers know nothing of
-    /// these marks.
-    marked: Vec<(u128, Offset)>,
+    /// Records claimed elsewhere, and when they are looked up again.
+    claimed: Option<(MonoTime, Vec<Offset>)>,
+    /// Ids marked since the batch was looked up: they stay under way for the engine until all of it has arrived, since what
+    /// was looked up for their twins in it says nothing any more.
+    pub(super) marked: Vec<(u128, Offset)>,
     /// Everything below this is delivered or does not exist, once the queue is taken in.
     pub(super) advance_to: Option<Offset>,
     not_before: Option<MonoTime>,
     failures: u32,
-    /// Buffers to be used again: keys, answers, prepared records, what was seen.
-    spare: (Vec<u128>, Vec<Seen>, Vec<Prepared>, Vec<Seen>),
+    /// Buffers to be used again: keys, answers, prepared records.
+    spare: (Vec<u128>, Vec<Seen>, PreparedBatch),
 }
 
 impl Checks {
@@ -60,6 +65,7 @@ impl Checks {
             under_way: None,
             unchecked: false,
             held: Vec::new(),
+            claimed: None,
             marked: Vec::new(),
             advance_to: None,
             not_before: None,
@@ -76,7 +82,13 @@ impl Checks {
 
     /// When the next try is due.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        self.not_before.filter(|_| self.under_way.is_none())
+        let again = self.not_before.filter(|_| self.under_way.is_none());
+        [again, self.claimed.as_ref().map(|(at, _)| *at)].into_iter().flatten().min()
+    }
+
+    /// Looks a record up again after a pause: asking at once would ask for ever.
+    pub(super) fn claimed(&mut self, offset: Offset, now: MonoTime) {
+        self.claimed.get_or_insert_with(|| (now.after(CLAIM_PAUSE), Vec::new())).1.push(offset);
     }
 
     /// Ends a dispatched batch, keeping its buffers for the next.
@@ -85,7 +97,7 @@ impl Checks {
         current.prepared.clear();
         current.seen.clear();
         self.spare.2 = current.prepared;
-        self.spare.3 = current.seen;
+        self.spare.1 = current.seen;
     }
 
     /// Drops what has not started.
@@ -94,7 +106,7 @@ impl Checks {
         self.under_way = None;
         self.unchecked = false;
         self.held.clear();
-        self.marked.clear();
+        self.claimed = None;
         self.not_before = None;
     }
 
@@ -103,7 +115,7 @@ impl Checks {
         let mut answers = std::mem::take(&mut self.spare.1);
         answers.clear();
         let future = Box::pin(async move {
-            let looked = dedup.check(&scope, &keys, &mut answers).await;
+            let looked = within(STORE_DEADLINE, dedup.check(&scope, &keys, &mut answers)).await;
             (looked, keys, answers)
         });
         self.under_way = Some((future, asking, stamp));
@@ -114,6 +126,12 @@ impl Worker {
     /// Takes the next batch in, and asks the deduplicator; answers whether anything moved.
     pub(super) fn check(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
+        if self.checks.current.is_none() && !self.checks.marked.is_empty() {
+            for (id, offset) in self.checks.marked.drain(..) {
+                self.engine.marked(id, offset);
+            }
+            moved = true;
+        }
         if self.checks.current.is_none()
             && self.drain.is_none()
             && let Some((batch, bytes)) = self.queue.pop_front()
@@ -125,21 +143,35 @@ impl Worker {
             self.checks.unchecked = false;
             return moved;
         };
+        if let Some((_, offsets)) = self.checks.claimed.take_if(|(at, _)| *at <= now) {
+            self.checks.held.extend(offsets);
+        }
         if self.checks.under_way.is_none() && !self.cell.suspect().is_on() && self.checks.not_before.is_none_or(|at| at <= now) {
             moved |= self.ask(dedup, now);
         }
+        let asked;
         let Some((future, _, _)) = &mut self.checks.under_way else { return moved };
         let Poll::Ready((looked, mut keys, answers)) = future.as_mut().poll(cx) else { return moved };
         let Some((_, asking, stamp)) = self.checks.under_way.take() else { return moved };
+        match (&asking, &mut self.checks.current) {
+            (Asking::Batch, Some(current)) if current.prepared.keys.is_empty() => {
+                asked = keys.len();
+                current.prepared.keys = keys;
+            }
+            _ => {
+                asked = keys.len();
+                keys.clear();
+                self.checks.spare.0 = keys;
+            }
+        }
         match looked {
-            Ok(()) if answers.len() == keys.len() => {
+            Ok(()) if answers.len() == asked => {
                 if std::mem::take(&mut self.checks.failures) > 0 {
                     self.checks.not_before = None;
                     self.engine.standstill.resume(Hold::Deduplicator, now);
                     self.plan.board.trouble(&self.place("deduplication check"), None);
                 }
-                self.answered(asking, &answers, stamp, now);
-                self.checks.spare.1 = answers;
+                self.answered(asking, answers, stamp, now);
             }
             failed => {
                 let why =
@@ -155,8 +187,6 @@ impl Worker {
                 }
             }
         }
-        keys.clear();
-        self.checks.spare.0 = keys;
         true
     }
 
@@ -175,16 +205,12 @@ impl Worker {
         self.totals.0 += count;
         self.open.admit(&batch, bytes);
         let mut prepared = std::mem::take(&mut self.checks.spare.2);
-        prepared.reserve(batch.len());
-        for record in batch.iter() {
-            prepared.push(self.preparer.prepare(record));
-        }
+        self.preparer.prepare(&batch, &mut prepared);
         if self.runner.is_none() {
             self.runner = Some((self.plan.make_runner)(&batch, self.context.clone()));
         }
-        let seen = std::mem::take(&mut self.checks.spare.3);
         self.checks.unchecked = self.plan.deduplicator.is_some();
-        self.checks.current = Some(Current { batch, prepared, seen, cursor: 0, checked: (0, MonoTime::ZERO) });
+        self.checks.current = Some(Current { batch, prepared, seen: Vec::new(), cursor: 0, checked: (0, MonoTime::ZERO) });
     }
 
     fn ask(&mut self, dedup: AnyDeduplicator, now: MonoTime) -> bool {
@@ -199,21 +225,29 @@ impl Worker {
                 return true;
             }
         }
-        let Some(current) = self.checks.current.as_ref() else {
+        let Some(current) = self.checks.current.as_mut() else {
             self.checks.spare.0 = keys;
             return false;
         };
-        if !self.checks.unchecked && self.is_fresh(current.checked, now) {
+        let (checked, generation) = (current.checked, self.cell.suspect().generation());
+        if !self.checks.unchecked && is_fresh(checked, generation, now) {
             self.checks.spare.0 = keys;
             return false;
         }
-        keys.extend(current.prepared[current.cursor..].iter().map(|prepared| prepared.key.as_u128()));
+        // The batch's own column of keys travels into the call and comes back with its answer.
+        keys = match current.cursor {
+            0 => std::mem::take(&mut current.prepared.keys),
+            cursor => {
+                keys.extend_from_slice(&current.prepared.keys[cursor..]);
+                keys
+            }
+        };
         self.checks.unchecked = true;
         self.checks.look_up(dedup, keys, Asking::Batch, stamp);
         true
     }
 
-    fn answered(&mut self, asking: Asking, answers: &[Seen], stamp: (u64, MonoTime), now: MonoTime) {
+    fn answered(&mut self, asking: Asking, mut answers: Vec<Seen>, stamp: (u64, MonoTime), now: MonoTime) {
         if !self.is_fresh(stamp, now) {
             // Made before a suspicion: it says nothing about now.
             if let Asking::Held(offsets) = asking {
@@ -224,45 +258,30 @@ impl Worker {
         match asking {
             Asking::Batch => {
                 if let Some(current) = &mut self.checks.current {
-                    current.seen.truncate(current.cursor);
-                    current.seen.resize(current.cursor, Seen::Fresh);
-                    current.seen.extend_from_slice(answers);
+                    if current.cursor > 0 {
+                        answers.splice(0..0, std::iter::repeat_n(Seen::Fresh, current.cursor));
+                    }
+                    current.seen = answers;
                     current.checked = stamp;
                 }
                 self.checks.unchecked = false;
             }
             Asking::Held(offsets) => {
-                for (offset, &seen) in offsets.into_iter().zip(answers) {
-                    self.held_checked(offset, seen, stamp);
+                for (offset, &seen) in offsets.into_iter().zip(&answers) {
+                    self.held_checked(offset, seen, stamp, now);
                 }
+                self.checks.spare.1 = answers;
             }
-        }
-    }
-
-    /// The marks of records are applied: those with their ids may be looked up again, once no older answer is in use.
-    pub(super) fn marked(&mut self, count: usize, records: impl Iterator<Item = (u128, Offset)>) {
-        if self.checks.current.is_some() {
-            self.checks.marked.extend(records);
-        } else if !self.engine.marked_all(count) {
-            records.for_each(|(id, offset)| self.engine.marked(id, offset));
-        }
-    }
-
-    /// The answers that knew nothing of some marks are used up.
-    #[inline]
-    pub(super) fn release_marked(&mut self) {
-        for (id, offset) in self.checks.marked.drain(..) {
-            self.engine.marked(id, offset);
         }
     }
 
     /// Whether a look-up still counts: young enough, and made under today's standing in the group (§4, §8).
     #[inline]
     pub(super) fn is_fresh(&self, (generation, at): (u64, MonoTime), now: MonoTime) -> bool {
-        generation == self.cell.suspect().generation() && now.since(at) < CHECK_LIFE
+        is_fresh((generation, at), self.cell.suspect().generation(), now)
     }
 
-    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime)) {
+    fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime), now: MonoTime) {
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         match seen {
             Seen::Done { at, fingerprint } => {
@@ -270,11 +289,16 @@ impl Worker {
                 let (batch, index) = (batch.clone(), *index);
                 self.settle_done_before(offset, &batch, index, at, fingerprint);
             }
-            Seen::Claimed => self.checks.held.push(offset),
+            Seen::Claimed => self.checks.claimed(offset, now),
             Seen::Fresh => {
                 payload.checked = Some(stamp);
                 self.engine.not_started(offset);
             }
         }
     }
+}
+
+#[inline]
+fn is_fresh((made, at): (u64, MonoTime), generation: u64, now: MonoTime) -> bool {
+    made == generation && now.since(at) < CHECK_LIFE
 }

@@ -1,15 +1,17 @@
 //! Owns what may start and what an attempt's end means. The fast path: a record that starts, is ready at once and
 //! succeeds touches no map here.
 
+use super::care::Quarantined;
 use super::check::Current;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
-use crate::contract::{DeadLetterReason, Fingerprint, Offset, Position, RecordBatch, Seen};
-use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Permit, Start, Verdict};
+use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch, Seen};
+use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Start, Verdict};
 use crate::envelope::Timestamp;
 use crate::handler::HandlerError;
 use crate::service::cell::Control;
 use crate::service::fingerprint::fingerprint;
+use crate::service::prepare::Prepared;
 use crate::service::slots::{Attempted, Start as Starting};
 use std::task::Poll;
 use xxhash_rust::xxh3::xxh3_64;
@@ -26,7 +28,7 @@ impl Worker {
         while touched < budget && self.engine_has_due(now) && self.may_start() {
             let Some((offset, attempt)) = self.engine.next_runnable(now) else { break };
             if !self.resume(offset, attempt, now, stamp) {
-                // It is back where it was. Taken for progress, this would be a loop until the breaker's time has come.
+                // Put back: that is no progress, and to count it as some would try it again at once, for ever.
                 break;
             }
             touched += 1;
@@ -42,6 +44,11 @@ impl Worker {
         }
         let len = current.batch.len();
         while touched < budget && current.cursor < len && self.may_start() {
+            let fast = self.run_fast(&mut current, budget - touched, now, stamp);
+            touched += fast;
+            if fast > 0 {
+                continue;
+            }
             if !self.arrive(&mut current, now, stamp) {
                 break;
             }
@@ -51,7 +58,6 @@ impl Worker {
             self.checks.current = Some(current);
         } else {
             self.checks.recycle(current);
-            self.release_marked();
         }
         touched
     }
@@ -78,27 +84,28 @@ impl Worker {
         let index = current.cursor;
         let record = current.batch.view(index);
         let offset = record.offset();
-        let prepared = &current.prepared[index];
-        let id = prepared.key.as_u128();
-        if let Some(poison) = &prepared.poison {
-            let error = HandlerError::of(Failure::Poison, poison.to_string().into());
+        let id = current.prepared.keys[index];
+        if let Some(poison) = current.prepared.poison(index) {
+            let error = poisoned(poison);
             current.cursor += 1;
-            self.hold(current, index, None);
-            self.condemn(offset, DeadLetterReason::Poison, &error, now);
+            if self.take_place(current, index) {
+                self.condemn(offset, DeadLetterReason::Poison, &error, now);
+            }
             return true;
         }
         if let Some(&Seen::Done { at, fingerprint }) = current.seen.get(index) {
             current.cursor += 1;
-            self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
+                self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            }
             return true;
         }
         if let Some(Seen::Claimed) = current.seen.get(index) {
-            // Somebody else works on it: it waits for another look-up, and costs no attempt.
+            // Somebody else works on it: it waits for another look-up, in its key's order, and costs no attempt.
             current.cursor += 1;
-            let lane = lane_of(&self.engine, &current.batch, index);
-            self.engine.parked(offset, id, lane);
-            self.hold(current, index, None);
-            self.checks.held.push(offset);
+            if self.take_place(current, index) {
+                self.checks.claimed(offset, now);
+            }
             return true;
         }
         if !self.quarantine.is_idle() {
@@ -107,8 +114,9 @@ impl Worker {
                 Quarantined::Waits => return false,
                 Quarantined::Crashed => {
                     current.cursor += 1;
-                    self.hold(current, index, None);
-                    self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    if self.take_place(current, index) {
+                        self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
+                    }
                     return true;
                 }
             }
@@ -124,8 +132,10 @@ impl Worker {
             if probing {
                 self.breaker.probe_abandoned(now);
             }
-            let checked = Some(current.checked).filter(|_| self.engine.holds_id(id, offset));
-            self.hold(current, index, checked);
+            // It waits for another, which must not wait for it in turn.
+            self.quarantine.put_back(offset);
+            let checked = Some(current.checked);
+            self.hold(current, index, checked.filter(|_| self.engine.owns(offset, id)));
             return true;
         }
         if probing {
@@ -134,40 +144,46 @@ impl Worker {
         let Some(slot) = self.slots.peek() else { return false };
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
-        let starting = Starting { batch: &current.batch, index, prepared, attempt: 1, stamp };
+        let head = current.prepared.head(index);
+        let starting = Starting { batch: &current.batch, index, key: id, head, attempt: 1, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
-            Poll::Ready(Attempted::Done(outputs)) => {
-                let print = self.print(&current.batch, index);
-                self.tail.push(offset, id, print, outputs, false);
-                if self.probing.is_some() {
-                    self.probe_ended(offset, true, now);
-                }
-            }
-            Poll::Ready(Attempted::Skipped(outputs)) => {
-                let print = self.print(&current.batch, index);
-                self.tail.push(offset, id, print, outputs, true);
-                if self.probing.is_some() {
-                    self.probe_ended(offset, true, now);
-                }
-            }
-            Poll::Ready(Attempted::Failed(error)) => {
-                let checked = Some(current.checked);
-                self.hold(current, index, checked);
-                self.failed(offset, error, now);
-            }
-            Poll::Pending => {
-                self.slots.take(slot, offset, now.after(self.plan.settings.timeout));
-                let lane = lane_of(&self.engine, &current.batch, index);
-                self.engine.parked(offset, id, lane);
-                let checked = Some(current.checked);
-                self.hold(current, index, checked);
-            }
+            Poll::Ready(attempted) => self.arrived(current, index, attempted, now),
+            Poll::Pending => self.park(current, index, slot, now),
         }
         true
     }
 
+    /// The first attempt of a record that was not held ended in place.
+    pub(super) fn arrived(&mut self, current: &Current, index: usize, attempted: Attempted, now: MonoTime) {
+        let (offset, id) = (current.batch.view(index).offset(), current.prepared.keys[index]);
+        let (outputs, skipped) = match attempted {
+            Attempted::Done(outputs) => (outputs, false),
+            Attempted::Skipped(outputs) => (outputs, true),
+            Attempted::Failed(error) => {
+                self.hold(current, index, Some(current.checked));
+                return self.failed(offset, error, now);
+            }
+        };
+        let mark = self.mark_of(id, &current.batch, index);
+        self.tail.push(mark, outputs, skipped);
+        self.probe_ended(offset, true, now);
+    }
+
+    /// The first attempt of a record that was not held went pending in its slot.
+    pub(super) fn park(&mut self, current: &Current, index: usize, slot: usize, now: MonoTime) {
+        let (offset, id) = (current.batch.view(index).offset(), current.prepared.keys[index]);
+        self.slots.take(slot, offset, now.after(self.plan.settings.timeout));
+        let lane = lane_of(&self.engine, &current.batch, index);
+        self.engine.parked(offset, id, lane);
+        self.hold(current, index, Some(current.checked));
+    }
+
     /// A held record's turn has come; answers whether the next may follow.
     fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) -> bool {
+        if let Some(poison) = self.payloads.get(&offset).and_then(|payload| payload.prepared.poison.as_deref()) {
+            self.condemn(offset, DeadLetterReason::Poison, &poisoned(poison), now);
+            return true;
+        }
         let checked = self.payloads.get(&offset).and_then(|payload| payload.checked);
         if self.plan.deduplicator.is_some() && !checked.is_some_and(|checked| self.is_fresh(checked, now)) {
             self.checks.held.push(offset);
@@ -205,7 +221,9 @@ impl Worker {
             self.counts.retries += 1;
         }
         self.sink.owner = self.tail.next_owner();
-        let starting = Starting { batch: &payload.batch, index: payload.index, prepared: &payload.prepared, attempt, stamp };
+        let Prepared { key, head, .. } = &payload.prepared;
+        let (key, head) = (key.as_u128(), head.as_ref());
+        let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp };
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
             Poll::Ready(attempted) => self.attempted(offset, attempted, now),
             Poll::Pending => self.slots.take(slot, offset, now.after(self.plan.settings.timeout)),
@@ -272,8 +290,8 @@ impl Worker {
         self.engine.succeeded(offset);
         self.probe_ended(offset, true, now);
         if let Some(payload) = self.payloads.remove(&offset) {
-            let print = self.print(&payload.batch, payload.index);
-            self.tail.push(offset, payload.prepared.key.as_u128(), print, outputs, skipped);
+            let mark = self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index);
+            self.tail.push(mark, outputs, skipped);
         }
     }
 
@@ -333,11 +351,11 @@ impl Worker {
         before: Fingerprint,
     ) {
         let here = Position { partition: self.partition.partition, offset };
-        if at != here && fingerprint(batch.view(index).value()) != before {
+        if self.conflicts(batch, index, at, before) {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
             if !self.payloads.contains_key(&offset) {
-                let prepared = self.preparer.prepare(batch.view(index));
+                let prepared = self.preparer.prepare_one(batch.view(index));
                 self.payloads.insert(offset, Payload::new(batch.clone(), index, prepared, None));
             }
             let error = HandlerError::permanent(format!("its id was done by the record at {at}, which has another content"));
@@ -352,27 +370,15 @@ impl Worker {
         let engine = &mut self.engine;
         let freed = self.open.settle(offset..offset + 1, |run| run.map(|offset| engine.settled_before(offset)).sum());
         self.freed(freed);
-    }
-
-    fn quarantined(&mut self, offset: Offset) -> Quarantined {
-        if self.cell.is_noted(offset) {
-            self.quarantine.noted(offset);
-        }
-        match self.quarantine.before_start(offset) {
-            Permit::Run => Quarantined::Runs,
-            Permit::NoteFirst(note) => {
-                self.cell.request_note(offset, note);
-                Quarantined::Waits
-            }
-            Permit::DeadLetter => Quarantined::Crashed,
-            _ => Quarantined::Waits,
+        if !self.quarantine.is_idle() {
+            self.out_of_quarantine(offset);
         }
     }
 
-    /// A record is settled: care may end.
-    pub(super) fn out_of_quarantine(&mut self, offset: Offset) {
-        let watermark = self.engine.ledger().watermark();
-        self.quarantine.settled(offset, watermark);
+    /// Whether a record has another content than the one at `at` that did its id.
+    fn conflicts(&self, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) -> bool {
+        let record = batch.view(index);
+        at != Position { partition: self.partition.partition, offset: record.offset() } && fingerprint(record.value()) != before
     }
 
     #[inline]
@@ -394,31 +400,40 @@ impl Worker {
         }
     }
 
+    /// The mark of a record that is done.
     #[inline]
-    fn print(&self, batch: &RecordBatch, index: usize) -> Fingerprint {
-        if self.plan.deduplicator.is_none() {
-            return Fingerprint::default();
+    pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize) -> Mark {
+        let record = batch.view(index);
+        let print = if self.plan.deduplicator.is_some() { fingerprint(record.value()) } else { Fingerprint::default() };
+        Mark::new(id, self.partition.partition, record.offset(), print)
+    }
+
+    /// Gives a record that does not start now its place in its key's order; answers whether its turn is now.
+    fn take_place(&mut self, current: &Current, index: usize) -> bool {
+        let (batch, offset, id) = (&current.batch, current.batch.view(index).offset(), current.prepared.keys[index]);
+        let turn = self.engine.arrive(offset, id, |engine| lane_of(engine, batch, index)) == Arrival::Start;
+        if turn {
+            let lane = lane_of(&self.engine, batch, index);
+            self.engine.parked(offset, id, lane);
         }
-        fingerprint(batch.view(index).value())
+        self.hold(current, index, None);
+        turn
     }
 
     /// Keeps what a held record needs.
     fn hold(&mut self, current: &Current, index: usize, checked: Option<(u64, MonoTime)>) {
         let offset = current.batch.view(index).offset();
-        let prepared = current.prepared[index].again();
+        let prepared = current.prepared.get(index);
         self.payloads.insert(offset, Payload::new(current.batch.clone(), index, prepared, checked));
     }
 }
 
-fn crashed() -> HandlerError {
-    HandlerError::permanent("it ended its process three times")
+fn poisoned(why: &str) -> HandlerError {
+    HandlerError::of(Failure::Poison, why.to_owned().into())
 }
 
-/// Whether a record may start while the epoch is careful.
-enum Quarantined {
-    Runs,
-    Waits,
-    Crashed,
+fn crashed() -> HandlerError {
+    HandlerError::permanent("it ended its process three times")
 }
 
 /// The lane of a record: its key's hash. Topic, partition and namespace are the worker's own, so they need not be in it

@@ -74,6 +74,7 @@ impl Worker {
         let (abandoned, _) = self.open.abandon();
         self.counts.abandoned += abandoned;
         if !in_order {
+            self.plan.turns.pass(&self.cell);
             self.counts.zombie_possible += owed;
         }
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");

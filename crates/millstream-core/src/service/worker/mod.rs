@@ -5,14 +5,18 @@
 //! | `turn` | one turn: look at control, take what is there, do it, publish what changed |
 //! | `check` | batches on their way in: prepared and looked up in the deduplicator |
 //! | `dispatch` | what may start, and what an attempt's end means |
+//! | `fast` | runs of fresh records that are done in place |
+//! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
 //! | `tail` | outputs → marks → settled |
 //! | `letters` | dead letters on their way to the sink |
 //! | `open` | batches with open records, and what they hold of the window |
 //! | `leave` | drain and end |
 
+mod care;
 mod check;
 mod dispatch;
+mod fast;
 mod leave;
 mod letters;
 mod open;
@@ -27,11 +31,22 @@ use super::prepare::{Prepared, Preparer};
 use super::sink::Sink;
 use super::slots::Runner;
 use crate::clock::MonoTime;
-use crate::contract::{DedupScope, Epoch, Offset, RecordBatch, TopicId, TopicPartition};
+use crate::contract::{DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
 use crate::engine::{Breaker, Drain, Note, Partition, PartitionPolicy, Quarantine};
 use crate::handler::OutputContext;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// A store that never answers is given up after this long, and asked again: its effect is unknown, and asking or marking
+/// again is safe (F64, B26). 10 s: far above a store's worst answer, and a third of what an answer counts.
+const STORE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// Awaits a call with a deadline.
+async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let answer = tokio::time::timeout(deadline, call).await;
+    answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, Operation::Check, format!("no answer within {deadline:?}"))))
+}
 
 /// How a worker ended.
 #[derive(Debug)]
@@ -78,6 +93,7 @@ pub(crate) struct Worker {
     counts: Counts,
     drain: Option<Drain>,
     probing: Option<Offset>,
+    turn: care::Turn,
     entropy: u64,
     published: (Offset, u64),
     totals: (u64, u64, u64),
@@ -136,6 +152,7 @@ impl Worker {
             counts: Counts::default(),
             drain: None,
             probing: None,
+            turn: care::Turn::default(),
             entropy,
             published: (at, 0),
             totals: (0, 0, 0),

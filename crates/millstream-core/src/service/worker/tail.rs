@@ -3,13 +3,14 @@
 //! A mark before its outputs are confirmed would be a lie that loses the outputs (B43, B67); so a record moves on only when
 //! the last of its outputs is acknowledged.
 
-use super::Worker;
+use super::{STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
-use crate::contract::{DedupScope, Deduplicator, Error, Fingerprint, Mark, Marked, Offset};
+use crate::contract::{DedupScope, Deduplicator, Error, Mark, Marked, Offset};
 use crate::engine::{Backoff, Hold};
 use crate::handler::HandlerError;
 use crate::service::cell::Ack;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,11 +18,25 @@ use std::time::Duration;
 /// A record whose handler has succeeded.
 #[derive(Clone, Copy, Debug)]
 struct TailRecord {
-    id: u128,
-    offset: Offset,
-    print: Fingerprint,
+    mark: Mark,
     pending: u32,
     skipped: bool,
+}
+
+/// Records with nothing left but to be marked and settled.
+#[derive(Default)]
+struct Confirmed {
+    marks: Vec<Mark>,
+    skipped: u64,
+}
+
+type MarkCall = Pin<Box<dyn Future<Output = (Result<(), Error>, Vec<Mark>)> + Send>>;
+
+/// A call that marks, and what settles if it succeeds.
+struct Marking {
+    call: MarkCall,
+    runs: Vec<Range<Offset>>,
+    skipped: u64,
 }
 
 /// Records handed over together, until all their outputs are answered.
@@ -30,23 +45,21 @@ struct Generation {
     left: usize,
 }
 
-type Marking = Pin<Box<dyn Future<Output = (Result<(), Error>, Vec<Mark>)> + Send>>;
-
 /// The tail of one worker.
 pub(super) struct Tail {
     scope: DedupScope,
     finished: Vec<TailRecord>,
     generations: BTreeMap<u64, Generation>,
     next_generation: u64,
-    confirmed: Vec<TailRecord>,
-    marking: Option<(Marking, Vec<TailRecord>)>,
+    confirmed: Confirmed,
+    marking: Option<Marking>,
     not_before: Option<MonoTime>,
     failures: u32,
     /// Outputs handed over and not answered yet.
     pub(super) owed: usize,
     /// Their bytes, as far as handed over together.
     pub(super) owed_bytes: usize,
-    spare: (Vec<TailRecord>, Vec<Mark>),
+    spare: (Vec<TailRecord>, Vec<Mark>, Vec<Range<Offset>>),
 }
 
 impl Tail {
@@ -56,7 +69,7 @@ impl Tail {
             finished: Vec::new(),
             generations: BTreeMap::new(),
             next_generation: 1,
-            confirmed: Vec::new(),
+            confirmed: Confirmed::default(),
             marking: None,
             not_before: None,
             failures: 0,
@@ -72,10 +85,20 @@ impl Tail {
         self.finished.len() as u32
     }
 
-    /// A record's handler has succeeded, with so many outputs.
+    /// A record's handler has succeeded without an output.
     #[inline]
-    pub(super) fn push(&mut self, offset: Offset, id: u128, print: Fingerprint, outputs: u32, skipped: bool) {
-        self.finished.push(TailRecord { id, offset, print, pending: outputs, skipped });
+    pub(super) fn done(&mut self, mark: Mark) {
+        self.confirmed.marks.push(mark);
+    }
+
+    /// A record's handler has succeeded, with so many outputs.
+    pub(super) fn push(&mut self, mark: Mark, outputs: u32, skipped: bool) {
+        if outputs == 0 {
+            self.confirmed.marks.push(mark);
+            self.confirmed.skipped += u64::from(skipped);
+        } else {
+            self.finished.push(TailRecord { mark, pending: outputs, skipped });
+        }
     }
 
     /// How many finished records have not been handed on.
@@ -91,27 +114,40 @@ impl Tail {
 
     /// Whether nothing is behind the handlers any more.
     pub(super) fn is_empty(&self) -> bool {
-        self.finished.is_empty() && self.generations.is_empty() && self.confirmed.is_empty() && self.marking.is_none()
+        self.finished.is_empty() && self.generations.is_empty() && self.confirmed.marks.is_empty() && self.marking.is_none()
     }
 
     /// When the next try to mark is due.
     pub(super) fn due(&self) -> Option<MonoTime> {
-        self.not_before.filter(|_| self.marking.is_none() && !self.confirmed.is_empty())
+        self.not_before.filter(|_| self.marking.is_none() && !self.confirmed.marks.is_empty())
     }
 
     /// Forgets outputs that will not be answered in time.
     pub(super) fn abandon_outputs(&mut self) {
-        self.finished.retain(|record| record.pending == 0);
+        self.finished.clear();
         self.generations.clear();
         (self.owed, self.owed_bytes) = (0, 0);
     }
 
     /// Takes everything confirmed but not marked, the call under way included.
-    fn take_unmarked(&mut self) -> Vec<TailRecord> {
-        let mut records = self.marking.take().map_or_else(Vec::new, |(_, records)| records);
-        records.append(&mut self.confirmed);
-        records.append(&mut self.finished);
-        records
+    fn take_unmarked(&mut self) -> (Vec<Range<Offset>>, u64) {
+        let (mut runs, mut skipped) =
+            self.marking.take().map_or_else(Default::default, |marking| (marking.runs, marking.skipped));
+        runs_of(&self.confirmed.marks, &mut runs);
+        self.confirmed.marks.clear();
+        skipped += std::mem::take(&mut self.confirmed.skipped);
+        (runs, skipped)
+    }
+}
+
+/// The runs of offsets of some marks, in their order.
+fn runs_of(marks: &[Mark], runs: &mut Vec<Range<Offset>>) {
+    for mark in marks {
+        let offset = mark.at.offset;
+        match runs.last_mut() {
+            Some(run) if run.end == offset => run.end += 1,
+            _ => runs.push(offset..offset + 1),
+        }
     }
 }
 
@@ -121,23 +157,13 @@ impl Worker {
         if self.tail.finished.is_empty() || !self.cell.may_hand_over() {
             return false;
         }
-        if self.sink.len() == 0 {
-            if self.tail.confirmed.is_empty() {
-                std::mem::swap(&mut self.tail.finished, &mut self.tail.confirmed);
-            } else {
-                let tail = &mut self.tail;
-                tail.confirmed.append(&mut tail.finished);
-            }
-            return true;
-        }
         let generation = self.tail.next_generation;
         self.tail.next_generation += 1;
         let records = std::mem::replace(&mut self.tail.finished, std::mem::take(&mut self.tail.spare.0));
         let tail = &mut self.tail;
         tail.owed += self.sink.len();
         tail.owed_bytes += self.sink.bytes();
-        tail.confirmed.extend(records.iter().filter(|record| record.pending == 0));
-        let left = records.iter().filter(|record| record.pending > 0).count();
+        let left = records.len();
         tail.generations.insert(generation, Generation { records, left });
         let (plan, cell) = (&self.plan, &self.cell);
         let mut unsent = Vec::new();
@@ -183,7 +209,7 @@ impl Worker {
                 // The record is a dead letter now, whatever becomes of its other outputs.
                 record.pending = u32::MAX;
                 generation.left -= 1;
-                refused.push((record.offset, record.id, error));
+                refused.push((record.mark.at.offset, record.mark.key, error));
             }
         }
         for owner in ack.owners {
@@ -194,7 +220,8 @@ impl Worker {
             record.pending -= 1;
             if record.pending == 0 {
                 generation.left -= 1;
-                tail.confirmed.push(*record);
+                tail.confirmed.marks.push(record.mark);
+                tail.confirmed.skipped += u64::from(record.skipped);
             }
         }
         if generation.left == 0 {
@@ -213,7 +240,7 @@ impl Worker {
 
     fn output_refused(&mut self, offset: Offset, id: u128, error: &Error, _now: MonoTime) {
         let Some((batch, index)) = self.open.find(offset) else { return };
-        let prepared = self.preparer.prepare(batch.view(index));
+        let prepared = self.preparer.prepare_one(batch.view(index));
         let mut payload = super::Payload::new(batch, index, prepared, None);
         let why = HandlerError::permanent(format!("an output was refused: {error}"));
         payload.failure = Some((String::from("output-refused"), why.to_string()));
@@ -225,35 +252,33 @@ impl Worker {
 
     /// Marks what is confirmed, and settles what is marked; answers whether anything moved.
     pub(super) fn mark(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
-        let mut moved = false;
+        let tail = &mut self.tail;
         let Some(dedup) = &self.plan.deduplicator else {
-            if self.tail.confirmed.is_empty() {
+            if tail.confirmed.marks.is_empty() {
                 return false;
             }
-            let records = std::mem::take(&mut self.tail.confirmed);
-            self.settle_all(records);
+            let (runs, skipped) = tail.take_unmarked();
+            self.settle_all(runs, skipped);
             return true;
         };
-        let tail = &mut self.tail;
+        let mut moved = false;
         let may = tail.not_before.is_none_or(|at| at <= now) && self.cell.may_hand_over();
-        if tail.marking.is_none() && !tail.confirmed.is_empty() && may {
-            let mut marks = std::mem::take(&mut tail.spare.1);
-            let partition = self.partition.partition;
-            marks.extend(tail.confirmed.iter().map(|r| Mark::new(r.id, partition, r.offset, r.print)));
+        if tail.marking.is_none() && !tail.confirmed.marks.is_empty() && may {
+            let marks = std::mem::replace(&mut tail.confirmed.marks, std::mem::take(&mut tail.spare.1));
+            let mut runs = std::mem::take(&mut tail.spare.2);
+            runs_of(&marks, &mut runs);
             let (scope, dedup) = (tail.scope.clone(), dedup.clone());
-            let marking = Box::pin(async move {
+            let call = Box::pin(async move {
                 let mut met: Vec<Marked> = Vec::new();
-                let result = dedup.complete(&scope, &marks, &mut met).await;
+                let result = within(STORE_DEADLINE, dedup.complete(&scope, &marks, &mut met)).await;
                 (result, marks)
             });
-            tail.marking = Some((marking, std::mem::take(&mut tail.confirmed)));
+            tail.marking = Some(Marking { call, runs, skipped: std::mem::take(&mut tail.confirmed.skipped) });
             moved = true;
         }
-        let Some((marking, _)) = &mut tail.marking else { return moved };
-        let Poll::Ready((result, mut marks)) = marking.as_mut().poll(cx) else { return moved };
-        let Some((_, records)) = tail.marking.take() else { return moved };
-        marks.clear();
-        tail.spare.1 = marks;
+        let Some(marking) = &mut tail.marking else { return moved };
+        let Poll::Ready((result, mut marks)) = marking.call.as_mut().poll(cx) else { return moved };
+        let Some(Marking { runs, skipped, .. }) = tail.marking.take() else { return moved };
         match result {
             Ok(()) => {
                 if std::mem::take(&mut tail.failures) > 0 {
@@ -261,16 +286,24 @@ impl Worker {
                     self.engine.standstill.resume(Hold::Deduplicator, now);
                     self.plan.board.trouble(&self.place("deduplication mark"), None);
                 }
-                self.marked(records.len(), records.iter().map(|record| (record.id, record.offset)));
-                self.settle_all(records);
+                if self.checks.current.is_some() {
+                    self.checks.marked.extend(marks.iter().map(|mark| (mark.key, mark.at.offset)));
+                } else if !self.engine.marked_all(marks.len()) {
+                    for mark in &marks {
+                        self.engine.marked(mark.key, mark.at.offset);
+                    }
+                }
+                marks.clear();
+                self.tail.spare.1 = marks;
+                self.settle_all(runs, skipped);
             }
             Err(error) => {
                 // The store is down: settlement waits, which is back-pressure. Marking again is safe (D4).
                 tail.failures = tail.failures.saturating_add(1);
                 let failures = tail.failures;
-                let mut records = records;
-                records.append(&mut tail.confirmed);
-                tail.confirmed = records;
+                marks.append(&mut tail.confirmed.marks);
+                tail.confirmed.marks = marks;
+                tail.confirmed.skipped += skipped;
                 let entropy = self.entropy();
                 let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
                 self.tail.not_before = Some(now.after(backoff.delay(failures, entropy)));
@@ -281,43 +314,34 @@ impl Worker {
         true
     }
 
-    /// Settles records run by run.
-    fn settle_all(&mut self, mut records: Vec<TailRecord>) {
-        let mut skipped = 0;
-        let mut at = 0;
-        while at < records.len() {
-            let first = records[at].offset;
-            let mut end = first;
-            while at < records.len() && records[at].offset == end {
-                skipped += u64::from(records[at].skipped);
-                end += 1;
-                at += 1;
-            }
+    /// Settles runs of records.
+    fn settle_all(&mut self, mut runs: Vec<Range<Offset>>, skipped: u64) {
+        let mut count = 0;
+        for run in &runs {
+            count += run.end - run.start;
             let engine = &mut self.engine;
-            let freed = self.open.settle(first..end, |run| engine.settle(run));
+            let freed = self.open.settle(run.clone(), |run| engine.settle(run));
             self.freed(freed);
         }
         if !self.quarantine.is_idle() {
-            for record in &records {
-                self.out_of_quarantine(record.offset);
+            for offset in runs.iter().flat_map(Range::clone) {
+                self.out_of_quarantine(offset);
             }
         }
         self.counts.skipped += skipped;
-        self.counts.done += records.len() as u64 - skipped;
-        self.breaker.succeeded_many(records.len() as u64);
-        records.clear();
-        if self.tail.confirmed.capacity() == 0 {
-            self.tail.confirmed = records;
-        }
+        self.counts.done += count - skipped;
+        self.breaker.succeeded_many(count);
+        runs.clear();
+        self.tail.spare.2 = runs;
     }
 
     /// The end of a grace: settles what is confirmed though its mark is unknown. The commit protects better than the mark.
     pub(super) fn settle_unmarked(&mut self) {
-        let records = self.tail.take_unmarked();
+        let (runs, skipped) = self.tail.take_unmarked();
         if self.plan.deduplicator.is_some() {
-            self.counts.marks_missing += records.len() as u64;
+            self.counts.marks_missing += runs.iter().map(|run| run.end - run.start).sum::<u64>();
         }
-        self.settle_all(records);
+        self.settle_all(runs, skipped);
     }
 
     /// Takes note of what left the window.

@@ -73,6 +73,7 @@ impl Worker {
             moved |= self.hand_over();
             moved |= self.mark(now, cx);
             moved |= self.send_letters(now, cx);
+            moved |= self.pass_turn();
             if let Some(report) = self.leave(now) {
                 return Turned::Ended(report);
             }

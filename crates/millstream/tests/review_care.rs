@@ -1,0 +1,172 @@
+//! What holds starts back: an open breaker, and care after a crash.
+
+mod support;
+
+use millstream::engine::{BreakerPolicy, Note};
+use millstream::prelude::*;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::*;
+use tokio::sync::Notify;
+
+#[derive(Default)]
+struct Dependency {
+    down: AtomicBool,
+    seen: Mutex<Vec<u64>>,
+}
+
+impl Dependency {
+    async fn on_order(&self, order: Event<Order>) -> Result<(), HandlerError> {
+        if self.down.load(Ordering::SeqCst) {
+            return Err(HandlerError::transient("down"));
+        }
+        self.seen.lock().expect("no panic under the lock").push(order.number);
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_waits_without_work_and_goes_on_by_a_probe() {
+    let memory = Memory::new();
+    let state = Arc::new(Dependency::default());
+    state.down.store(true, Ordering::SeqCst);
+    let retry = RetryPolicy::exponential(Duration::from_millis(10), Duration::from_millis(20)).attempts(50);
+    let breaker = BreakerPolicy::new(3, Duration::from_secs(10), Duration::from_secs(5));
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
+        .with_shared_state(state.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Dependency::on_order)
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("b", 2), order("a", 3)]).await;
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert!(running.handle.health().is_degraded(), "an open breaker is trouble");
+    state.down.store(false, Ordering::SeqCst);
+    running.settled(3).await;
+    assert!(running.handle.health().is_ready());
+    running.stop().await.expect("a clean end");
+    let mut seen = state.seen.lock().expect("no panic under the lock").clone();
+    seen.sort_unstable();
+    assert_eq!(seen, [1, 2, 3]);
+}
+
+/// A handler one of whose records ends its process: it says so and never returns.
+#[derive(Default)]
+struct Deadly {
+    killer: Option<u64>,
+    killed: Notify,
+    failures: Mutex<u32>,
+    seen: Mutex<Vec<u64>>,
+}
+
+impl Deadly {
+    async fn on_order(&self, order: Event<Order>) -> Result<(), HandlerError> {
+        if self.killer == Some(order.number) {
+            self.killed.notify_one();
+            std::future::pending::<()>().await;
+        }
+        let takes = if order.number >= 200 { 2_000 } else { 10 };
+        tokio::time::sleep(Duration::from_millis(takes)).await;
+        if order.number == 1 {
+            let mut failures = self.failures.lock().expect("no panic under the lock");
+            if *failures > 0 {
+                *failures -= 1;
+                return Err(HandlerError::transient("not yet"));
+            }
+        }
+        self.seen.lock().expect("no panic under the lock").push(order.number);
+        Ok(())
+    }
+}
+
+fn deadly(memory: &Memory, seed: u64, state: &Arc<Deadly>) -> StreamService {
+    StreamServiceBuilder::new("seen", memory.clone())
+        .seed(seed)
+        .with_shared_state(state.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Deadly::on_order)
+        .build()
+        .expect("a valid service")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_fails_under_care_is_retried_before_its_followers() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 2), order("b", 3)]).await;
+    let state = Arc::new(Deadly { killer: Some(1), ..Deadly::default() });
+    let running = Running::start(deadly(&memory, 1, &state)).await;
+    state.killed.notified().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.crash().await;
+    let state = Arc::new(Deadly { failures: Mutex::new(2), ..Deadly::default() });
+    let running = Running::start(deadly(&memory, 2, &state)).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(3)).await.expect("care does not block");
+    running.stop().await.expect("a clean end");
+    assert_eq!(*state.seen.lock().expect("no panic under the lock"), [3, 1, 2]);
+}
+
+/// The suspect that a group's note names for a partition.
+fn suspect(memory: &Memory, partition: u32) -> Option<(u64, u8)> {
+    let committed = memory.committed("seen.orders", &topic("paper.orders.new"), partition);
+    Note::read(committed.and_then(|committed| committed.metadata).as_deref()).and_then(|note| note.suspect)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_beside_a_killer_is_not_taken_for_one() {
+    let memory = Memory::builder().default_partitions(2).build();
+    let at = |partition: u32, n: u64| record("paper.orders.new", &order("a", n)).to_partition(partition);
+    send(&memory, vec![at(0, 100), at(0, 101), at(1, 200), at(1, 201)]).await;
+    for seed in 1..=6 {
+        let state = Arc::new(Deadly { killer: Some(100), ..Deadly::default() });
+        let running = Running::start(deadly(&memory, seed, &state)).await;
+        tokio::select! {
+            () = running.settled(1_000) => unreachable!("there are not that many"),
+            () = state.killed.notified() => {
+                // Careful or not, what the killer takes along is blamed on it alone.
+                if seed > 1 {
+                    assert_eq!((suspect(&memory, 0).map(|s| s.0), suspect(&memory, 1)), (Some(0), None), "process {seed}");
+                }
+                if seed == 1 {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                }
+            }
+            () = tokio::time::sleep(Duration::from_secs(600)) => {
+                running.stop().await.expect("a clean end");
+                break;
+            }
+        }
+        running.crash().await;
+    }
+    let letters = memory.records(&topic("paper.orders.new.dlq"));
+    assert_eq!(letters.len(), 1);
+    let reason = letters[0].headers.iter().find(|(name, _)| name == "millstream-dlq-reason");
+    assert_eq!(reason.and_then(|(_, value)| value.as_deref()), Some(&b"crash"[..]));
+    assert_eq!(letters[0].partition, Some(0));
+    for partition in 0..2 {
+        assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", partition), Some(2));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_was_away_too_long_works_again_after_it_lost_its_partitions() {
+    let memory = Memory::new();
+    let state = Arc::new(Dependency::default());
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_shared_state(state.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Dependency::on_order)
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    let running = Running::start(service).await;
+    running.settled(1).await;
+    // Longer than its session, and it notices that before it hears from the group.
+    let member = memory.group_members("seen.orders")[0].id;
+    let stall = memory.stall("seen.orders", member).expect("a member");
+    tokio::time::advance(Duration::from_secs(120)).await;
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    drop(stall);
+    send_orders(&memory, "paper.orders.new", [order("a", 2)]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(2)).await.expect("it works again");
+    running.stop().await.expect("a clean end");
+}

@@ -1,0 +1,148 @@
+//! Deduplication under concurrency: an answer counts only while nothing of its id has happened since it was asked for.
+
+mod support;
+
+use millstream::contract::{DedupScope, Deduplicator, Error, Mark, Marked, Scope, Seen};
+use millstream::prelude::*;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::*;
+
+#[derive(Default)]
+struct Slow(Mutex<Vec<u64>>);
+
+impl Slow {
+    fn numbers(&self) -> Vec<u64> {
+        self.0.lock().expect("no panic under the lock").clone()
+    }
+
+    async fn on_order(&self, order: Event<Order>) {
+        self.0.lock().expect("no panic under the lock").push(order.number);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+fn service(memory: &Memory, dedup: impl Deduplicator, seen: &Arc<Slow>, settings: HandlerSettings) -> StreamService {
+    StreamServiceBuilder::new("seen", memory.clone())
+        .with_deduplicator(dedup)
+        .with_shared_state(seen.clone())
+        .add_consumer_handler_with("paper.orders.new", "seen.orders", Slow::on_order, settings)
+        .build()
+        .expect("a valid service")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_twin_that_starts_after_its_twin_was_marked_is_dropped() {
+    let memory = Memory::new();
+    let seen = Arc::new(Slow::default());
+    // Four at a time, all looked up together: the ninth starts long after the first was marked.
+    let settings = HandlerSettings::new().concurrency(4);
+    let mut records: Vec<Record> = (0..8).map(|n| record("paper.orders.new", &order(&n.to_string(), n))).collect();
+    records.push(record("paper.orders.new", &order("0", 0)));
+    send(&memory, records).await;
+    let running = Running::start(service(&memory, WindowDeduplicator::default(), &seen, settings)).await;
+    running.settled(9).await;
+    assert_eq!(running.handle.account().total().duplicates, 1);
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), (0..8).collect::<Vec<_>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_twin_that_waited_for_its_key_is_dropped() {
+    let memory = Memory::new();
+    let seen = Arc::new(Slow::default());
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 2), order("a", 2), order("a", 1), order("a", 3)]).await;
+    let running = Running::start(service(&memory, WindowDeduplicator::default(), &seen, HandlerSettings::new())).await;
+    running.settled(5).await;
+    assert_eq!(running.handle.account().total().duplicates, 2);
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), [1, 2, 3]);
+}
+
+/// A store that answers for some time as it is told to.
+#[derive(Default)]
+struct Store {
+    marks: Mutex<BTreeMap<u128, Mark>>,
+    claimed: Mutex<Option<u128>>,
+    silent_checks: AtomicU32,
+    silent_marks: AtomicU32,
+}
+
+impl Store {
+    async fn maybe_silent(calls: &AtomicU32) {
+        if calls.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn answer(&self, key: u128) -> Seen {
+        if *self.claimed.lock().expect("no panic under the lock") == Some(key) {
+            return Seen::Claimed;
+        }
+        let marks = self.marks.lock().expect("no panic under the lock");
+        marks.get(&key).map_or(Seen::Fresh, |mark| Seen::Done { at: mark.at, fingerprint: mark.fingerprint })
+    }
+}
+
+#[derive(Clone, Default)]
+struct Shared(Arc<Store>);
+
+impl Deduplicator for Shared {
+    async fn check(&self, _: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
+        Store::maybe_silent(&self.0.silent_checks).await;
+        answers.extend(keys.iter().map(|&key| self.0.answer(key)));
+        Ok(())
+    }
+
+    async fn complete(&self, _: &DedupScope, marks: &[Mark], met: &mut Vec<Marked>) -> Result<(), Error> {
+        Store::maybe_silent(&self.0.silent_marks).await;
+        let mut known = self.0.marks.lock().expect("no panic under the lock");
+        for mark in marks {
+            met.push(if known.contains_key(&mark.key) { Marked::Known } else { Marked::First });
+            known.entry(mark.key).or_insert(*mark);
+        }
+        Ok(())
+    }
+
+    async fn forget(&self, _: &DedupScope, _: &[u128]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Process
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_claimed_elsewhere_waits_in_its_keys_order() {
+    let memory = Memory::new();
+    let seen = Arc::new(Slow::default());
+    let store = Shared::default();
+    *store.0.claimed.lock().expect("no panic under the lock") = Some(id(2).key().as_u128());
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("a", 2), order("a", 3), order("b", 4)]).await;
+    let running = Running::start(service(&memory, store.clone(), &seen, HandlerSettings::new())).await;
+    running.settled(2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(seen.numbers(), [1, 4]);
+    *store.0.claimed.lock().expect("no panic under the lock") = None;
+    running.settled(4).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), [1, 4, 2, 3]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_never_answers_is_asked_again() {
+    let memory = Memory::new();
+    let seen = Arc::new(Slow::default());
+    let store = Shared::default();
+    store.0.silent_checks.store(1, Ordering::SeqCst);
+    store.0.silent_marks.store(1, Ordering::SeqCst);
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    let running = Running::start(service(&memory, store, &seen, HandlerSettings::new())).await;
+    let settled = tokio::time::timeout(Duration::from_secs(300), running.settled(1)).await;
+    settled.expect("a call has a deadline");
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), [1]);
+}

@@ -1,0 +1,74 @@
+//! Outputs: their ids, their fences, and what is said of them in health.
+
+mod support;
+
+use millstream::prelude::*;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+use support::*;
+
+const DONE: Sibling = Sibling::new("orders", "done");
+
+#[test]
+fn outputs_to_one_topic_by_two_addresses_have_ids_of_their_own() {
+    let mut out = Outputs::of(&topic("paper.orders.new"));
+    let paper: Namespace = "paper".parse().expect("a namespace");
+    out.emit(DONE, &order("a", 1)).expect("it can go there");
+    out.emit(DONE.of(paper), &order("a", 2)).expect("it can go there");
+    assert_eq!(out[0].topic(), out[1].topic());
+    assert_ne!(out[0].id(), out[1].id());
+}
+
+#[test]
+fn outputs_to_two_namespaces_have_ids_of_their_own() {
+    let mut out = Outputs::of(&topic("market.ticks"));
+    for name in ["paper", "zerodha"] {
+        let namespace: Namespace = name.parse().expect("a namespace");
+        out.emit(DONE.of(namespace), &order("a", 1)).expect("it can go there");
+    }
+    let ids: BTreeSet<_> = out.iter().map(|output| output.id()).collect();
+    assert_eq!(ids.len(), 2);
+}
+
+#[derive(Default)]
+struct Patience(AtomicU32);
+
+impl Patience {
+    async fn on_order(&self, order: Event<Order>, out: &mut Outputs) -> Result<(), EmitError> {
+        if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+            out.publish_now(DONE, &*order).await?;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_published_for_an_attempt_that_has_ended() {
+    let memory = Memory::new();
+    let done = topic("paper.orders.done");
+    memory.create_topic(&done, millstream::memory::TopicConfig::new(1)).expect("a new topic");
+    memory.set_writable(&done, false).expect("it exists");
+    let state = Arc::new(Patience::default());
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .add_producer()
+        .with_shared_state(state.clone())
+        .add_consumer_handler_with(
+            "paper.orders.new",
+            "seen.orders",
+            Patience::on_order,
+            HandlerSettings::new().timeout(Duration::from_secs(20)),
+        )
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    let running = Running::start(service).await;
+    // The first attempt times out while its publication waits for the topic.
+    running.settled(1).await;
+    memory.set_writable(&done, true).expect("it exists");
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(memory.records(&done).len(), 0);
+    assert!(running.handle.health().is_ready(), "nothing waits for the topic any more");
+    running.stop().await.expect("a clean end");
+}
