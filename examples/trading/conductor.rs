@@ -57,7 +57,8 @@ impl From<Error> for Cut {
     }
 }
 
-/// How a run went in which the dead-letter topics could not be written for a while.
+/// How a run went in which the dead-letter topics could not be written for a while. The counts depend on where the
+/// feed's poison falls between the events of other services, and so are not the same in each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Broken {
     /// Ticks published before they broke.
