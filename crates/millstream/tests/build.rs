@@ -42,7 +42,12 @@ fn all_problems_are_reported_at_once_with_their_remedies() {
             .add_consumer_handler("paper.orders.new", "group", speaking)
             .add_consumer_handler("paper.orders.new", "group", twice)
             .add_consumer_handler(Vec::<&str>::new(), "group", quiet)
-            .add_consumer_handler_with("paper.orders.old", "slow", quiet, HandlerSettings::new().timeout(Duration::from_secs(600))),
+            .add_consumer_handler_with(
+                "paper.orders.old",
+                "slow",
+                quiet,
+                HandlerSettings::new().timeout(Duration::from_secs(600)),
+            ),
     );
     for part in [
         "the service has no name",
@@ -70,7 +75,8 @@ fn a_service_without_handlers_is_refused() {
 
 #[test]
 fn a_consumer_of_dead_letters_must_not_feed_itself() {
-    let text = problems(StreamServiceBuilder::new("loop", Memory::new()).add_consumer_handler("paper.orders.new.dlq", "loop", quiet));
+    let text =
+        problems(StreamServiceBuilder::new("loop", Memory::new()).add_consumer_handler("paper.orders.new.dlq", "loop", quiet));
     assert!(text.contains("its own dead letters would feed it"), "{text}");
 }
 
