@@ -25,8 +25,8 @@ use crate::readback::Readback;
 const STRIDE: u64 = 1024;
 
 /// Records that may wait for a commit before the feed waits: what the pipeline does in a few commit intervals, so that
-/// the feed hardly ever holds it up; some 15 MB, so that laps stay bounded.
-const AHEAD: u64 = 32_768;
+/// the feed hardly ever holds it up; some 8 MB, so that laps stay bounded.
+const AHEAD: u64 = 16_384;
 
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(2);
