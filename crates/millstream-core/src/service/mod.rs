@@ -29,6 +29,7 @@ mod meters;
 mod outbox;
 mod plan;
 mod prepare;
+mod ready;
 mod run;
 mod settings;
 mod shutdown;
