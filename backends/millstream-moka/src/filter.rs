@@ -44,10 +44,10 @@ impl Filter {
         Filter(vec![[0; 2]; FIRST])
     }
 
-    /// Whether `ids` ids are too many for it.
+    /// How many ids it is for.
     #[inline]
-    pub(crate) fn is_full(&self, ids: usize) -> bool {
-        ids >= self.0.len() * IDS_A_WORD
+    pub(crate) fn most(&self) -> usize {
+        self.0.len() * IDS_A_WORD
     }
 
     /// An empty one of twice the size.
@@ -62,8 +62,20 @@ impl Filter {
         Place { word: (hash >> 18) as usize & (self.0.len() - 1), bits }
     }
 
+    #[inline]
     pub(crate) fn add(&mut self, side: Side, place: Place) {
         self.0[place.word][side as usize] |= place.bits;
+    }
+
+    /// Adds what neither side may hold; answers whether it did.
+    #[inline]
+    pub(crate) fn add_if_new(&mut self, side: Side, Place { word, bits }: Place) -> bool {
+        let pair = &mut self.0[word];
+        let is_new = pair.iter().all(|side| side & bits != bits);
+        if is_new {
+            pair[side as usize] |= bits;
+        }
+        is_new
     }
 
     /// Whether either side may hold it.
@@ -93,7 +105,7 @@ mod tests {
     fn what_was_added_is_never_denied_and_little_else_is_affirmed() {
         let (mix, mut filter) = (Mix::secret(), Filter::new());
         let ids = 57_344; // 3.5 in each of 2^14 words, as a full generation of a window sized by sevens has
-        while filter.is_full(ids - 1) {
+        while filter.most() < ids {
             filter = filter.doubled();
         }
         let (left, right) = (0..ids as u128, 1 << 70..(1 << 70) + ids as u128);

@@ -141,33 +141,61 @@ impl Generations {
             self.turn(now);
         }
         let until = self.lifetime.until(now);
-        met.extend(marks.iter().map(|mark| self.mark(mark, now, until)));
+        met.reserve(marks.len());
+        let mut left = marks;
+        while let Some(first) = left.first() {
+            let room = self.room().min(left.len());
+            if room > 0 {
+                // Nothing in the loop looks at limits: so many find room.
+                let (these, later) = left.split_at(room);
+                self.mark_all(these, now, until, met);
+                left = later;
+            } else if let Some(known) = self.meet(self.mix.hash(first.key), first, now, until) {
+                met.push(known);
+                left = &left[1..];
+            } else {
+                self.make_room(now);
+            }
+        }
+    }
+
+    /// How many marks may be new before the generations must turn or the filter widen.
+    fn room(&self) -> usize {
+        self.half.min(self.filter.most()).saturating_sub(self.young.table.len())
     }
 
     #[inline]
-    fn mark(&mut self, mark: &Mark, now: Second, until: Second) -> Marked {
-        let hash = self.mix.hash(mark.key);
-        let mut place = self.filter.place(hash);
-        if self.filter.may_hold(place)
-            && let Some(met) = self.meet(hash, mark, now, until)
-        {
-            return met;
+    fn mark_all(&mut self, marks: &[Mark], now: Second, until: Second, met: &mut Vec<Marked>) {
+        let (before, mix, side) = (self.young.table.len(), self.mix, self.side);
+        met.extend(marks.iter().map(|mark| {
+            let hash = mix.hash(mark.key);
+            let place = self.filter.place(hash);
+            if !self.filter.add_if_new(side, place) {
+                if let Some(met) = self.meet(hash, mark, now, until) {
+                    return met;
+                }
+                self.filter.add(side, place);
+            }
+            self.young.table.insert_unique(hash, Entry::new(mark, until), |entry| mix.hash(entry.key()));
+            Marked::First
+        }));
+        if self.young.table.len() > before {
+            self.young.last = until;
+            if before == 0 {
+                self.young.first = until;
+            }
         }
+    }
+
+    /// For one mark at least.
+    #[cold]
+    fn make_room(&mut self, now: Second) {
         if self.young.table.len() >= self.half {
             self.turn(now);
         }
-        if self.filter.is_full(self.young.table.len()) {
+        if self.young.table.len() >= self.filter.most() {
             self.widen();
-            place = self.filter.place(hash);
         }
-        if self.young.table.is_empty() {
-            self.young.first = until;
-        }
-        self.young.last = until;
-        let mix = self.mix;
-        self.young.table.insert_unique(hash, Entry::new(mark, until), |entry| mix.hash(entry.key()));
-        self.filter.add(self.side, place);
-        Marked::First
     }
 
     /// What a mark meets in the tables. A dead entry of the young generation becomes the mark's own.
@@ -202,6 +230,9 @@ impl Generations {
         self.side = self.side.other();
         self.filter.clear(self.side);
         std::mem::swap(&mut self.young, &mut self.old);
+        // As many will come again, so growing on the way there would only move them about.
+        let (mix, room) = (self.mix, self.old.table.len().min(self.half));
+        self.young.table.reserve(room, |entry| mix.hash(entry.key()));
     }
 
     /// Doubles the filter, which a larger young generation would fill.

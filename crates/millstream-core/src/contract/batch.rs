@@ -20,12 +20,19 @@ struct Span {
 impl Span {
     const ABSENT: Span = Span { start: 0, len: NULL };
 
+    #[inline]
     fn of(self, buf: &[u8]) -> Option<&[u8]> {
         if self.len == NULL {
             return None;
         }
         let start = self.start as usize;
         Some(&buf[start..start + self.len as usize])
+    }
+
+    /// How many bytes it is; 0 if it is absent.
+    #[inline]
+    fn bytes(self) -> usize {
+        if self.len == NULL { 0 } else { self.len as usize }
     }
 }
 
@@ -78,8 +85,14 @@ impl RecordSet {
     }
 
     fn headers_of(&self, index: usize) -> &[(Span, Span)] {
-        let first = if index == 0 { 0 } else { self.meta[index - 1].headers };
-        &self.headers[first as usize..self.meta[index].headers as usize]
+        self.headers_up_to(index, self.meta[index].headers)
+    }
+
+    /// The headers of the `index`th record, which end at `end`.
+    #[inline]
+    fn headers_up_to(&self, index: usize, end: u32) -> &[(Span, Span)] {
+        let first = index.checked_sub(1).map_or(0, |before| self.meta[before].headers);
+        &self.headers[first as usize..end as usize]
     }
 
     /// Where the bytes of a record begin: headers, key, value, in this order; `None` if it has no bytes.
@@ -289,17 +302,28 @@ impl<'a> RecordView<'a> {
         self.key().map(|key| self.set.buf.slice_ref(key))
     }
 
+    /// The bytes of the key; 0 without one.
+    #[inline]
+    pub fn key_len(&self) -> usize {
+        self.meta.key.bytes()
+    }
+
+    /// The bytes of the value; 0 for a tombstone.
+    #[inline]
+    pub fn value_len(&self) -> usize {
+        self.meta.value.bytes()
+    }
+
     /// The headers in order.
     #[inline]
     pub fn headers(&self) -> Headers<'a> {
-        Headers { buf: &self.set.buf, spans: self.set.headers_of(self.index) }
+        Headers { buf: &self.set.buf, spans: self.set.headers_up_to(self.index, self.meta.headers) }
     }
 
     /// The bytes of key, value and headers together.
     #[inline]
     pub fn size(&self) -> usize {
-        let own = |s: Span| if s.len == NULL { 0 } else { s.len as usize };
-        own(self.meta.key) + own(self.meta.value) + self.headers().bytes()
+        self.key_len() + self.value_len() + self.headers().bytes()
     }
 }
 
@@ -344,7 +368,8 @@ impl<'a> Headers<'a> {
     /// The value of the *last* header called `name` (as Kafka's own `lastHeader`), if it is not null.
     #[inline]
     pub fn find(&self, name: &str) -> Option<&'a [u8]> {
-        let hit = self.spans.iter().rev().find(|(n, _)| n.of(self.buf) == Some(name.as_bytes()))?;
+        let is_it = |span: Span| span.bytes() == name.len() && span.of(self.buf).is_some_and(|own| same(own, name.as_bytes()));
+        let hit = self.spans.iter().rev().find(|(own, _)| is_it(*own))?;
         hit.1.of(self.buf)
     }
 
@@ -369,6 +394,23 @@ impl<'a> Iterator for Headers<'a> {
 impl fmt::Debug for Headers<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.map(|(name, _)| name)).finish()
+    }
+}
+
+/// Whether two names of one length are the same. Names are short, so that a call would cost more than the comparison.
+#[inline]
+fn same(one: &[u8], other: &[u8]) -> bool {
+    /// Those of `N` to `2 * N` bytes, by their beginnings and their ends.
+    #[inline]
+    fn both_ends<const N: usize>(one: &[u8], other: &[u8]) -> bool {
+        one.first_chunk::<N>() == other.first_chunk::<N>() && one.last_chunk::<N>() == other.last_chunk::<N>()
+    }
+    match other.len() {
+        0 | 1 => one == other,
+        2..=4 => both_ends::<2>(one, other),
+        5..=8 => both_ends::<4>(one, other),
+        9..=16 => both_ends::<8>(one, other),
+        _ => one == other,
     }
 }
 
@@ -427,8 +469,21 @@ impl RecordBatch {
     }
 
     /// All records in order.
+    #[inline]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = RecordView<'_>> {
-        (0..self.len()).map(|index| self.view(index))
+        self.views(0..self.len())
+    }
+
+    /// The records `range` in order.
+    ///
+    /// # Panics
+    /// If there are not that many.
+    #[inline]
+    pub fn views(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = RecordView<'_>> {
+        let (set, first) = (&*self.set, self.range.0 as usize + range.start);
+        // The range is looked at once, and not each record.
+        let meta = &set.meta[first..self.range.0 as usize + range.end];
+        meta.iter().enumerate().map(move |(at, meta)| RecordView { set, index: first + at, meta })
     }
 
     /// The bytes of all records together. They lie side by side in the arena, so this looks at the first and the last.
@@ -480,7 +535,14 @@ impl RecordRef {
         if !Arc::ptr_eq(&self.set, &batch.set) {
             self.set = batch.set.clone();
         }
-        self.index = batch.range.0 + u32::try_from(index).unwrap_or(NULL);
+        self.move_to(batch, index);
+    }
+
+    /// As [`point_to`](Self::point_to) for a record of the set it points into already.
+    #[inline]
+    pub(crate) fn move_to(&mut self, batch: &RecordBatch, index: usize) {
+        debug_assert!(Arc::ptr_eq(&self.set, &batch.set), "it points into the batch's set");
+        self.index = batch.range.0 + index as u32;
     }
 }
 

@@ -1,5 +1,9 @@
 //! Owns the ids of one worker's records that are under way: a record whose id is another's waits for what becomes of it
 //! (F82, B42). Leaves marks to the deduplicator.
+//!
+//! Most ids are marked soon after they came, all together, and nobody asks for one of them by itself. So a new id is put at
+//! the end of a list, behind a filter that says of most ids that they are surely not under way; a map is made of the list
+//! only when somebody asks for more.
 
 use crate::contract::Offset;
 use hashbrown::HashMap;
@@ -40,9 +44,64 @@ impl Hasher for Fold {
     }
 }
 
+/// Says of an id that it is surely not under way, or that it may be: two bits of one word for each.
+#[derive(Clone, Debug)]
+struct Filter {
+    words: Box<[u64; Filter::WORDS]>,
+    /// How many ids were added since it was cleared.
+    added: usize,
+}
+
+impl Filter {
+    /// 4 KiB: with the 512 records a worker may start before it marks, one id in 5,000 of them is doubted for nothing.
+    const WORDS: usize = 512;
+    /// So many ids make it doubt one in 16.
+    const MOST: usize = 8 * Self::WORDS;
+    /// So few ids are taken out one by one.
+    const FEW: usize = 64;
+
+    #[inline]
+    fn place(id: u128) -> (usize, u64) {
+        let hash = FoldHash.hash_one(id);
+        ((hash as usize) % Self::WORDS, 1 << (hash >> 9 & 63) | 1 << (hash >> 15 & 63))
+    }
+
+    /// Adds an id; answers whether it was surely not in it.
+    #[inline]
+    fn add(&mut self, id: u128) -> bool {
+        let (word, bits) = Self::place(id);
+        let word = &mut self.words[word];
+        let is_new = *word & bits != bits;
+        *word |= bits;
+        self.added += usize::from(is_new);
+        is_new
+    }
+
+    /// Takes everything out that shares a word with `id`.
+    #[inline]
+    fn remove_word(&mut self, id: u128) {
+        self.words[Self::place(id).0] = 0;
+        self.added = 0;
+    }
+
+    fn clear(&mut self) {
+        self.words.fill(0);
+        self.added = 0;
+    }
+}
+
+impl Default for Filter {
+    fn default() -> Self {
+        Filter { words: Box::new([0; Self::WORDS]), added: 0 }
+    }
+}
+
 /// Ids under way: from a record's start until its mark is applied or its dead letter accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Twins {
+    filter: Filter,
+    /// The newest, none of them in `holders`.
+    recent: Vec<(u128, Offset)>,
     holders: HashMap<u128, Offset, FoldHash>,
     waiting: BTreeMap<u128, Vec<Offset>>,
 }
@@ -56,12 +115,36 @@ impl Twins {
     /// Takes `id` for the record at `offset`; `false` if an earlier record has it: then wait.
     #[inline]
     pub fn claim(&mut self, id: u128, offset: Offset) -> bool {
-        *self.holders.entry(id).or_insert(offset) == offset
+        if self.filter.add(id) {
+            self.recent.push((id, offset));
+            return true;
+        }
+        self.claim_known(id, offset)
+    }
+
+    /// Takes an id that may be under way.
+    #[cold]
+    fn claim_known(&mut self, id: u128, offset: Offset) -> bool {
+        self.settle_down();
+        let owns = *self.holders.entry(id).or_insert(offset) == offset;
+        if self.filter.added > Filter::MOST {
+            // Most of what was added may have gone long since.
+            self.filter.clear();
+            self.holders.keys().for_each(|&id| _ = self.filter.add(id));
+            self.filter.added = 0;
+        }
+        owns
+    }
+
+    /// Puts the newest into the map.
+    fn settle_down(&mut self) {
+        self.holders.extend(self.recent.drain(..));
     }
 
     /// Which record has `id`.
     pub fn holder(&self, id: u128) -> Option<Offset> {
-        self.holders.get(&id).copied()
+        let recent = || self.recent.iter().find(|(own, _)| *own == id).map(|(_, offset)| *offset);
+        self.holders.get(&id).copied().or_else(recent)
     }
 
     /// Lets the record at `offset` wait for the holder of `id`.
@@ -72,6 +155,7 @@ impl Twins {
     /// The record at `offset` gave up `id`: settled, or a dead letter. Answers who waited for it, in offset order.
     #[inline]
     pub fn release(&mut self, id: u128, offset: Offset) -> Vec<Offset> {
+        self.settle_down();
         if self.holders.get(&id) == Some(&offset) {
             self.holders.remove(&id);
             if !self.waiting.is_empty() {
@@ -84,8 +168,14 @@ impl Twins {
     /// All of `count` ids at once, if these are all there are and nobody waits; answers whether that was so.
     #[inline]
     pub fn release_all(&mut self, count: usize) -> bool {
-        let all = self.holders.len() == count && self.waiting.is_empty();
+        let all = self.len() == count && self.waiting.is_empty();
         if all {
+            if self.filter.added == self.recent.len() && self.filter.added < Filter::FEW {
+                self.recent.iter().for_each(|&(id, _)| self.filter.remove_word(id));
+            } else {
+                self.filter.clear();
+            }
+            self.recent.clear();
             self.holders.clear();
         }
         all
@@ -93,18 +183,23 @@ impl Twins {
 
     /// How many ids are under way.
     pub fn len(&self) -> usize {
-        self.holders.len()
+        self.holders.len() + self.recent.len()
     }
 
     /// Whether none is.
     pub fn is_empty(&self) -> bool {
-        self.holders.is_empty()
+        self.len() == 0
+    }
+
+    /// All of them, by id.
+    fn sorted(&self) -> BTreeMap<u128, Offset> {
+        self.holders.iter().map(|(&id, &offset)| (id, offset)).chain(self.recent.iter().copied()).collect()
     }
 }
 
 impl PartialEq for Twins {
     fn eq(&self, other: &Self) -> bool {
-        self.holders == other.holders && self.waiting == other.waiting
+        self.sorted() == other.sorted() && self.waiting == other.waiting
     }
 }
 
@@ -112,10 +207,72 @@ impl Eq for Twins {}
 
 impl Hash for Twins {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // Commutative, since a map has no order of its own.
-        let sum =
-            self.holders.iter().fold(0u128, |sum, (id, offset)| sum.wrapping_add(id.wrapping_mul(u128::from(*offset) * 2 + 1)));
-        sum.hash(state);
+        self.sorted().hash(state);
         self.waiting.hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Claim(u128, Offset),
+        Release(u128, Offset),
+        ReleaseAll(bool),
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let (ids, offsets) = (0..300u128, 0..1_000u64);
+        let claim = (ids.clone(), offsets.clone()).prop_map(|(id, offset)| Step::Claim(id, offset));
+        let release = (ids, offsets).prop_map(|(id, offset)| Step::Release(id, offset));
+        let all = any::<bool>().prop_map(Step::ReleaseAll);
+        proptest::collection::vec(prop_oneof![60 => claim, 3 => release, 1 => all], 1..1_500)
+    }
+
+    proptest! {
+        #[test]
+        fn answers_as_a_map_would(steps in steps()) {
+            let (mut twins, mut map) = (Twins::new(), BTreeMap::new());
+            for step in steps {
+                match step {
+                    Step::Claim(id, offset) => {
+                        let owns = *map.entry(id).or_insert(offset) == offset;
+                        prop_assert_eq!(twins.claim(id, offset), owns);
+                    }
+                    Step::Release(id, offset) => {
+                        twins.release(id, offset);
+                        if map.get(&id) == Some(&offset) {
+                            map.remove(&id);
+                        }
+                    }
+                    Step::ReleaseAll(right) => {
+                        let count = if right { map.len() } else { map.len() + 1 };
+                        prop_assert_eq!(twins.release_all(count), right);
+                        if right {
+                            map.clear();
+                        }
+                    }
+                }
+                prop_assert_eq!(twins.len(), map.len());
+            }
+            prop_assert_eq!(twins.sorted(), map);
+        }
+    }
+
+    #[test]
+    fn ids_that_come_and_go_one_by_one_are_told_apart_for_ever() {
+        let mut twins = Twins::new();
+        for id in 0..100_000u128 {
+            assert!(twins.claim(id, id as Offset), "{id} is new");
+            assert!(!twins.claim(id, 7 + id as Offset), "{id} is under way");
+            if id >= 200 {
+                assert!(twins.release(id - 200, (id - 200) as Offset).is_empty());
+                assert!(twins.claim(id - 200, 1) && twins.release(id - 200, 1).is_empty(), "{id} is free again");
+            }
+        }
+        assert_eq!(twins.len(), 200);
     }
 }

@@ -45,60 +45,72 @@ pub struct Delivery<'d, S> {
 }
 
 impl<'d, S> Delivery<'d, S> {
+    #[inline]
     pub(crate) fn seated(state: &'d S, input: &'d Input, outputs: &'d mut Outputs) -> Self {
         Delivery { state, input, outputs: Some(outputs) }
     }
 
     /// The service's state.
+    #[inline]
     pub fn state(&self) -> &'d S {
         self.state
     }
 
     /// The record: key, value, headers, timestamp.
+    #[inline]
     pub fn record(&self) -> RecordView<'d> {
         self.input.record.view()
     }
 
     /// The record, to be kept beyond the attempt: costs one reference count.
+    #[inline]
     pub fn shared_record(&self) -> RecordRef {
         self.input.record.clone()
     }
 
     /// The topic it was read from.
+    #[inline]
     pub fn topic(&self) -> &'d Topic {
         &self.input.topic
     }
 
     /// The topic's namespace; `None` for a shared topic.
+    #[inline]
     pub fn namespace(&self) -> Option<&'d Namespace> {
         self.input.namespace.as_ref()
     }
 
     /// Where it lies.
+    #[inline]
     pub fn position(&self) -> Position {
         Position { partition: self.input.partition, offset: self.record().offset() }
     }
 
     /// The ownership session it is handled under.
+    #[inline]
     pub fn epoch(&self) -> Epoch {
         self.input.epoch
     }
 
     /// Which handler call this is for the record, from 1, in this ownership session.
+    #[inline]
     pub fn attempt(&self) -> u32 {
         self.input.attempt
     }
 
     /// The key it is deduplicated by.
+    #[inline]
     pub fn event_key(&self) -> EventKey {
         self.input.key
     }
 
     /// What the header scan found; `None` if the value is no envelope.
+    #[inline]
     pub fn head(&self) -> Option<&'d Head> {
         self.input.head.as_ref()
     }
 
+    #[inline]
     pub(crate) fn take_outputs(&mut self) -> Option<&'d mut Outputs> {
         self.outputs.take()
     }

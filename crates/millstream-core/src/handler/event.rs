@@ -150,26 +150,31 @@ pub struct RawEvent<'d> {
 }
 
 impl<'d> RawEvent<'d> {
+    #[inline]
     pub(crate) fn of<S>(delivery: &Delivery<'d, S>) -> Self {
         RawEvent { record: delivery.record(), head: delivery.head(), key: delivery.event_key() }
     }
 
     /// The record.
+    #[inline]
     pub fn record(&self) -> RecordView<'d> {
         self.record
     }
 
     /// The value's bytes; empty for a tombstone.
+    #[inline]
     pub fn value(&self) -> &'d [u8] {
         self.record.value().unwrap_or_default()
     }
 
     /// The id in the 128 bits by which it is deduplicated.
+    #[inline]
     pub fn key(&self) -> EventKey {
         self.key
     }
 
     /// What the header scan found; `None` if the value is no envelope.
+    #[inline]
     pub fn head(&self) -> Option<&'d Head> {
         self.head
     }

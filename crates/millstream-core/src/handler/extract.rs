@@ -80,6 +80,7 @@ impl<S> Provide<S> for S {
 impl<S: Provide<T> + 'static, T: ?Sized + 'static> Extract<S> for &T {
     type Item<'d> = &'d T;
 
+    #[inline(always)]
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<&'d T, Rejection> {
         Ok(delivery.state().provide())
     }
@@ -89,6 +90,7 @@ impl<S: 'static> Extract<S> for &mut Outputs {
     type Item<'d> = &'d mut Outputs;
     const OUTPUTS: usize = 1;
 
+    #[inline(always)]
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<&'d mut Outputs, Rejection> {
         delivery.take_outputs().ok_or_else(|| HandlerError::permanent("`&mut Outputs` is taken twice").into())
     }
@@ -105,6 +107,7 @@ impl<S: 'static, T: DeserializeOwned + Send + 'static> Extract<S> for Event<T> {
 impl<S: 'static> Extract<S> for RawEvent<'_> {
     type Item<'d> = RawEvent<'d>;
 
+    #[inline(always)]
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<RawEvent<'d>, Rejection> {
         Ok(RawEvent::of(delivery))
     }

@@ -54,10 +54,10 @@ where
                 Ok(started) => Ok(started.await),
                 Err(rejection) => Err(rejection),
             };
-            s.answer = Some(match answer {
-                Ok(returned) => returned.into_outcome(),
-                Err(rejection) => Err(rejection.into_error()),
-            });
+            match answer {
+                Ok(returned) => s.answer(returned.into_outcome()),
+                Err(rejection) => s.answer(Err(rejection.into_error())),
+            }
             seat
         }
     }

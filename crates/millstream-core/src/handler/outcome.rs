@@ -175,18 +175,21 @@ pub trait IntoOutcome {
 }
 
 impl IntoOutcome for () {
+    #[inline]
     fn into_outcome(self) -> Result<Outcome, HandlerError> {
         Ok(Outcome::Done)
     }
 }
 
 impl IntoOutcome for Outcome {
+    #[inline]
     fn into_outcome(self) -> Result<Outcome, HandlerError> {
         Ok(self)
     }
 }
 
 impl<O: IntoOutcome, E: IntoFailure> IntoOutcome for Result<O, E> {
+    #[inline]
     fn into_outcome(self) -> Result<Outcome, HandlerError> {
         match self {
             Ok(value) => value.into_outcome(),

@@ -15,5 +15,28 @@ pub struct Seat<H, St> {
     pub(crate) state: St,
     pub(crate) input: Input,
     pub(crate) outputs: Outputs,
-    pub(crate) answer: Option<Result<Outcome, HandlerError>>,
+    /// Whether the attempt ended with [`Outcome::Done`]: the rule, and one byte to write.
+    pub(crate) done: bool,
+    /// Its answer if that was another one.
+    pub(crate) other: Option<Result<Outcome, HandlerError>>,
+}
+
+impl<H, St> Seat<H, St> {
+    /// Writes the attempt's answer.
+    #[inline(always)]
+    pub(crate) fn answer(&mut self, answer: Result<Outcome, HandlerError>) {
+        self.done = matches!(answer, Ok(Outcome::Done));
+        if !self.done {
+            self.other = Some(answer);
+        }
+    }
+
+    /// Takes the attempt's answer.
+    #[inline]
+    pub(crate) fn take_answer(&mut self) -> Result<Outcome, HandlerError> {
+        if std::mem::take(&mut self.done) {
+            return Ok(Outcome::Done);
+        }
+        self.other.take().unwrap_or_else(|| Err(HandlerError::permanent("the attempt ended without an answer")))
+    }
 }

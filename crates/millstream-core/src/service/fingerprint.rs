@@ -2,41 +2,62 @@
 
 use crate::contract::Fingerprint;
 
+/// Two lanes of 8 bytes, side by side in one vector register.
+type Lanes = [u64; 2];
+
+/// Two running sums (as Fletcher's checksum) in each of two lanes.
+struct Sums {
+    sum: Lanes,
+    sums: Lanes,
+}
+
 /// A 32-bit fingerprint of a value; a tombstone's differs from an empty value's.
 ///
-/// Two running sums over words of 8 bytes (as Fletcher's checksum), mixed at the end: two instructions a word, where a
-/// full hash takes ten. It need not resist an attacker, who could as well repeat the content: it tells an id used twice by
-/// mistake from a duplicate.
+/// Three vector instructions for 16 bytes, mixed at the end, where a full hash takes twenty. It need not resist an
+/// attacker, who could as well repeat the content: it tells an id used twice by mistake from a duplicate.
 #[inline]
 pub(crate) fn fingerprint(value: Option<&[u8]>) -> Fingerprint {
     let Some(value) = value else { return Fingerprint(0) };
-    let (mut sum, mut sums) = (value.len() as u64, 0u64);
-    let (blocks, rest) = value.as_chunks::<64>();
-    for block in blocks {
-        add(&mut sum, &mut sums, block);
+    let Some(last) = value.last_chunk::<64>() else { return of_short(value) };
+    let mut sums = Sums { sum: [value.len() as u64, 0], sums: [0; 2] };
+    let mut left = value;
+    while let Some((block, rest)) = left.split_first_chunk::<64>() {
+        sums.add(block);
+        left = rest;
     }
-    if !rest.is_empty() {
-        // The last block overlaps the one before, which costs less than looking at single words.
-        match value.last_chunk::<64>() {
-            Some(last) => add(&mut sum, &mut sums, last),
-            None => {
-                let mut last = [0u8; 64];
-                last[..rest.len()].copy_from_slice(rest);
-                add(&mut sum, &mut sums, &last);
+    // The last block overlaps the one before, which costs less than looking at single words.
+    sums.add(last);
+    sums.mixed()
+}
+
+fn of_short(value: &[u8]) -> Fingerprint {
+    let mut sums = Sums { sum: [value.len() as u64, 0], sums: [0; 2] };
+    let mut block = [0; 64];
+    block[..value.len()].copy_from_slice(value);
+    sums.add(&block);
+    sums.mixed()
+}
+
+impl Sums {
+    #[inline(always)]
+    fn add(&mut self, block: &[u8; 64]) {
+        for row in block.as_chunks::<16>().0 {
+            let (words, _) = row.as_chunks::<8>();
+            for lane in 0..2 {
+                self.sum[lane] = self.sum[lane].wrapping_add(u64::from_le_bytes(words[lane]));
+            }
+            for lane in 0..2 {
+                self.sums[lane] = self.sums[lane].wrapping_add(self.sum[lane]);
             }
         }
     }
-    let mixed = (sum ^ sums.rotate_left(32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
-    let mixed = (mixed ^ (mixed >> 32) ^ sums).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    Fingerprint((mixed >> 32) as u32 | 1)
-}
 
-#[inline(always)]
-fn add(sum: &mut u64, sums: &mut u64, block: &[u8; 64]) {
-    let (words, _) = block.as_chunks::<8>();
-    for word in words {
-        *sum = sum.wrapping_add(u64::from_le_bytes(*word));
-        *sums = sums.wrapping_add(*sum);
+    #[inline(always)]
+    fn mixed(&self) -> Fingerprint {
+        let lane = |lane: usize| self.sum[lane] ^ self.sums[lane].rotate_left(32);
+        let mixed = lane(0).wrapping_mul(0xD6E8_FEB8_6659_FD93).rotate_left(32) ^ lane(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ (mixed >> 32)).wrapping_mul(0xD6E8_FEB8_6659_FD93);
+        Fingerprint((mixed >> 32) as u32 | 1)
     }
 }
 

@@ -30,6 +30,7 @@ mod outbox;
 mod outboxes;
 mod plan;
 mod prepare;
+mod ready;
 mod run;
 mod settings;
 mod shutdown;

@@ -31,6 +31,12 @@ impl PreparedBatch {
         self.heads.get(index).filter(|head| head.data_at() > 0)
     }
 
+    /// The heads of all records, with [`Head::none`] for those that have none; empty if no record has one.
+    #[inline]
+    pub(crate) fn heads(&self) -> &[Head] {
+        &self.heads
+    }
+
     /// Why the `index`th record is poison.
     pub(crate) fn poison(&self, index: usize) -> Option<&str> {
         let found = self.poison.binary_search_by_key(&index, |(at, _)| *at).ok()?;
@@ -69,64 +75,78 @@ pub(crate) struct Preparer {
 
 impl Preparer {
     /// Reads a batch.
+    // One loop for each source, so that none asks in each record what is the same for all.
     pub(crate) fn prepare(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
         into.keys.reserve(batch.len());
-        if self.source == IdSource::Envelope {
-            into.heads.reserve(batch.len());
+        match &self.source {
+            IdSource::Envelope => self.read_envelopes(batch, into),
+            IdSource::Header(name) => self.read_keys(batch, into, |record| self.header_key(name, record)),
+            IdSource::Position => self.read_keys(batch, into, |record| self.position_key(record)),
         }
+    }
+
+    #[inline]
+    fn read_keys<'b>(&self, batch: &'b RecordBatch, into: &mut PreparedBatch, key: impl Fn(RecordView<'b>) -> EventKey) {
+        let PreparedBatch { keys, poison, .. } = into;
+        keys.extend(batch.iter().enumerate().map(|(index, record)| {
+            if self.is_within_limits(record) {
+                return key(record).as_u128();
+            }
+            poison.push((index, self.broken_limit(record)));
+            self.position_key(record).as_u128()
+        }));
+    }
+
+    fn read_envelopes(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
+        into.heads.reserve(batch.len());
         for (index, record) in batch.iter().enumerate() {
-            match self.read(record) {
-                Ok(key) => into.keys.push(key.as_u128()),
-                Err(Found::Head(head)) => {
-                    into.keys.push(head.key().as_u128());
-                    into.heads.push(head);
-                    continue;
-                }
-                Err(Found::Poison(why)) => {
-                    into.keys.push(self.position_key(record).as_u128());
-                    into.poison.push((index, why));
-                }
-            }
-            if self.source == IdSource::Envelope {
-                into.heads.push(Head::none());
-            }
+            let poison = match record.value() {
+                _ if !self.is_within_limits(record) => Some(self.broken_limit(record)),
+                None => None,
+                Some(value) => match scan(value, &self.limits) {
+                    Ok(head) => {
+                        into.keys.push(head.key().as_u128());
+                        into.heads.push(head);
+                        continue;
+                    }
+                    Err(error) => Some(error.to_string().into()),
+                },
+            };
+            into.keys.push(self.position_key(record).as_u128());
+            into.heads.push(Head::none());
+            into.poison.extend(poison.map(|why| (index, why)));
         }
     }
 
     /// Reads one record again, which was in order.
     pub(crate) fn prepare_one(&self, record: RecordView<'_>) -> Prepared {
-        match self.read(record) {
-            Ok(key) => Prepared { key, head: None, poison: None },
-            Err(Found::Head(head)) => Prepared { key: head.key(), head: Some(head), poison: None },
-            Err(Found::Poison(why)) => Prepared { key: self.position_key(record), head: None, poison: Some(why) },
+        let without_head = |key, poison| Prepared { key, head: None, poison };
+        if !self.is_within_limits(record) {
+            return without_head(self.position_key(record), Some(self.broken_limit(record)));
+        }
+        match (&self.source, record.value()) {
+            (IdSource::Envelope, Some(value)) => match scan(value, &self.limits) {
+                Ok(head) => Prepared { key: head.key(), head: Some(head), poison: None },
+                Err(error) => without_head(self.position_key(record), Some(error.to_string().into())),
+            },
+            (IdSource::Header(name), _) => without_head(self.header_key(name, record), None),
+            (IdSource::Envelope, None) | (IdSource::Position, _) => without_head(self.position_key(record), None),
         }
     }
 
     #[inline]
-    fn read(&self, record: RecordView<'_>) -> Result<EventKey, Found> {
-        let value = record.value();
-        if let Some(poison) = self.breaks_limit(record, value) {
-            return Err(Found::Poison(poison));
+    fn header_key(&self, name: &str, record: RecordView<'_>) -> EventKey {
+        let Some(id) = record.headers().find(name) else { return self.position_key(record) };
+        match <[u8; 16]>::try_from(id) {
+            Ok(bits) => EventKey::from_u128(u128::from_be_bytes(bits)),
+            Err(_) => self.text_key(id, record),
         }
-        match &self.source {
-            IdSource::Envelope => match value {
-                Some(value) => match scan(value, &self.limits) {
-                    Ok(head) => Err(Found::Head(head)),
-                    Err(error) => Err(Found::Poison(error.to_string().into())),
-                },
-                None => Ok(self.position_key(record)),
-            },
-            IdSource::Header(name) => Ok(match record.headers().find(name) {
-                Some(id) => match <[u8; 16]>::try_from(id) {
-                    Ok(bits) => EventKey::from_u128(u128::from_be_bytes(bits)),
-                    Err(_) => match std::str::from_utf8(id) {
-                        Ok(text) if !text.is_empty() => EventKey::of_text(text),
-                        _ => self.position_key(record),
-                    },
-                },
-                None => self.position_key(record),
-            }),
-            IdSource::Position => Ok(self.position_key(record)),
+    }
+
+    fn text_key(&self, id: &[u8], record: RecordView<'_>) -> EventKey {
+        match std::str::from_utf8(id) {
+            Ok(text) if !text.is_empty() => EventKey::of_text(text),
+            _ => self.position_key(record),
         }
     }
 
@@ -135,32 +155,27 @@ impl Preparer {
     }
 
     #[inline]
-    fn breaks_limit(&self, record: RecordView<'_>, value: Option<&[u8]>) -> Option<Box<str>> {
-        let limits = &self.limits;
-        if record.key().is_some_and(|key| key.len() > limits.key_bytes) {
-            return Some(format!("the key is longer than {} bytes", limits.key_bytes).into());
-        }
-        if value.is_some_and(|value| value.len() > limits.value_bytes) {
-            return Some(format!("the value is larger than {} bytes", limits.value_bytes).into());
-        }
-        let headers = record.headers();
-        if headers.is_empty() {
-            return None;
-        }
-        if headers.len() > limits.headers {
-            return Some(format!("the record has more than {} headers", limits.headers).into());
-        }
-        if headers.bytes() > limits.header_bytes {
-            return Some(format!("the headers are larger than {} bytes", limits.header_bytes).into());
-        }
-        None
+    fn is_within_limits(&self, record: RecordView<'_>) -> bool {
+        let (limits, headers) = (&self.limits, record.headers());
+        record.key_len() <= limits.key_bytes
+            && record.value_len() <= limits.value_bytes
+            && headers.len() <= limits.headers
+            && headers.bytes() <= limits.header_bytes
     }
-}
 
-/// What a record is, other than its key alone.
-enum Found {
-    /// An envelope.
-    Head(Head),
-    /// Poison, and why.
-    Poison(Box<str>),
+    /// Which limit a record breaks.
+    #[cold]
+    fn broken_limit(&self, record: RecordView<'_>) -> Box<str> {
+        let limits = &self.limits;
+        let why = if record.key_len() > limits.key_bytes {
+            format!("the key is longer than {} bytes", limits.key_bytes)
+        } else if record.value_len() > limits.value_bytes {
+            format!("the value is larger than {} bytes", limits.value_bytes)
+        } else if record.headers().len() > limits.headers {
+            format!("the record has more than {} headers", limits.headers)
+        } else {
+            format!("the headers are larger than {} bytes", limits.header_bytes)
+        };
+        why.into()
+    }
 }

@@ -61,11 +61,13 @@ impl Sink {
     }
 
     /// How many outputs are collected.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.records
     }
 
     /// How many bytes are collected.
+    #[inline]
     pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }

@@ -4,16 +4,18 @@
 //! allocated when it parks. The fast path uses the same seat again for each record. One `Box<dyn Runner>` a worker, so
 //! the worker is compiled once and not per handler.
 
+use super::cell::Cell;
+use super::prepare::PreparedBatch;
 use super::sink::Sink;
 use crate::contract::RecordBatch;
-use crate::engine::Failure;
+use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
 use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat};
 use crate::layer::panics;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 
 /// How one attempt ended.
 pub(crate) enum Attempted {
@@ -35,8 +37,60 @@ pub(crate) struct Start<'a> {
     pub(crate) stamp: Timestamp,
 }
 
+/// What first attempts of a batch's records share that are started one after the other.
+pub(crate) struct Run<'a> {
+    pub(crate) batch: &'a RecordBatch,
+    pub(crate) prepared: &'a PreparedBatch,
+    pub(crate) slot: usize,
+    pub(crate) waker: &'a Waker,
+    /// Looked at before each start, so that control never waits behind data.
+    pub(crate) cell: &'a Cell,
+    pub(crate) stamp: Timestamp,
+    /// Outputs, and their bytes, that the sink may hold: the run ends where it holds more.
+    pub(crate) room: (usize, usize),
+}
+
+/// What a run has left behind.
+#[derive(Default)]
+pub(crate) struct Ran {
+    /// How many records are done or skipped.
+    pub(crate) ended: usize,
+    /// How many of these are skipped and have no outputs.
+    pub(crate) skipped: u64,
+    /// Outputs of each that ended, and whether it is skipped; empty if the handler has no outputs.
+    pub(crate) outputs: Vec<(u32, bool)>,
+}
+
+impl Ran {
+    /// Forgets all, keeping the memory.
+    pub(crate) fn clear(&mut self) {
+        (self.ended, self.skipped) = (0, 0);
+        self.outputs.clear();
+    }
+}
+
+/// Why a run came to its end.
+enum Stop<S> {
+    /// It was through, or the next record may not start now.
+    Through(S),
+    /// An attempt failed.
+    Failed(S),
+    /// An attempt went pending.
+    Pending,
+}
+
 /// Runs attempts of one handler for one worker.
 pub(crate) trait Runner: Send {
+    /// Starts records of a batch one after the other as long as each is ready at once and done or skipped. Answers the
+    /// end of the one that was not, which comes behind those counted in `ran`.
+    fn run(
+        &mut self,
+        run: &Run<'_>,
+        records: Range<usize>,
+        engine: &mut Partition,
+        sink: &mut Sink,
+        ran: &mut Ran,
+    ) -> Option<Poll<Attempted>>;
     /// Starts an attempt in a free slot and polls it in place.
     fn start(&mut self, slot: usize, start: &Start<'_>, waker: &Waker, sink: &mut Sink) -> Poll<Attempted>;
     /// Polls a parked attempt.
@@ -102,7 +156,7 @@ where
         self.idle.pop().unwrap_or_else(|| {
             let outputs = Outputs::new(self.context.clone(), self.input.topic.clone());
             let (handler, state, input) = (self.handler.clone(), self.state.clone(), self.input.clone());
-            Box::new(Seat { handler, state, input, outputs, answer: None })
+            Box::new(Seat { handler, state, input, outputs, done: false, other: None })
         })
     }
 
@@ -127,33 +181,50 @@ where
                 future.as_mut().set(None);
                 Poll::Ready(self.finish(seat, sink))
             }
-            Err(panic) => {
-                // The seat is lost with the future; a new one is made.
-                self.clear(slot);
-                Poll::Ready(Attempted::Failed(HandlerError::of(Failure::Panic, panic.into())))
-            }
+            Err(panic) => Poll::Ready(self.panicked(slot, panic)),
         }
+    }
+
+    #[cold]
+    fn panicked(&mut self, slot: usize, panic: String) -> Attempted {
+        // The seat is lost with the future; a new one is made.
+        self.clear(slot);
+        Attempted::Failed(HandlerError::of(Failure::Panic, panic.into()))
     }
 
     #[inline]
     fn finish(&mut self, mut seat: Box<Seat<Arc<H>, Arc<S>>>, sink: &mut Sink) -> Attempted {
-        let attempted = match seat.answer.take() {
-            Some(Ok(outcome)) => {
+        let attempted = match seat.take_answer() {
+            Ok(outcome) => {
                 let outputs = if self.emits && seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
                 match outcome {
                     Outcome::Done => Attempted::Done(outputs),
                     Outcome::Skip(_) => Attempted::Skipped(outputs),
                 }
             }
-            Some(Err(error)) => Attempted::Failed(error),
-            None => Attempted::Failed(HandlerError::permanent("the attempt ended without an answer")),
+            Err(error) => Attempted::Failed(error),
         };
+        self.rest(seat);
+        attempted
+    }
+
+    /// Keeps a seat for the next attempt.
+    #[inline]
+    fn rest(&mut self, seat: Box<Seat<Arc<H>, Arc<S>>>) {
         if self.hot.is_none() {
             self.hot = Some(seat);
         } else {
             self.idle.push(seat);
         }
-        attempted
+    }
+
+    /// The seat of the next attempt.
+    #[inline]
+    fn seat(&mut self) -> Box<Seat<Arc<H>, Arc<S>>> {
+        match self.hot.take() {
+            Some(seat) => seat,
+            None => self.new_seat(),
+        }
     }
 }
 
@@ -164,12 +235,85 @@ where
     Mk: Fn(Box<Seat<Arc<H>, Arc<S>>>) -> F + Send + 'static,
     F: Future<Output = Box<Seat<Arc<H>, Arc<S>>>> + Send + 'static,
 {
+    fn run(
+        &mut self,
+        run: &Run<'_>,
+        records: Range<usize>,
+        engine: &mut Partition,
+        sink: &mut Sink,
+        ran: &mut Ran,
+    ) -> Option<Poll<Attempted>> {
+        let &Run { batch, prepared, slot, .. } = run;
+        if self.futures.len() <= slot {
+            self.grow(slot);
+        }
+        let mut seat = self.seat();
+        seat.input.record.point_to(batch, records.start);
+        seat.input.head = None;
+        seat.input.attempt = 1;
+        let (make, emits, future) = (&self.make, self.emits, &mut self.futures[slot]);
+        let (keys, heads) = (&prepared.keys[records.clone()], prepared.heads().get(records.clone()));
+        let mut context = Context::from_waker(run.waker);
+        // Everything a panic must not tear lies outside, and is moved on only behind the attempt it counts.
+        let caught = panics::caught(|| {
+            for (at, (record, &key)) in batch.views(records.clone()).zip(keys).enumerate() {
+                if !run.cell.runs() || !engine.arrive_quietly(record.offset(), key) {
+                    break;
+                }
+                seat.input.record.move_to(batch, records.start + at);
+                seat.input.key = EventKey::from_u128(key);
+                let head = heads.map(|heads| &heads[at]).filter(|head| head.data_at() > 0);
+                if heads.is_some() {
+                    seat.input.head = head.copied();
+                }
+                if emits {
+                    seat.outputs.begin(head, seat.input.key, record.value().unwrap_or_default(), run.stamp);
+                }
+                future.as_mut().set(Some(make(seat)));
+                match future.as_mut().as_pin_mut().map(|future| future.poll(&mut context)) {
+                    Some(Poll::Ready(back)) => seat = back,
+                    _ => return Stop::Pending,
+                }
+                let mut skipped = false;
+                if !seat.done {
+                    skipped = matches!(seat.other, Some(Ok(_)));
+                    if !skipped {
+                        return Stop::Failed(seat);
+                    }
+                    seat.other = None;
+                }
+                ran.ended += 1;
+                if !emits {
+                    ran.skipped += u64::from(skipped);
+                    continue;
+                }
+                let outputs = if seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
+                ran.outputs.push((outputs, skipped));
+                sink.owner += u32::from(outputs > 0);
+                if sink.len() >= run.room.0 || sink.bytes() >= run.room.1 {
+                    break;
+                }
+            }
+            Stop::Through(seat)
+        });
+        match caught {
+            Ok(Stop::Through(seat)) => {
+                self.futures[slot].as_mut().set(None);
+                self.rest(seat);
+                None
+            }
+            Ok(Stop::Failed(seat)) => {
+                self.futures[slot].as_mut().set(None);
+                Some(Poll::Ready(self.finish(seat, sink)))
+            }
+            Ok(Stop::Pending) => Some(Poll::Pending),
+            Err(panic) => Some(Poll::Ready(self.panicked(slot, panic))),
+        }
+    }
+
     #[inline]
     fn start(&mut self, slot: usize, start: &Start<'_>, waker: &Waker, sink: &mut Sink) -> Poll<Attempted> {
-        let mut seat = match self.hot.take() {
-            Some(seat) => seat,
-            None => self.new_seat(),
-        };
+        let mut seat = self.seat();
         seat.input.record.point_to(start.batch, start.index);
         seat.input.key = EventKey::from_u128(start.key);
         match start.head {
@@ -199,65 +343,6 @@ where
             // Dropping a half-run attempt panicked: what is left of it is in no state to be dropped again.
             let broken = std::mem::replace(future, Box::pin(None));
             std::mem::forget(broken);
-        }
-    }
-}
-
-/// Which parked attempts were woken: a bit a slot, and the worker's own waker.
-pub(crate) struct Ready {
-    words: Box<[AtomicU64]>,
-    any: AtomicBool,
-    cell: Arc<super::cell::Cell>,
-}
-
-impl Ready {
-    pub(crate) fn new(slots: usize, cell: Arc<super::cell::Cell>) -> Arc<Self> {
-        let words = (0..slots.div_ceil(64)).map(|_| AtomicU64::new(0)).collect();
-        Arc::new(Ready { words, any: AtomicBool::new(false), cell })
-    }
-
-    /// A waker for `slot`.
-    pub(crate) fn waker(self: &Arc<Self>, slot: usize) -> Waker {
-        Arc::new(SlotWake { slot, ready: self.clone() }).into()
-    }
-
-    /// Whether any slot was woken since the last call. Acquires what the wakers wrote: a plain store would not.
-    pub(crate) fn take_any(&self) -> bool {
-        self.any.load(Ordering::Acquire) && self.any.swap(false, Ordering::AcqRel)
-    }
-
-    /// Takes the woken slots of the `word`th group of 64.
-    pub(crate) fn take(&self, word: usize) -> u64 {
-        if self.words[word].load(Ordering::Acquire) == 0 { 0 } else { self.words[word].swap(0, Ordering::AcqRel) }
-    }
-
-    /// Puts back woken slots that were not polled.
-    pub(crate) fn put_back(&self, word: usize, bits: u64) {
-        self.words[word].fetch_or(bits, Ordering::AcqRel);
-        self.any.store(true, Ordering::Release);
-    }
-
-    /// How many groups of 64 there are.
-    pub(crate) fn words(&self) -> usize {
-        self.words.len()
-    }
-}
-
-struct SlotWake {
-    slot: usize,
-    ready: Arc<Ready>,
-}
-
-impl Wake for SlotWake {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let ready = &self.ready;
-        ready.words[self.slot / 64].fetch_or(1 << (self.slot % 64), Ordering::AcqRel);
-        if !ready.any.swap(true, Ordering::AcqRel) {
-            ready.cell.worker.wake();
         }
     }
 }

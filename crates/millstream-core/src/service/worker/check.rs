@@ -26,6 +26,23 @@ pub(super) struct Current {
     pub(super) seen: Vec<Seen>,
     pub(super) cursor: usize,
     pub(super) checked: (u64, MonoTime),
+    /// The records from the cursor to here are known to be plain.
+    plain: usize,
+}
+
+impl Current {
+    /// The end of the plain records from the cursor on: no poison, and fresh if they are `checked`.
+    pub(super) fn plain_end(&mut self, checked: bool) -> usize {
+        let first = self.cursor;
+        if self.plain <= first {
+            self.plain = self.prepared.next_poison(first, self.batch.len());
+            if checked {
+                let seen = self.seen.get(first..self.plain).unwrap_or_default();
+                self.plain = first + seen.iter().position(|seen| *seen != Seen::Fresh).unwrap_or(seen.len());
+            }
+        }
+        self.plain
+    }
 }
 
 /// What a look-up under way is for.
@@ -210,7 +227,7 @@ impl Worker {
             self.runner = Some((self.plan.make_runner)(&batch, self.context.clone()));
         }
         self.checks.unchecked = self.plan.deduplicator.is_some();
-        self.checks.current = Some(Current { batch, prepared, seen: Vec::new(), cursor: 0, checked: (0, MonoTime::ZERO) });
+        self.checks.current = Some(Current { batch, prepared, seen: Vec::new(), cursor: 0, checked: (0, MonoTime::ZERO), plain: 0 });
     }
 
     fn ask(&mut self, dedup: AnyDeduplicator, now: MonoTime) -> bool {
@@ -263,6 +280,7 @@ impl Worker {
                     }
                     current.seen = answers;
                     current.checked = stamp;
+                    current.plain = 0;
                 }
                 self.checks.unchecked = false;
             }

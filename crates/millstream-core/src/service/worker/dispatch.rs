@@ -17,9 +17,9 @@ use std::task::Poll;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Outputs a worker may owe before it starts nothing more: two full batches with several outputs each.
-const MOST_OUTPUTS: usize = 8_192;
+pub(super) const MOST_OUTPUTS: usize = 8_192;
 /// Bytes of outputs a worker may owe.
-const MOST_OUTPUT_BYTES: usize = 16 << 20;
+pub(super) const MOST_OUTPUT_BYTES: usize = 16 << 20;
 
 impl Worker {
     /// Starts what may start, at most `budget` records; answers how many it touched.

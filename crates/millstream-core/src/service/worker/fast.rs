@@ -3,10 +3,13 @@
 
 use super::Worker;
 use super::check::Current;
+use super::dispatch::{MOST_OUTPUT_BYTES, MOST_OUTPUTS};
 use crate::clock::MonoTime;
-use crate::contract::Seen;
+use crate::contract::{Fingerprint, Mark};
 use crate::envelope::Timestamp;
-use crate::service::slots::{Attempted, Start};
+use crate::service::fingerprint::fingerprint;
+use crate::service::slots::Run;
+use std::ops::Range;
 use std::task::Poll;
 
 impl Worker {
@@ -15,42 +18,49 @@ impl Worker {
         if !self.engine.is_quiet() || !self.quarantine.is_idle() || !self.breaker.is_closed() {
             return 0;
         }
-        let (Some(slot), Some(mut runner)) = (self.slots.peek(), self.runner.take()) else { return 0 };
         let first = current.cursor;
-        let end = current.batch.len().min(first + budget);
-        let end = current.prepared.next_poison(first, end).min(end);
-        let waker = self.slots.waker(slot).clone();
-        let checked = self.plan.deduplicator.is_some();
-        self.sink.owner = self.tail.next_owner();
-        let mut last = None;
-        while current.cursor < end && self.cell.runs() {
-            let index = current.cursor;
-            if checked && current.seen[index] != Seen::Fresh {
-                break;
-            }
-            let key = current.prepared.keys[index];
-            if !self.engine.arrive_quietly(current.batch.view(index).offset(), key) {
-                break;
-            }
-            current.cursor += 1;
-            let start = Start { batch: &current.batch, index, key, head: current.prepared.head(index), attempt: 1, stamp };
-            match runner.start(slot, &start, &waker, &mut self.sink) {
-                Poll::Ready(Attempted::Done(0)) => {
-                    let mark = self.mark_of(key, &current.batch, index);
-                    self.tail.done(mark);
-                }
-                other => {
-                    last = Some((index, other));
-                    break;
-                }
-            }
+        let end = current.plain_end(self.plan.deduplicator.is_some()).min(first + budget);
+        let (Some(slot), Some(runner)) = (self.slots.peek(), self.runner.as_mut()) else { return 0 };
+        if first >= end {
+            return 0;
         }
-        self.runner = Some(runner);
+        self.sink.owner = self.tail.next_owner();
+        self.ran.clear();
+        let run = Run {
+            batch: &current.batch,
+            prepared: &current.prepared,
+            slot,
+            waker: self.slots.waker(slot),
+            cell: &self.cell,
+            stamp,
+            room: (MOST_OUTPUTS.saturating_sub(self.tail.owed), MOST_OUTPUT_BYTES.saturating_sub(self.tail.owed_bytes)),
+        };
+        let last = runner.run(&run, first..end, &mut self.engine, &mut self.sink, &mut self.ran);
+        let ended = first + self.ran.ended;
+        self.ended(current, first..ended);
+        current.cursor = ended + usize::from(last.is_some());
         match last {
-            Some((index, Poll::Ready(attempted))) => self.arrived(current, index, attempted, now),
-            Some((index, Poll::Pending)) => self.park(current, index, slot, now),
+            Some(Poll::Ready(attempted)) => self.arrived(current, ended, attempted, now),
+            Some(Poll::Pending) => self.park(current, ended, slot, now),
             None => {}
         }
         current.cursor - first
+    }
+
+    /// The records of a run have ended, done or skipped.
+    fn ended(&mut self, current: &Current, records: Range<usize>) {
+        let (partition, checked) = (self.partition.partition, self.plan.deduplicator.is_some());
+        let keys = &current.prepared.keys[records.clone()];
+        let marks = current.batch.views(records).zip(keys).map(|(record, &key)| {
+            let print = if checked { fingerprint(record.value()) } else { Fingerprint::default() };
+            Mark::new(key, partition, record.offset(), print)
+        });
+        if self.ran.outputs.is_empty() {
+            self.tail.done(marks, self.ran.skipped);
+        } else {
+            for (mark, &(outputs, skipped)) in marks.zip(&self.ran.outputs) {
+                self.tail.push(mark, outputs, skipped);
+            }
+        }
     }
 }

@@ -29,7 +29,7 @@ use super::cell::{Ack, Cell};
 use super::plan::Plan;
 use super::prepare::{Prepared, Preparer};
 use super::sink::Sink;
-use super::slots::Runner;
+use super::slots::{Ran, Runner};
 use crate::clock::MonoTime;
 use crate::contract::{DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
 use crate::engine::{Breaker, Drain, Note, Partition, PartitionPolicy, Quarantine};
@@ -86,6 +86,7 @@ pub(crate) struct Worker {
     checks: check::Checks,
     payloads: BTreeMap<Offset, Payload>,
     sink: Sink,
+    ran: Ran,
     acks: Vec<Ack>,
     tail: tail::Tail,
     letters: letters::Letters,
@@ -145,6 +146,7 @@ impl Worker {
             checks: check::Checks::new(scope.clone()),
             payloads: BTreeMap::new(),
             sink: Sink::default(),
+            ran: Ran::default(),
             acks: Vec::new(),
             tail: tail::Tail::new(scope),
             letters: letters::Letters::default(),

@@ -3,7 +3,7 @@
 use crate::clock::MonoTime;
 use crate::contract::Offset;
 use crate::service::cell::Cell;
-use crate::service::slots::Ready;
+use crate::service::ready::Ready;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::task::Waker;

@@ -85,10 +85,11 @@ impl Tail {
         self.finished.len() as u32
     }
 
-    /// A record's handler has succeeded without an output.
+    /// The handlers of records have succeeded without an output, so many of them with nothing to do.
     #[inline]
-    pub(super) fn done(&mut self, mark: Mark) {
-        self.confirmed.marks.push(mark);
+    pub(super) fn done(&mut self, marks: impl Iterator<Item = Mark>, skipped: u64) {
+        self.confirmed.marks.extend(marks);
+        self.confirmed.skipped += skipped;
     }
 
     /// A record's handler has succeeded, with so many outputs.
