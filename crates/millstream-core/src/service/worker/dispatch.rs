@@ -217,7 +217,8 @@ impl Worker {
         if probing {
             self.probing = Some(offset);
         }
-        if attempt > 1 {
+        // Also after a probe that failed, which counts no attempt.
+        if payload.failure.is_some() {
             self.counts.retries += 1;
         }
         self.sink.owner = self.tail.next_owner();
