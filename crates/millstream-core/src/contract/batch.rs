@@ -486,6 +486,18 @@ impl RecordBatch {
         meta.iter().enumerate().map(move |(at, meta)| RecordView { set, index: first + at, meta })
     }
 
+    /// All records in order with their headers, which are found faster on the way than one by one.
+    #[inline]
+    pub(crate) fn with_headers(&self) -> impl ExactSizeIterator<Item = (RecordView<'_>, Headers<'_>)> {
+        let (set, index) = (&*self.set, self.range.0 as usize);
+        let mut first = index.checked_sub(1).map_or(0, |before| set.meta[before].headers);
+        self.iter().map(move |record| {
+            let spans = &set.headers[first as usize..record.meta.headers as usize];
+            first = record.meta.headers;
+            (record, Headers { buf: &set.buf, spans })
+        })
+    }
+
     /// The bytes of all records together. They lie side by side in the arena, so this looks at the first and the last.
     pub fn bytes(&self) -> usize {
         let first = (self.range.0 as usize..self.range.1 as usize).find_map(|index| self.set.start_of(index));
@@ -535,14 +547,14 @@ impl RecordRef {
         if !Arc::ptr_eq(&self.set, &batch.set) {
             self.set = batch.set.clone();
         }
-        self.move_to(batch, index);
+        self.index = batch.range.0 + u32::try_from(index).unwrap_or(NULL);
     }
 
-    /// As [`point_to`](Self::point_to) for a record of the set it points into already.
+    /// Points at a record of the set it points into already.
     #[inline]
-    pub(crate) fn move_to(&mut self, batch: &RecordBatch, index: usize) {
-        debug_assert!(Arc::ptr_eq(&self.set, &batch.set), "it points into the batch's set");
-        self.index = batch.range.0 + index as u32;
+    pub(crate) fn move_to(&mut self, record: RecordView<'_>) {
+        debug_assert!(std::ptr::eq(&*self.set, record.set), "it points into the record's set");
+        self.index = record.index as u32;
     }
 }
 

@@ -143,13 +143,16 @@ impl Tail {
 
 /// The runs of offsets of some marks, in their order.
 fn runs_of(marks: &[Mark], runs: &mut Vec<Range<Offset>>) {
-    for mark in marks {
-        let offset = mark.at.offset;
-        match runs.last_mut() {
-            Some(run) if run.end == offset => run.end += 1,
-            _ => runs.push(offset..offset + 1),
+    let mut left = marks.iter().map(|mark| mark.at.offset);
+    let Some(first) = left.next() else { return };
+    let mut run = runs.pop_if(|run| run.end == first).map_or(first..first + 1, |run| run.start..first + 1);
+    for offset in left {
+        if offset != run.end {
+            runs.push(std::mem::replace(&mut run, offset..offset));
         }
+        run.end = offset + 1;
     }
+    runs.push(run);
 }
 
 impl Worker {
@@ -289,7 +292,9 @@ impl Worker {
                 }
                 if self.checks.current.is_some() {
                     self.checks.marked.extend(marks.iter().map(|mark| (mark.key, mark.at.offset)));
-                } else if !self.engine.marked_all(marks.len()) {
+                } else if self.engine.marked_all(marks.len() + self.checks.marked.len()) {
+                    self.checks.marked.clear();
+                } else {
                     for mark in &marks {
                         self.engine.marked(mark.key, mark.at.offset);
                     }
