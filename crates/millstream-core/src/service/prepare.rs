@@ -80,15 +80,18 @@ impl Preparer {
         into.keys.reserve(batch.len());
         match &self.source {
             IdSource::Envelope => self.read_envelopes(batch, into),
-            IdSource::Header(name) => {
-                self.read_keys(batch, into, |record, headers| self.header_key(name, record, headers))
-            }
+            IdSource::Header(name) => self.read_keys(batch, into, |record, headers| self.header_key(name, record, headers)),
             IdSource::Position => self.read_keys(batch, into, |record, _| self.position_key(record)),
         }
     }
 
     #[inline]
-    fn read_keys<'b>(&self, batch: &'b RecordBatch, into: &mut PreparedBatch, key: impl Fn(RecordView<'b>, Headers<'b>) -> EventKey) {
+    fn read_keys<'b>(
+        &self,
+        batch: &'b RecordBatch,
+        into: &mut PreparedBatch,
+        key: impl Fn(RecordView<'b>, Headers<'b>) -> EventKey,
+    ) {
         let PreparedBatch { keys, poison, .. } = into;
         keys.extend(batch.with_headers().enumerate().map(|(index, (record, headers))| {
             if self.is_within_limits(record, headers) {

@@ -227,7 +227,8 @@ impl Worker {
             self.runner = Some((self.plan.make_runner)(&batch, self.context.clone()));
         }
         self.checks.unchecked = self.plan.deduplicator.is_some();
-        self.checks.current = Some(Current { batch, prepared, seen: Vec::new(), cursor: 0, checked: (0, MonoTime::ZERO), plain: 0 });
+        self.checks.current =
+            Some(Current { batch, prepared, seen: Vec::new(), cursor: 0, checked: (0, MonoTime::ZERO), plain: 0 });
     }
 
     fn ask(&mut self, dedup: AnyDeduplicator, now: MonoTime) -> bool {
