@@ -101,29 +101,29 @@ impl Audit {
         for log in self.logs.values_mut() {
             log.sort_unstable();
         }
+        let mut handled = BTreeMap::new();
         for leg in std::mem::take(&mut self.legs) {
-            let mut row = verdict.settled(&leg, self.log(&leg.topic), self.letters_of(&leg.topic), effects);
+            let mut done = sorted(effects.take_handled(&leg.topic));
+            let mut row = verdict.settled(&leg, self.log(&leg.topic), self.letters_of(&leg.topic), &done);
+            done.dedup();
+            handled.insert(leg.topic.clone(), done);
             row.retried = retried.get(&leg.topic).copied().unwrap_or(0);
             row.skipped = skipped.get(&leg.topic).copied().unwrap_or(0);
             verdict.rows.push(row);
         }
-        let published = sorted(effects.all_published());
+        let published = sorted(effects.take_published());
         self.link(&mut verdict, &published, &[TICKS.as_str().to_owned()], |entry| entry.0);
-        let spoken = sorted(effects.all_spoken());
+        let spoken = sorted(effects.take_spoken());
         for venue in self.venues.clone() {
             let topic = |sibling| venue.topic(sibling);
-            let done = |topic: &str| {
-                let mut done = sorted(effects.all_handled(topic));
-                done.dedup();
-                done
-            };
-            let (raw, validated, filled) = (done(&topic(RAW)), done(&topic(VALIDATED)), done(&topic(FILLED)));
+            let done = |sibling| handled.get(&topic(sibling)).map_or(&[][..], Vec::as_slice);
+            let (raw, validated, filled) = (done(RAW), done(VALIDATED), done(FILLED));
             self.link(&mut verdict, &spoken, &[topic(RAW)], |entry| entry.1);
-            self.link(&mut verdict, &raw, &[topic(VALIDATED), topic(REJECTED)], |entry| entry.1);
+            self.link(&mut verdict, raw, &[topic(VALIDATED), topic(REJECTED)], |entry| entry.1);
             for order in [SUBMITTED, ACK, FILLED] {
-                self.link(&mut verdict, &validated, &[topic(order)], |entry| entry.1);
+                self.link(&mut verdict, validated, &[topic(order)], |entry| entry.1);
             }
-            self.link(&mut verdict, &filled, &[topic(SNAPSHOTS)], |entry| entry.1);
+            self.link(&mut verdict, filled, &[topic(SNAPSHOTS)], |entry| entry.1);
             self.executions(&mut verdict, venue, effects);
         }
         verdict.lost = verdict.rows.iter().map(|row| row.lost).sum();
@@ -192,16 +192,15 @@ impl Audit {
 
 impl Verdict {
     /// Every record of a consumed topic has one end: done, or in the dead-letter topic.
-    fn settled(&mut self, leg: &Leg, log: &[Entry], letters: &[(u128, u64)], effects: &Effects) -> TopicRow {
+    fn settled(&mut self, leg: &Leg, log: &[Entry], letters: &[(u128, u64)], done: &[u128]) -> TopicRow {
         let mut row = TopicRow { topic: leg.topic.clone(), produced: log.len() as u64, ..TopicRow::default() };
         if leg.group.is_none() {
             return row;
         }
         let ids = || log.iter().map(|entry| entry.0);
-        let done = sorted(effects.all_handled(&leg.topic));
         // Three sorted lists, two at a time: the second pass keeps step with the first.
         let mut dead = merge(ids(), letters.iter().map(|letter| letter.0)).peekable();
-        for (id, produced, done) in merge(ids(), done) {
+        for (id, produced, done) in merge(ids(), done.iter().copied()) {
             let name = || format!("{} in {}", uuid_text(id), leg.topic);
             while let Some((stray, _, letters)) = dead.next_if(|next| next.0 < id) {
                 self.double(letters, || format!("a dead letter tells of {}, which is not in {}", uuid_text(stray), leg.topic));

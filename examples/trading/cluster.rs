@@ -12,7 +12,10 @@ use crate::readback::{LogRecord, Readback};
 use crate::topics::{Leg, PARTITIONS, Venue, legs};
 
 /// Records of a partition that are kept although everybody has read them: a cut costs a lock, so it is worth some.
-const KEPT: u64 = 1024;
+const KEPT: u64 = 256;
+
+/// Bytes of a segment. Whole segments are dropped, and there are some ninety partitions: so they are small.
+const SEGMENT: usize = 128 << 10;
 
 /// One topic of the cluster.
 #[derive(Debug, Clone)]
@@ -52,7 +55,7 @@ impl Cluster {
             topics.push((named(&format!("{topic}.dlq"))?, None, true));
         }
         for (topic, _, _) in &topics {
-            memory.create_topic(topic, TopicConfig::new(PARTITIONS))?;
+            memory.create_topic(topic, TopicConfig::new(PARTITIONS).segment_bytes(SEGMENT))?;
         }
         let next = vec![0; PARTITIONS as usize];
         let topics = topics.into_iter().map(|(topic, group, letters)| Kept { topic, group, letters, next: next.clone() });

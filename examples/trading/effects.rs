@@ -83,19 +83,19 @@ impl Effects {
         self.handled.values().map(|list| lock(list).len() as u64).sum()
     }
 
-    /// Ids of the ticks published.
-    pub(crate) fn all_published(&self) -> Vec<u128> {
-        lock(&self.published).clone()
+    /// Ids of the ticks published; taken, for lists are long.
+    pub(crate) fn take_published(&self) -> Vec<u128> {
+        std::mem::take(&mut *lock(&self.published))
     }
 
-    /// Ids of the ticks that made a strategy speak, once per signal.
-    pub(crate) fn all_spoken(&self) -> Vec<u128> {
-        lock(&self.spoken).clone()
+    /// Ids of the ticks that made a strategy speak, once per signal; taken.
+    pub(crate) fn take_spoken(&self) -> Vec<u128> {
+        std::mem::take(&mut *lock(&self.spoken))
     }
 
-    /// Ids handled of one topic, once per end reached.
-    pub(crate) fn all_handled(&self, topic: &str) -> Vec<u128> {
-        self.handled.get(topic).map(|list| lock(list).clone()).unwrap_or_default()
+    /// Ids handled of one topic, once per end reached; taken.
+    pub(crate) fn take_handled(&self, topic: &str) -> Vec<u128> {
+        self.handled.get(topic).map(|list| std::mem::take(&mut *lock(list))).unwrap_or_default()
     }
 }
 

@@ -11,7 +11,7 @@ impl Progress {
     /// A bar of `total`; it stays hidden where standard error is no terminal.
     pub(crate) fn new(total: u64) -> Self {
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(10));
-        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:40}] {pos}/{len} ticks, {per_sec}") {
+        if let Ok(style) = ProgressStyle::with_template("{elapsed:>4} [{bar:40}] {pos}/{len} ticks, {eta} left") {
             bar.set_style(style);
         }
         Self(bar)

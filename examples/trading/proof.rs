@@ -106,6 +106,16 @@ async fn two_runs_of_one_seed_print_the_same_report() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_standstill_is_noticed_and_says_where_it_is() {
+    let (_stay, interrupted) = watch::channel(false);
+    let options = Options { break_dead_letters: false, progress: false, interrupted };
+    let lie = Lie::Silent("zerodha.signals.validated");
+    let ended = run::run(&embedded(1, 1), options, |memory| Tampered::new(memory, lie)).await;
+    let Err(Cut::Failed(why)) = ended else { panic!("the run cannot end well") };
+    assert!(why.contains("nothing has moved") && why.contains("zerodha.signals.validated: "), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_the_run_in_order() {
     let (_stay, interrupted) = watch::channel(true);
     let options = Options { break_dead_letters: false, progress: false, interrupted };

@@ -1,7 +1,25 @@
 //! The report: one object that says how the run went.
 //!
 //! Owns its fields and what a good run is. Leaves rendering for people to `table`. With one seed and the same
-//! data every field is the same in each run, but `seconds` and `records_per_second`.
+//! data every field is the same in each run, but `seconds`, `records_per_second` and the counts of `broken`.
+//!
+//! `--report json` prints it as one object:
+//!
+//! ```json
+//! { "seed": 1, "laps": 1, "namespaces": ["paper", "zerodha"],
+//!   "ticks": 9500,
+//!   "topics": [ { "topic": "market.ticks", "produced": 9905, "done": 9500, "deduplicated": 400, "retried": 302,
+//!                 "dead_lettered": 5, "skipped": 0, "lost": 0 } ],
+//!   "lost": 0, "doubled": 0, "oracle_equal": true, "difference": null, "findings": [],
+//!   "planted": { "duplicates": 400, "retries": 947, "outage": 360, "refusals": 30, "poison": 8 },
+//!   "found": { "duplicates": 400, "retries": 947, "dead_letters": 38 },
+//!   "broken": null,
+//!   "portfolios": [ { "namespace": "paper", "fills": 1022, "realised": "-63.86", "unrealised": "-0.27",
+//!                     "profit": "-64.13", "instruments": [ { "instrument": "EURUSD.0", "fills": 127 } ] } ],
+//!   "dead_letters": [ { "topic": "market.ticks", "key": "EURUSD.3", "id": "…", "reason": "poison",
+//!                       "message": "…", "attempts": "0" } ],
+//!   "seconds": 0.749, "records_per_second": 39439 }
+//! ```
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! A transport that breaks its promises at one record, to see whether the audit notices.
 //!
-//! Owns three lies: a record that is not delivered, one that is acknowledged and not written, and one that is written
-//! twice under two ids. Everything else is the log's own.
+//! Owns four lies: a record that is not delivered, one that is acknowledged and not written, one that is written twice
+//! under two ids, and a topic that goes silent. Everything else is the log's own.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,6 +26,8 @@ pub(crate) enum Lie {
     Unwritten(&'static str, u64),
     /// The output with this number is written twice, the second time under another id.
     Echoed(&'static str, u64),
+    /// No record of the topic is delivered, and nothing is said of it.
+    Silent(&'static str),
 }
 
 /// The log, seen through a lie.
@@ -139,7 +141,12 @@ impl Consumer for LyingConsumer {
         if let Some(event) = self.rest.pop_front() {
             return event;
         }
-        let event = self.inner.poll().await;
+        let event = loop {
+            match (self.inner.poll().await, self.lie) {
+                (ConsumerEvent::Records(batch), Lie::Silent(topic)) if batch.partition.topic.as_str() == topic => {}
+                (event, _) => break event,
+            }
+        };
         let ConsumerEvent::Records(batch) = &event else { return event };
         let Some(at) = self.hidden(batch) else { return event };
         for part in [0..at, at + 1..batch.len()] {

@@ -29,6 +29,11 @@ pub(crate) fn keyless(place: &TopicPartition) -> Error {
     Error::new(ErrorKind::Invalid, Operation::Send, format!("a record without a key; {place} is compacted by key"))
 }
 
+/// Of a record that was not looked at, because one before it in its request is to be sent again.
+pub(crate) fn behind_a_failed_one(place: &TopicPartition) -> Error {
+    Error::new(ErrorKind::Unavailable, Operation::Send, format!("{place} did not take the record before"))
+}
+
 /// The error of a record that meets `fault`, before it was written or after.
 pub(crate) fn befallen(place: &TopicPartition, fault: SendFault, written: bool) -> Option<Error> {
     match (fault, written) {

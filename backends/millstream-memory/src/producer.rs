@@ -70,8 +70,15 @@ impl MemoryProducer {
             // Read at most once a request: a clock costs more than a record.
             let mut wall = None;
             let mut wall = || *wall.get_or_insert_with(|| self.broker.wall_millis());
+            let mut failed = false;
             for index in indexes {
-                answer(index, append_one(log, &topic, place, batch.record(index), &mut wall));
+                // One that is to be sent again takes those behind it along, so that their order is kept (P3).
+                let appended = match failed {
+                    true => Err(error::behind_a_failed_one(place)),
+                    false => append_one(log, &topic, place, batch.record(index), &mut wall),
+                };
+                failed |= appended.as_ref().is_err_and(Error::is_retriable);
+                answer(index, appended);
             }
         });
     }

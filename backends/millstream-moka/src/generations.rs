@@ -246,3 +246,21 @@ impl Generations {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::Limits;
+    use millstream_core::clock::MonoTime;
+
+    #[test]
+    fn after_many_turns_strangers_still_seldom_cost_a_look_up() {
+        let (now, ids) = (Second::of(MonoTime::ZERO), 8_192);
+        let mut all = Generations::new(ids, Limits::new().lifetime(), Mix::secret());
+        let marks: Vec<Mark> = (0..10 * ids as u128).map(|key| Mark::new(key, 0, 0, Fingerprint(0))).collect();
+        all.complete(&marks, now, &mut Vec::new());
+        let affirmed = |key| all.filter.may_hold(all.filter.place(all.mix.hash(key)));
+        let strangers = (1 << 80..(1 << 80) + 100_000).filter(|&key| affirmed(key)).count();
+        assert!(strangers < 5_000, "{strangers} of 100,000");
+    }
+}

@@ -73,6 +73,18 @@ async fn known_marks_after_a_turn_by_age_push_nothing_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_growing_young_generation_denies_nothing_of_the_old_one() {
+    let store = WindowDeduplicator::with_clock(Limits::new().with_ttl(Duration::from_secs(60)), Clock::new());
+    let scope = scope("orders");
+    complete(&store, &scope, &marks(0..1)).await;
+    tokio::time::advance(Duration::from_secs(50)).await;
+    complete(&store, &scope, &marks(1..200)).await;
+    tokio::time::advance(Duration::from_secs(20)).await;
+    complete(&store, &scope, &marks(1_000..5_000)).await;
+    assert_eq!(fresh(&store, &scope, 1..200).await, 0, "they have 40 seconds to live");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_scope_pushes_out_nothing_of_another() {
     let store = WindowDeduplicator::with_clock(Limits::new().with_ids(8), Clock::new());
     complete(&store, &scope("quiet"), &marks(0..4)).await;

@@ -60,3 +60,18 @@ async fn what_follows_a_poison_record_is_parked_with_it_though_its_key_was_busy(
     running.stop().await.expect("a clean end");
     assert_eq!(seen.numbers(), [1, 4]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn dead_letters_find_their_topic_after_it_was_made_again_with_fewer_partitions() {
+    let memory = Memory::new();
+    let letters = topic("paper.orders.new.dlq");
+    memory.create_topic(&letters, millstream::memory::TopicConfig::new(64)).expect("a new topic");
+    let (running, _) = poisoned(&memory, Followers::Continue).await;
+    running.settled(4).await;
+    memory.delete_topic(&letters).expect("it exists");
+    memory.create_topic(&letters, millstream::memory::TopicConfig::new(1)).expect("a new topic");
+    send(&memory, (0..8).map(|n| Record::new(topic("paper.orders.new"), format!("key {n}"), "{not json")).collect()).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(12)).await.expect("all are accepted");
+    running.stop().await.expect("a clean end");
+    assert_eq!(memory.records(&letters).len(), 8);
+}

@@ -72,3 +72,28 @@ async fn nothing_is_published_for_an_attempt_that_has_ended() {
     assert!(running.handle.health().is_ready(), "nothing waits for the topic any more");
     running.stop().await.expect("a clean end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn outputs_keep_their_order_when_one_of_them_is_sent_again() {
+    use millstream::memory::SendFault;
+    for fault in [SendFault::Unavailable, SendFault::UnknownApplied, SendFault::UnknownNotApplied] {
+        let memory = Memory::new();
+        let done = topic("paper.orders.done");
+        memory.create_topic(&done, millstream::memory::TopicConfig::new(1)).expect("a new topic");
+        memory.fail_sends(&done, 1, fault).expect("it exists");
+        let service = StreamServiceBuilder::new("copy", memory.clone())
+            .add_producer()
+            .add_consumer_handler("paper.orders.new", "copy.orders", async |order: Event<Order>, out: &mut Outputs| {
+                out.emit(DONE, &*order).map(drop)
+            })
+            .build()
+            .expect("a valid service");
+        send_orders(&memory, "paper.orders.new", (0..20).map(|n| order("a", n))).await;
+        let running = Running::start(service).await;
+        running.settled(20).await;
+        running.stop().await.expect("a clean end");
+        let mut numbers: Vec<u64> = orders_in(&memory, "paper.orders.done").iter().map(|order| order.number).collect();
+        numbers.dedup();
+        assert_eq!(numbers, (0..20).collect::<Vec<_>>(), "{fault:?}");
+    }
+}

@@ -184,7 +184,7 @@ impl Epochs {
     }
 
     /// The epochs that drain and whose worker has ended: those whose last commit is waited for.
-    pub fn awaiting_commit(&self) -> impl Iterator<Item = Epoch> {
+    pub fn uncommitted(&self) -> impl Iterator<Item = Epoch> {
         let awaits = |s: &Session| s.worker == Worker::Ended && matches!(s.phase, Phase::Draining(_));
         self.sessions.iter().filter(move |(_, session)| awaits(session)).map(|(epoch, _)| *epoch)
     }

@@ -21,7 +21,7 @@ pub enum Followers {
 pub enum Arrival {
     /// Start now.
     Start,
-    /// Wait: its key is busy, or its id is under way. It comes out of [`Partition::next_runnable`] when it may go on.
+    /// Wait: its key is busy, or its id is under way. It comes out of [`Partition::next_runnable`](super::Partition::next_runnable) when it may go on.
     Wait,
 }
 

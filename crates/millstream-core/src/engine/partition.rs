@@ -214,6 +214,15 @@ impl Partition {
         verdict
     }
 
+    /// A call that probed an open breaker failed. It was made to learn about the dependency, not about the record, and
+    /// attempts stand still while the breaker is open (F110): so it counts none, and the record waits for the next probe.
+    pub fn probe_failed(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) {
+        if !self.held.contains_key(&offset) {
+            self.parked(offset, id, lane);
+        }
+        self.not_started(offset);
+    }
+
     /// A record becomes a dead letter without an attempt of its own: poison, a refused output, a crash, a conflict.
     pub fn condemned(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>, reason: DeadLetterReason) {
         match self.held.get_mut(&offset) {

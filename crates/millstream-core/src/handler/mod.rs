@@ -10,9 +10,11 @@
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
 //! | `outcome` | what a handler answers |
 //! | `outputs` | what goes out |
+//! | `emit_error` | why an output is refused |
 //! | `seat` | what an attempt's future owns |
 
 mod delivery;
+mod emit_error;
 mod event;
 mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
@@ -22,11 +24,12 @@ mod outputs;
 mod seat;
 
 pub use delivery::Delivery;
+pub use emit_error::EmitError;
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
 pub use outcome::{HandlerError, IntoFailure, IntoOutcome, OrFail, Outcome};
-pub use outputs::{EmitError, Output, Outputs};
+pub use outputs::{Output, Outputs};
 pub use seat::Seat;
 
 pub(crate) use delivery::Input;

@@ -2,8 +2,10 @@
 //!
 //! Leaves what follows from it (attempts, dead letters) to the engine.
 
+use super::emit_error::EmitError;
 use crate::contract::BoxError;
 use crate::engine::Failure;
+use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 
@@ -26,7 +28,7 @@ impl Outcome {
 /// A handler's failure: any error, and whether trying again may help.
 ///
 /// Every `std::error::Error` converts with `?` and counts as transient, because a wrong retry costs time and a wrong dead
-/// letter costs a record's place in its key's order (F28). Say otherwise at the place: [`OrFail::or_permanent`].
+/// letter costs a record's place in its key's order (F28); an [`EmitError`] says itself what it is. Say otherwise at the place: [`OrFail::or_permanent`].
 pub struct HandlerError(Box<Inner>);
 
 struct Inner {
@@ -76,7 +78,10 @@ impl HandlerError {
 impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
     fn from(error: E) -> Self {
         let error_type = std::any::type_name::<E>();
-        HandlerError(Box::new(Inner { failure: Failure::Transient, context: None, error_type, source: Some(error.into()) }))
+        // Our own error knows better: an output that is too large will be so the next time.
+        let emitted = (&error as &dyn Any).downcast_ref::<EmitError>().map(EmitError::failure);
+        let failure = emitted.unwrap_or(Failure::Transient);
+        HandlerError(Box::new(Inner { failure, context: None, error_type, source: Some(error.into()) }))
     }
 }
 

@@ -2,11 +2,12 @@
 //!
 //! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`).
 
+use super::emit_error::EmitError;
 use super::event::Lineage;
 use crate::contract::{Error, Receipt, RecordSet, RecordSetBuilder};
-use crate::envelope::{CausalScope, Cause, EnvelopeError, EnvelopeMeta, EventData, EventId, EventKey, Head, Limits, Place};
+use crate::envelope::{CausalScope, Cause, EnvelopeMeta, EventData, EventId, EventKey, Head, Limits, Place};
 use crate::envelope::{Slot, Timestamp, WireId, write_envelope};
-use crate::topic::{Address, AddressError, Namespace, Topic};
+use crate::topic::{Address, Namespace, Topic};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -14,56 +15,6 @@ use std::ops::Index;
 use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
-
-/// Why an output was refused while the handler could still answer.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum EmitError {
-    /// It cannot go there: outputs stay in the namespace of their input.
-    Address(AddressError),
-    /// Its key is empty; records without a key lose their order.
-    EmptyKey,
-    /// Its key is longer than this many bytes.
-    KeyTooLong(usize),
-    /// The whole record is larger than this many bytes.
-    TooLarge(usize),
-    /// The attempt has emitted this many outputs already.
-    TooMany(usize),
-    /// It cannot be written as an envelope.
-    Envelope(EnvelopeError),
-    /// The service has no producer: `add_producer()` is missing.
-    NoProducer,
-    /// `publish_now` was not acknowledged.
-    Publish(Error),
-}
-
-impl fmt::Display for EmitError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            EmitError::Address(error) => error.fmt(f),
-            EmitError::EmptyKey => {
-                f.write_str("an output's key is empty: return what its order must follow from `EventData::key`")
-            }
-            EmitError::KeyTooLong(most) => write!(f, "an output's key is longer than {most} bytes"),
-            EmitError::TooLarge(most) => write!(f, "an output is larger than {most} bytes"),
-            EmitError::TooMany(most) => write!(f, "an attempt emits more than {most} outputs"),
-            EmitError::Envelope(error) => error.fmt(f),
-            EmitError::NoProducer => f.write_str("the service has no producer: add `.add_producer()` to its builder"),
-            EmitError::Publish(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for EmitError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            EmitError::Address(error) => error.source(),
-            EmitError::Envelope(error) => error.source(),
-            EmitError::Publish(error) => error.source(),
-            _ => None,
-        }
-    }
-}
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 

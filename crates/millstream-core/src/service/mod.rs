@@ -10,7 +10,7 @@
 //! | `slots` | handler futures, in place |
 //! | `prepare` | a record's identity and limits |
 //! | `sink` | outputs on their way out of a worker |
-//! | `outbox` | outputs on their way into the log |
+//! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `dead_letters` | the dead-letter topic as a sink |
 //! | `fingerprint` | telling an id used twice from a duplicate |
 //! | `settings` · `plan` | what can be set, and what is fixed for one handler |
@@ -27,6 +27,7 @@ mod health;
 mod intake;
 mod meters;
 mod outbox;
+mod outboxes;
 mod plan;
 mod prepare;
 mod ready;

@@ -6,10 +6,10 @@ use super::handle::ServiceHandle;
 use super::health::{Board, Life};
 use super::intake::{Intake, IntakeParts, StartAt};
 use super::meters::Meters;
-use super::outbox::{Outbox, OutboxHandle};
-use super::plan::{OutboxOf, Plan};
+use super::outboxes::Outboxes;
+use super::plan::Plan;
 use super::settings::{ErrorHandling, HandlerSettings};
-use super::shutdown::{Shutdown, Stopper, Told};
+use super::shutdown::{Shutdown, Stopper, Told, signal};
 use super::slots::MakeRunner;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
@@ -17,10 +17,9 @@ use crate::contract::{AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport, 
 use crate::contract::{Producer, Protocol};
 use crate::topic::Topic;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 /// How long outboxes may flush at the end, whatever the deadline.
@@ -345,64 +344,4 @@ async fn check_dead_letter_topics(parts: &ServiceParts, producer: &AnyProducer) 
         }
     }
     Ok(())
-}
-
-/// The outboxes of a service, one a namespace, made when first asked for.
-#[derive(Clone)]
-struct Outboxes {
-    made: Arc<Mutex<BTreeMap<Option<String>, OutboxHandle>>>,
-    spawn: mpsc::UnboundedSender<Outbox>,
-    producer: AnyProducer,
-    clock: Clock,
-    board: Board,
-}
-
-impl Outboxes {
-    fn new(producer: AnyProducer, clock: Clock, board: Board) -> (Self, mpsc::UnboundedReceiver<Outbox>) {
-        // Bounded by the number of namespaces.
-        let (spawn, spawned) = mpsc::unbounded_channel();
-        (Outboxes { made: Arc::default(), spawn, producer, clock, board }, spawned)
-    }
-
-    fn of(&self, produces: bool) -> OutboxOf {
-        let outboxes = self.clone();
-        Arc::new(move |namespace| produces.then(|| outboxes.get(namespace)))
-    }
-
-    fn get(&self, namespace: Option<&str>) -> OutboxHandle {
-        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = namespace.map(str::to_owned);
-        made.entry(key)
-            .or_insert_with(|| {
-                let name = format!("outputs of {}", namespace.unwrap_or("shared topics"));
-                let (outbox, handle) = Outbox::new(name, self.producer.clone(), self.clock.clone(), self.board.clone());
-                // The receiver lives as long as the run.
-                let _ = self.spawn.send(outbox);
-                handle
-            })
-            .clone()
-    }
-
-    fn close(&self) {
-        for handle in self.made.lock().unwrap_or_else(PoisonError::into_inner).values() {
-            handle.close();
-        }
-    }
-}
-
-#[cfg(unix)]
-async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-#[cfg(not(unix))]
-async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

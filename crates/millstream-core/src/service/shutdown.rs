@@ -110,3 +110,22 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
         _ => 1,
     })
 }
+
+/// Waits for SIGINT or SIGTERM.
+#[cfg(unix)]
+pub(crate) async fn signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        biased;
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+pub(crate) async fn signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}

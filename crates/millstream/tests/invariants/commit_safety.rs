@@ -111,7 +111,7 @@ async fn no_commit_passes_an_unsettled_record_while_store_sink_and_broker_fail()
 /// F41, F42, F73: the process dies at many moments, and twice more while it catches up.
 #[tokio::test(start_paused = true)]
 async fn nothing_is_lost_wherever_the_process_dies() {
-    for moment in 0..40 {
+    for moment in 0..28 {
         let (memory, history, store) = world().await;
         let mut deaths = vec![moment * 2, 11 + moment % 13, 29 - moment % 17];
         if moment % 4 == 0 {
@@ -149,7 +149,7 @@ async fn a_store_that_forgets_repeats_effects_and_loses_nothing() {
 /// F75; B07: a stop in the middle settles nothing that has not ended.
 #[tokio::test(start_paused = true)]
 async fn a_stop_at_any_moment_commits_only_what_is_settled() {
-    for moment in 0..30 {
+    for moment in 0..20 {
         let (memory, history, store) = world().await;
         let running = Running::start(desk(memory.clone(), &history, &store, moment)).await;
         tokio::time::sleep(ms(moment)).await;

@@ -4,7 +4,7 @@
 use super::support::*;
 use super::world::*;
 use millstream::contract::ErrorKind;
-use millstream::memory::{Memory, SendFault};
+use millstream::memory::{Memory, SendFault, TopicConfig};
 use millstream::prelude::*;
 use std::collections::BTreeSet;
 
@@ -173,4 +173,27 @@ async fn a_replayed_letter_runs_again() {
     assert_eq!(running.handle.account().total().done, 1);
     running.stop().await.expect("a clean end");
     assert_eq!(history.effects(1), 1);
+}
+
+/// I6, F35: a letter that its topic refuses as too large is written as a pointer, and the record settles.
+#[tokio::test(start_paused = true)]
+async fn a_letter_too_large_for_its_topic_becomes_a_pointer_to_the_original() {
+    let memory = Memory::new();
+    let name = topic("paper.orders.new");
+    memory.create_topic(&topic("paper.orders.new.dlq"), TopicConfig::new(1).max_record_bytes(2_048)).expect("a new topic");
+    let value = vec![b'x'; 4_000];
+    send(&memory, vec![Record::new(name.clone(), "a", value)]).await;
+    let service = StreamServiceBuilder::new("large", memory.clone())
+        .add_consumer_handler("paper.orders.new", "large", async |_: Event<Order>| {})
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    running.settled(1).await;
+    running.stop().await.expect("a clean end");
+    let letters = memory.records(&topic("paper.orders.new.dlq"));
+    let pointer: serde_json::Value = serde_json::from_slice(letters[0].value.as_deref().expect("a value")).expect("JSON");
+    assert_eq!((pointer["offset"].as_u64(), pointer["bytes"].as_u64()), (Some(0), Some(4_000)));
+    assert_eq!(pointer["sha256"].as_str().map(str::len), Some(64));
+    assert_eq!(letters[0].key.as_deref(), Some(b"a".as_slice()));
+    assert!(letters[0].headers.iter().any(|(name, _)| name == "millstream-dlq-pointer"));
 }

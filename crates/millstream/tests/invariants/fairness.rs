@@ -21,8 +21,8 @@ impl Served {
 }
 
 const BACKLOG: u64 = 30_000;
-/// Two turns of a worker (4,096 records each) and what is in its inbox.
-const BOUND: usize = 3 * 4_096;
+/// What a worker has before it must wait for the intake, twice: the batch under way and the two in its inbox.
+const BOUND: usize = 2 * 3 * 512;
 
 async fn backlog(memory: &Memory) {
     send(memory, (0..BACKLOG).map(|n| record(NEW, &order("busy", n)).to_partition(0)).collect()).await;

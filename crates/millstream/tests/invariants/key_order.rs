@@ -63,7 +63,7 @@ impl Keyed {
         if chance % 5 < 3 {
             tokio::time::sleep(ms(chance % 4)).await;
         }
-        if chance % 13 == 0 {
+        if chance.is_multiple_of(13) {
             return Err(HandlerError::transient("by chance"));
         }
         if chance % 29 == 1 {

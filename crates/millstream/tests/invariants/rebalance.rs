@@ -82,7 +82,8 @@ impl Desk {
     async fn on_order(&self, order: Event<Order>, session: Session) {
         self.history.called(order.number);
         let _alive = self.enter(session);
-        tokio::time::sleep(ms(1 + mix(order.number, 3) % 6)).await;
+        let slow = if order.account == "slow" { 2_000 } else { 0 };
+        tokio::time::sleep(ms(1 + slow + mix(order.number, 3) % 6)).await;
         self.history.effect(order.number);
     }
 
@@ -233,23 +234,33 @@ async fn a_member_that_is_thrown_out_and_comes_back_never_has_two_workers_of_a_p
     }
 }
 
-/// F75, B56: what is assigned while a service drains is given back unstarted.
+/// F75, F93, B56: what is assigned to a service while it drains is given back unstarted.
 #[tokio::test(start_paused = true)]
 async fn a_partition_assigned_during_a_drain_is_not_started() {
     let (memory, history, desk) = world().await;
-    let first = in_order(service(&memory, &desk, Protocol::Cooperative, 1));
-    tokio::time::sleep(ms(50)).await;
     let other = Desk::new(&history);
+    let first = in_order(service(&memory, &desk, Protocol::Cooperative, 1));
     let second = in_order(service(&memory, &other, Protocol::Cooperative, 2));
-    tokio::time::sleep(ms(200)).await;
-    let ((), first) = tokio::join!(async { second.handle.stop() }, async { first.stop().await });
-    first.expect("a clean end");
-    second.end().await.expect("a clean end");
+    history.caught_up().await;
+    // The first member drains for two seconds; meanwhile the second leaves, and its partitions are to be the first one's.
+    let held = memory.group_members(GROUP)[0].holds[0].0.partition;
+    send(&memory, vec![record(NEW, &order("slow", RECORDS)).to_partition(held)]).await;
+    while history.calls(RECORDS) == 0 {
+        tokio::time::sleep(ms(1)).await;
+    }
+    first.handle.stop();
+    tokio::time::sleep(ms(10)).await;
+    second.stop().await.expect("a clean end");
+    let late = (0..60).map(|n| record(NEW, &order("late", RECORDS + 1 + n)).to_partition((n % 6) as u32));
+    send(&memory, late.collect()).await;
+    first.end().await.expect("a clean end");
+    assert_eq!((1..61).map(|n| history.calls(RECORDS + n)).sum::<u64>(), 0, "nothing starts during the drain");
     assert_eq!(memory.group_members(GROUP).len(), 0);
     let third = in_order(service(&memory, &desk, Protocol::Cooperative, 3));
     history.caught_up().await;
     third.stop().await.expect("a clean end");
-    assert!((0..RECORDS).all(|n| history.calls(n) == 1));
+    history.assert_safe();
+    assert!((0..RECORDS + 61).all(|n| history.calls(n) == 1), "nothing is repeated");
 }
 
 /// F11, F96: partitions that are added are read from their beginning.

@@ -92,10 +92,14 @@ fn a_flush_waits_for_nothing_but_the_outstanding_one() {
     commits.outcome(&Committed::new(CommitId(2), vec![(E1, 16, Applied::Applied)]), at(3));
     commits.mark(E1, 17, None, at(4));
     assert_eq!(commits.due(at(4)), Some(at(104)), "a flush is over once all has gone");
-    commits.close(E1);
     commits.flush_now();
+    commits.close(E1);
     commits.mark(E2, 17, None, at(5));
-    assert_eq!(commits.due(at(5)), Some(at(105)), "a flush of nothing is not kept for later");
+    assert_eq!(commits.due(at(5)), Some(at(105)), "a flush ends with the epoch it was for");
+    plan_and_answer(&mut commits, at(105), Applied::Applied);
+    commits.flush_now();
+    commits.mark(E2, 18, None, at(106));
+    assert_eq!(commits.due(at(106)), Some(at(206)), "a flush of nothing is not kept for later");
 }
 
 #[test]

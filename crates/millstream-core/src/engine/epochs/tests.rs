@@ -54,7 +54,7 @@ fn a_revoked_partition_is_released_after_its_worker_and_its_last_commit() {
     assert_eq!(epochs.ending(E1, revoking(30), at(10)), drain(E1, 40));
     assert_eq!(epochs.last_commit(E1), [], "what is clean while the worker runs is not its last commit");
     assert_eq!(epochs.worker_ended(E1), [EpochAction::FlushCommits]);
-    assert_eq!(epochs.awaiting_commit().collect::<Vec<_>>(), [E1]);
+    assert_eq!(epochs.uncommitted().collect::<Vec<_>>(), [E1]);
     assert_eq!(epochs.tick(at(39)), []);
     assert_eq!(epochs.last_commit(E1), released(E1));
     assert!(epochs.is_empty());

@@ -306,15 +306,19 @@ impl Worker {
             payload.first_failed = wall;
         }
         payload.failure = Some((error.error_type().to_owned(), error.to_string()));
+        let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
+        let passing = matches!(failure, Failure::Transient | Failure::TimedOut);
+        if passing && self.probing == Some(offset) {
+            self.engine.probe_failed(offset, id, lane);
+            self.quarantine.put_back(offset);
+            return self.probe_ended(offset, false, now);
+        }
         if failure != Failure::Poison {
             payload.attempts += 1;
         }
-        let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
         let verdict = self.engine.failed(offset, id, lane, failure, now, entropy);
-        if matches!(failure, Failure::Transient | Failure::TimedOut) {
-            if self.probing == Some(offset) {
-                self.probe_ended(offset, false, now);
-            } else if self.breaker.failed(now) {
+        if passing {
+            if self.breaker.failed(now) {
                 self.engine.standstill.pause(Hold::Breaker, now);
                 self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {error}")));
             }

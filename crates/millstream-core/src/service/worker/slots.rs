@@ -73,6 +73,11 @@ impl SlotTable {
         debug_assert_eq!(self.free.last(), Some(&slot), "the slot that was peeked at is taken");
         self.free.pop();
         self.next_ticket += 1;
+        if self.deadlines.len() > 2 * self.wakers.len() + 64 {
+            // One attempt that hangs keeps the deadlines of all that ended after it: drop those now and then.
+            let occupant = &self.occupant;
+            self.deadlines.retain(|&(_, slot, ticket)| occupant[slot].is_some_and(|(_, current)| current == ticket));
+        }
         self.occupant[slot] = Some((offset, self.next_ticket));
         // One time-out for all attempts makes deadlines monotone: a queue, no wheel.
         self.deadlines.push_back((deadline, slot, self.next_ticket));
@@ -130,5 +135,25 @@ impl SlotTable {
     /// All slots that are taken.
     pub(super) fn taken(&self) -> Vec<usize> {
         (0..self.occupant.len()).filter(|&slot| self.occupant[slot].is_some()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Epoch;
+
+    #[test]
+    fn one_attempt_that_hangs_does_not_keep_the_deadlines_of_all_others() {
+        let mut slots = SlotTable::new(8, Cell::new(Epoch(1), 0, Arc::default(), Arc::default()));
+        let hangs = slots.peek().expect("a free slot");
+        slots.take(hangs, 0, MonoTime::from_millis(1));
+        for offset in 1..10_000 {
+            let slot = slots.peek().expect("a free slot");
+            slots.take(slot, offset, MonoTime::from_millis(1 + offset));
+            assert_eq!(slots.give_back(slot), Some(offset));
+        }
+        assert!(slots.deadlines.len() <= 128, "{} deadlines", slots.deadlines.len());
+        assert_eq!(slots.expired(MonoTime::from_millis(1)), Some(hangs));
     }
 }

@@ -1,6 +1,11 @@
 //! The intake: the only owner of a consumer. Polls, hands each batch to the worker of its partition, grants demand, plans
 //! and sends commits, answers the group. It never waits for a handler, a store or a producer (F13).
 
+mod session;
+mod start;
+
+pub use start::StartAt;
+
 use super::cell::{Bell, Cell, Control, Suspect};
 use super::health::Board;
 use super::plan::Plan;
@@ -8,10 +13,12 @@ use super::shutdown::Told;
 use super::watchdog::Watchdog;
 use super::worker::{Worker, WorkerReport};
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{AnyConsumer, Assigned, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, ErrorKind};
-use crate::contract::{Offset, Operation, PartitionFault, TopicPartition};
+use crate::contract::{AnyConsumer, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, ErrorKind};
+use crate::contract::{Operation, PartitionFault, TopicPartition};
 use crate::engine::{CommitPolicy, Commits, EpochAction, Epochs, Note, Quarantine, Suspicion, Window};
 use crate::topic::Topic;
+use session::{Running, Session, grant};
+use start::start_at;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -22,19 +29,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-
-/// Where a group starts that has no commit and never had one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum StartAt {
-    /// At the first record in the log. The default: nothing is lost (F11).
-    #[default]
-    Earliest,
-    /// After the last record. Whatever came before the first start is not handled; said in the log.
-    Latest,
-    /// Nowhere: the service ends with an error. For groups that must never start anew.
-    Fail,
-}
 
 /// What an intake is made of.
 pub(crate) struct IntakeParts {
@@ -50,28 +44,6 @@ pub(crate) struct IntakeParts {
     pub(crate) incarnation: u64,
     pub(crate) commit_every: Duration,
 }
-
-/// One epoch, as the intake sees it.
-struct Session {
-    assigned: Assigned,
-    plan: Arc<Plan>,
-    running: Option<Running>,
-}
-
-/// What a started epoch adds.
-struct Running {
-    cell: Arc<Cell>,
-    window: Window,
-    freed: (u64, u64),
-    granted: u32,
-    /// Its worker has rung, and does not ring again until its mark is taken.
-    rung: bool,
-    /// The note to be told of when the commit with this version is applied.
-    noting: Option<(Offset, u64)>,
-}
-
-/// Batches that may wait in a worker's inbox: one to work on next, one to come. More would only be smaller.
-const QUEUED: u64 = 2;
 
 /// What happened while the intake waited.
 enum News {
@@ -303,7 +275,7 @@ impl Intake {
             grant(&mut self.parts.consumer, running, max_batch);
         }
         let mut actions = self.epochs.tick(now);
-        let clean: Vec<Epoch> = self.epochs.awaiting_commit().filter(|&epoch| self.commits.is_clean(epoch)).collect();
+        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
         for epoch in clean {
             actions.extend(self.epochs.last_commit(epoch));
         }
@@ -337,7 +309,14 @@ impl Intake {
         for action in actions {
             match action {
                 EpochAction::StartWorker { epoch, partition } => self.start(epoch, partition, now)?,
-                EpochAction::DrainWorker { epoch, until } => self.control(epoch, Control::Drain(until)),
+                EpochAction::DrainWorker { epoch, until } => {
+                    if let Some(running) = self.sessions.get_mut(&epoch).and_then(|session| session.running.as_mut()) {
+                        // What came now would only be dropped.
+                        running.draining = true;
+                        self.parts.consumer.submit(Command::Want { epoch, records: 0, bytes: 0 });
+                    }
+                    self.control(epoch, Control::Drain(until));
+                }
                 EpochAction::StopWorker { epoch } => self.control(epoch, Control::Stop),
                 EpochAction::FlushCommits => self.commits.flush_now(),
                 EpochAction::Release { epoch } => {
@@ -386,7 +365,15 @@ impl Intake {
         self.commits.mark(epoch, at, Some(open_note.to_string()), now);
         self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
-        let running = Running { cell, window: Window::new(plan.window()), freed: (0, 0), granted: 0, rung: false, noting: None };
+        let running = Running {
+            cell,
+            window: Window::new(plan.window()),
+            freed: (0, 0),
+            granted: 0,
+            draining: false,
+            rung: false,
+            noting: None,
+        };
         let running = session.running.insert(running);
         grant(&mut self.parts.consumer, running, self.parts.request.max_batch);
         Ok(())
@@ -396,62 +383,5 @@ impl Intake {
         // A turn at least this often: a longer gap means that the process was away (§8).
         let beat = now.after(self.parts.request.session_timeout / 6);
         [self.commits.due(now), self.epochs.due(), self.leaving].into_iter().flatten().fold(beat, MonoTime::min)
-    }
-}
-
-/// Asks for as much as the window has room for, if the worker has room in its inbox.
-fn grant(consumer: &mut AnyConsumer, running: &mut Running, max_batch: usize) {
-    let cell = &running.cell;
-    for asked in [false, true] {
-        if asked {
-            // To be woken when there is room; looked at once more, since there may just have come some.
-            cell.ask_for_news();
-        }
-        if cell.queued() >= QUEUED {
-            continue;
-        }
-        let (records, bytes) = (cell.freed_records.load(Ordering::SeqCst), cell.freed_bytes.load(Ordering::SeqCst));
-        running.window.freed(records - running.freed.0, bytes - running.freed.1);
-        running.freed = (records, bytes);
-        let span = cell.span.load(Ordering::SeqCst);
-        let demand = running.window.demand(span, u32::try_from(max_batch).unwrap_or(u32::MAX));
-        if demand.records > 0 {
-            if running.granted != demand.records {
-                running.granted = demand.records;
-                consumer.submit(Command::Want { epoch: cell.epoch, records: demand.records, bytes: demand.bytes });
-            }
-            return;
-        }
-    }
-}
-
-/// Where an epoch starts, and why.
-fn start_at(assigned: &Assigned, policy: StartAt) -> Result<Offset, Error> {
-    if let Some(at) = assigned.resume {
-        tracing::info!(partition = %assigned.partition, at, "starts where a restart asked");
-        return Ok(at);
-    }
-    if let Some(committed) = &assigned.committed {
-        tracing::info!(partition = %assigned.partition, at = committed.offset, "starts at the committed offset");
-        return Ok(committed.offset);
-    }
-    match policy {
-        StartAt::Earliest => {
-            let at = assigned.log_start.unwrap_or(0);
-            tracing::info!(partition = %assigned.partition, at, "starts at the log's beginning: the group has no commit");
-            Ok(at)
-        }
-        StartAt::Latest => {
-            let at = assigned.end.unwrap_or(0);
-            tracing::warn!(partition = %assigned.partition, at, "starts at the log's end: what came before is not handled");
-            Ok(at)
-        }
-        StartAt::Fail => {
-            let text = format!(
-                "the group has no commit for {} and its start policy is to fail; reset its offsets first",
-                assigned.partition
-            );
-            Err(Error::new(ErrorKind::Configuration, Operation::Group, text))
-        }
     }
 }
