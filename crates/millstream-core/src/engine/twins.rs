@@ -44,55 +44,47 @@ impl Hasher for Fold {
     }
 }
 
-/// Says of an id that it is surely not under way, or that it may be: two bits of one word for each.
+/// Says of an id that it is surely not under way, or that it may be: three bits of one word for each.
 #[derive(Clone, Debug)]
-struct Filter {
-    words: Box<[u64; Filter::WORDS]>,
-    /// How many ids were added since it was cleared.
-    added: usize,
-}
+struct Filter(Box<[u64; Filter::WORDS]>);
 
 impl Filter {
-    /// 4 KiB: with the 512 records a worker may start before it marks, one id in 5,000 of them is doubted for nothing.
-    const WORDS: usize = 512;
-    /// So many ids make it doubt one in 16.
+    /// 1 KiB: of the 512 records a worker may start before it marks, it doubts one in 1,000 for nothing.
+    const WORDS: usize = 128;
+    /// So many ids make it doubt one in 20.
     const MOST: usize = 8 * Self::WORDS;
     /// So few ids are taken out one by one.
-    const FEW: usize = 64;
+    const FEW: usize = 16;
 
     #[inline]
     fn place(id: u128) -> (usize, u64) {
         let hash = FoldHash.hash_one(id);
-        ((hash as usize) % Self::WORDS, 1 << (hash >> 9 & 63) | 1 << (hash >> 15 & 63))
+        ((hash as usize) % Self::WORDS, 1 << (hash >> 7 & 63) | 1 << (hash >> 13 & 63) | 1 << (hash >> 19 & 63))
     }
 
     /// Adds an id; answers whether it was surely not in it.
     #[inline]
     fn add(&mut self, id: u128) -> bool {
         let (word, bits) = Self::place(id);
-        let word = &mut self.words[word];
-        let is_new = *word & bits != bits;
-        *word |= bits;
-        self.added += usize::from(is_new);
-        is_new
+        let before = self.0[word];
+        self.0[word] = before | bits;
+        before & bits != bits
     }
 
     /// Takes everything out that shares a word with `id`.
     #[inline]
-    fn remove_word(&mut self, id: u128) {
-        self.words[Self::place(id).0] = 0;
-        self.added = 0;
+    fn clear_word(&mut self, id: u128) {
+        self.0[Self::place(id).0] = 0;
     }
 
     fn clear(&mut self) {
-        self.words.fill(0);
-        self.added = 0;
+        self.0.fill(0);
     }
 }
 
 impl Default for Filter {
     fn default() -> Self {
-        Filter { words: Box::new([0; Self::WORDS]), added: 0 }
+        Filter(Box::new([0; Self::WORDS]))
     }
 }
 
@@ -102,11 +94,16 @@ pub struct Twins {
     filter: Filter,
     /// The newest, none of them in `holders`.
     recent: Vec<(u128, Offset)>,
+    /// How many were put from there into `holders` since the filter was filled anew.
+    moved: usize,
     holders: HashMap<u128, Offset, FoldHash>,
     waiting: BTreeMap<u128, Vec<Offset>>,
 }
 
 impl Twins {
+    /// As many as two batches: so long, looking through the list costs less than making a map of it.
+    const LOOK: usize = 1_024;
+
     /// No ids.
     pub fn new() -> Self {
         Self::default()
@@ -125,19 +122,28 @@ impl Twins {
     /// Takes an id that may be under way.
     #[cold]
     fn claim_known(&mut self, id: u128, offset: Offset) -> bool {
+        if self.holders.is_empty() && self.recent.len() <= Self::LOOK {
+            let found = self.recent.iter().find(|(own, _)| *own == id);
+            let holder = found.map_or(offset, |&(_, holder)| holder);
+            if found.is_none() {
+                self.recent.push((id, offset));
+            }
+            return holder == offset;
+        }
         self.settle_down();
         let owns = *self.holders.entry(id).or_insert(offset) == offset;
-        if self.filter.added > Filter::MOST {
+        if self.moved > Filter::MOST {
             // Most of what was added may have gone long since.
             self.filter.clear();
             self.holders.keys().for_each(|&id| _ = self.filter.add(id));
-            self.filter.added = 0;
+            self.moved = 1;
         }
         owns
     }
 
     /// Puts the newest into the map.
     fn settle_down(&mut self) {
+        self.moved += self.recent.len();
         self.holders.extend(self.recent.drain(..));
     }
 
@@ -170,11 +176,12 @@ impl Twins {
     pub fn release_all(&mut self, count: usize) -> bool {
         let all = self.len() == count && self.waiting.is_empty();
         if all {
-            if self.filter.added == self.recent.len() && self.filter.added < Filter::FEW {
-                self.recent.iter().for_each(|&(id, _)| self.filter.remove_word(id));
+            if self.moved == 0 && self.recent.len() < Filter::FEW {
+                self.recent.iter().for_each(|&(id, _)| self.filter.clear_word(id));
             } else {
                 self.filter.clear();
             }
+            self.moved = 0;
             self.recent.clear();
             self.holders.clear();
         }

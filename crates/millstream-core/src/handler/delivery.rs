@@ -111,6 +111,11 @@ impl<'d, S> Delivery<'d, S> {
     }
 
     #[inline]
+    pub(crate) fn input(&self) -> &'d Input {
+        self.input
+    }
+
+    #[inline]
     pub(crate) fn take_outputs(&mut self) -> Option<&'d mut Outputs> {
         self.outputs.take()
     }

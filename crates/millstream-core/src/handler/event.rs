@@ -1,6 +1,6 @@
 //! Owns the two ways in which a handler sees an event: decoded ([`Event`]) and as it lies in the log ([`RawEvent`]).
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Input};
 use super::extract::Rejection;
 use crate::contract::{RecordRef, RecordSetBuilder, RecordView};
 use crate::envelope::{EnvelopeError, EventData, EventKey, Head, IdRef, Limits, Timestamp, WireId, write_envelope};
@@ -144,39 +144,38 @@ impl<T> fmt::Debug for Event<T> {
 /// An event as it lies in the log: nothing decoded, nothing copied.
 #[derive(Clone, Copy)]
 pub struct RawEvent<'d> {
-    record: RecordView<'d>,
-    head: Option<&'d Head>,
-    key: EventKey,
+    // One word, because a handler's future moves its arguments twice.
+    input: &'d Input,
 }
 
 impl<'d> RawEvent<'d> {
     #[inline]
     pub(crate) fn of<S>(delivery: &Delivery<'d, S>) -> Self {
-        RawEvent { record: delivery.record(), head: delivery.head(), key: delivery.event_key() }
+        RawEvent { input: delivery.input() }
     }
 
     /// The record.
     #[inline]
     pub fn record(&self) -> RecordView<'d> {
-        self.record
+        self.input.record.view()
     }
 
     /// The value's bytes; empty for a tombstone.
     #[inline]
     pub fn value(&self) -> &'d [u8] {
-        self.record.value().unwrap_or_default()
+        self.record().value().unwrap_or_default()
     }
 
     /// The id in the 128 bits by which it is deduplicated.
     #[inline]
     pub fn key(&self) -> EventKey {
-        self.key
+        self.input.key
     }
 
     /// What the header scan found; `None` if the value is no envelope.
     #[inline]
     pub fn head(&self) -> Option<&'d Head> {
-        self.head
+        self.input.head.as_ref()
     }
 
     /// Decodes the envelope's data, which may borrow from the record.
@@ -185,7 +184,7 @@ impl<'d> RawEvent<'d> {
     /// If the value is no envelope or its data is not a `T`.
     pub fn decode<T: Deserialize<'d>>(&self) -> Result<T, Rejection> {
         let value = self.value();
-        let head = match self.head {
+        let head = match self.head() {
             Some(head) => *head,
             None => scan(value, &Limits::DEFAULT).map_err(|error| Rejection::poison(error.to_string()))?,
         };

@@ -15,7 +15,7 @@ struct Sums {
 ///
 /// Three vector instructions for 16 bytes, mixed at the end, where a full hash takes twenty. It need not resist an
 /// attacker, who could as well repeat the content: it tells an id used twice by mistake from a duplicate.
-#[inline]
+#[inline(always)]
 pub(crate) fn fingerprint(value: Option<&[u8]>) -> Fingerprint {
     let Some(value) = value else { return Fingerprint(0) };
     let Some(last) = value.last_chunk::<64>() else { return of_short(value) };
@@ -30,6 +30,7 @@ pub(crate) fn fingerprint(value: Option<&[u8]>) -> Fingerprint {
     sums.mixed()
 }
 
+#[inline(never)]
 fn of_short(value: &[u8]) -> Fingerprint {
     let mut sums = Sums { sum: [value.len() as u64, 0], sums: [0; 2] };
     let mut block = [0; 64];
@@ -43,11 +44,11 @@ impl Sums {
     fn add(&mut self, block: &[u8; 64]) {
         for row in block.as_chunks::<16>().0 {
             let (words, _) = row.as_chunks::<8>();
-            for lane in 0..2 {
-                self.sum[lane] = self.sum[lane].wrapping_add(u64::from_le_bytes(words[lane]));
+            for (sum, word) in self.sum.iter_mut().zip(words) {
+                *sum = sum.wrapping_add(u64::from_le_bytes(*word));
             }
-            for lane in 0..2 {
-                self.sums[lane] = self.sums[lane].wrapping_add(self.sum[lane]);
+            for (sums, sum) in self.sums.iter_mut().zip(self.sum) {
+                *sums = sums.wrapping_add(sum);
             }
         }
     }

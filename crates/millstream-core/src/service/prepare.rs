@@ -2,7 +2,7 @@
 //! limit. Leaves decoding to the handler's arguments.
 
 use super::settings::IdSource;
-use crate::contract::{RecordBatch, RecordView, TopicId};
+use crate::contract::{Headers, RecordBatch, RecordView, TopicId};
 use crate::envelope::{EventKey, Head, Limits, scan};
 
 /// What is known of one record that left the fast path.
@@ -80,17 +80,22 @@ impl Preparer {
         into.keys.reserve(batch.len());
         match &self.source {
             IdSource::Envelope => self.read_envelopes(batch, into),
-            IdSource::Header(name) => self.read_keys(batch, into, |record| self.header_key(name, record)),
-            IdSource::Position => self.read_keys(batch, into, |record| self.position_key(record)),
+            IdSource::Header(name) => self.read_keys(batch, into, |record, headers| self.header_key(name, record, headers)),
+            IdSource::Position => self.read_keys(batch, into, |record, _| self.position_key(record)),
         }
     }
 
     #[inline]
-    fn read_keys<'b>(&self, batch: &'b RecordBatch, into: &mut PreparedBatch, key: impl Fn(RecordView<'b>) -> EventKey) {
+    fn read_keys<'b>(
+        &self,
+        batch: &'b RecordBatch,
+        into: &mut PreparedBatch,
+        key: impl Fn(RecordView<'b>, Headers<'b>) -> EventKey,
+    ) {
         let PreparedBatch { keys, poison, .. } = into;
-        keys.extend(batch.iter().enumerate().map(|(index, record)| {
-            if self.is_within_limits(record) {
-                return key(record).as_u128();
+        keys.extend(batch.with_headers().enumerate().map(|(index, (record, headers))| {
+            if self.is_within_limits(record, headers) {
+                return key(record, headers).as_u128();
             }
             poison.push((index, self.broken_limit(record)));
             self.position_key(record).as_u128()
@@ -99,9 +104,9 @@ impl Preparer {
 
     fn read_envelopes(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
         into.heads.reserve(batch.len());
-        for (index, record) in batch.iter().enumerate() {
+        for (index, (record, headers)) in batch.with_headers().enumerate() {
             let poison = match record.value() {
-                _ if !self.is_within_limits(record) => Some(self.broken_limit(record)),
+                _ if !self.is_within_limits(record, headers) => Some(self.broken_limit(record)),
                 None => None,
                 Some(value) => match scan(value, &self.limits) {
                     Ok(head) => {
@@ -121,7 +126,7 @@ impl Preparer {
     /// Reads one record again, which was in order.
     pub(crate) fn prepare_one(&self, record: RecordView<'_>) -> Prepared {
         let without_head = |key, poison| Prepared { key, head: None, poison };
-        if !self.is_within_limits(record) {
+        if !self.is_within_limits(record, record.headers()) {
             return without_head(self.position_key(record), Some(self.broken_limit(record)));
         }
         match (&self.source, record.value()) {
@@ -129,20 +134,21 @@ impl Preparer {
                 Ok(head) => Prepared { key: head.key(), head: Some(head), poison: None },
                 Err(error) => without_head(self.position_key(record), Some(error.to_string().into())),
             },
-            (IdSource::Header(name), _) => without_head(self.header_key(name, record), None),
+            (IdSource::Header(name), _) => without_head(self.header_key(name, record, record.headers()), None),
             (IdSource::Envelope, None) | (IdSource::Position, _) => without_head(self.position_key(record), None),
         }
     }
 
-    #[inline]
-    fn header_key(&self, name: &str, record: RecordView<'_>) -> EventKey {
-        let Some(id) = record.headers().find(name) else { return self.position_key(record) };
+    #[inline(always)]
+    fn header_key(&self, name: &str, record: RecordView<'_>, headers: Headers<'_>) -> EventKey {
+        let Some(id) = headers.find(name) else { return self.position_key(record) };
         match <[u8; 16]>::try_from(id) {
             Ok(bits) => EventKey::from_u128(u128::from_be_bytes(bits)),
             Err(_) => self.text_key(id, record),
         }
     }
 
+    #[inline(never)]
     fn text_key(&self, id: &[u8], record: RecordView<'_>) -> EventKey {
         match std::str::from_utf8(id) {
             Ok(text) if !text.is_empty() => EventKey::of_text(text),
@@ -150,13 +156,14 @@ impl Preparer {
         }
     }
 
+    #[inline(never)]
     fn position_key(&self, record: RecordView<'_>) -> EventKey {
         EventKey::of_position(self.topic_id.0, self.partition, record.offset())
     }
 
-    #[inline]
-    fn is_within_limits(&self, record: RecordView<'_>) -> bool {
-        let (limits, headers) = (&self.limits, record.headers());
+    #[inline(always)]
+    fn is_within_limits(&self, record: RecordView<'_>, headers: Headers<'_>) -> bool {
+        let limits = &self.limits;
         record.key_len() <= limits.key_bytes
             && record.value_len() <= limits.value_bytes
             && headers.len() <= limits.headers

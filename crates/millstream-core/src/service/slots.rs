@@ -251,7 +251,7 @@ where
         seat.input.record.point_to(batch, records.start);
         seat.input.head = None;
         seat.input.attempt = 1;
-        let (make, emits, future) = (&self.make, self.emits, &mut self.futures[slot]);
+        let (make, emits, mut future) = (&self.make, self.emits, self.futures[slot].as_mut());
         let (keys, heads) = (&prepared.keys[records.clone()], prepared.heads().get(records.clone()));
         let mut context = Context::from_waker(run.waker);
         // Everything a panic must not tear lies outside, and is moved on only behind the attempt it counts.
@@ -260,7 +260,7 @@ where
                 if !run.cell.runs() || !engine.arrive_quietly(record.offset(), key) {
                     break;
                 }
-                seat.input.record.move_to(batch, records.start + at);
+                seat.input.record.move_to(record);
                 seat.input.key = EventKey::from_u128(key);
                 let head = heads.map(|heads| &heads[at]).filter(|head| head.data_at() > 0);
                 if heads.is_some() {

@@ -406,7 +406,7 @@ impl Worker {
     }
 
     /// The mark of a record that is done.
-    #[inline]
+    #[inline(never)]
     pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize) -> Mark {
         let record = batch.view(index);
         let print = if self.plan.deduplicator.is_some() { fingerprint(record.value()) } else { Fingerprint::default() };

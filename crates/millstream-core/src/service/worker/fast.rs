@@ -49,18 +49,19 @@ impl Worker {
 
     /// The records of a run have ended, done or skipped.
     fn ended(&mut self, current: &Current, records: Range<usize>) {
-        let (partition, checked) = (self.partition.partition, self.plan.deduplicator.is_some());
-        let keys = &current.prepared.keys[records.clone()];
-        let marks = current.batch.views(records).zip(keys).map(|(record, &key)| {
-            let print = if checked { fingerprint(record.value()) } else { Fingerprint::default() };
-            Mark::new(key, partition, record.offset(), print)
-        });
-        if self.ran.outputs.is_empty() {
-            self.tail.done(marks, self.ran.skipped);
-        } else {
-            for (mark, &(outputs, skipped)) in marks.zip(&self.ran.outputs) {
+        if !self.ran.outputs.is_empty() {
+            for (index, &(outputs, skipped)) in records.zip(&self.ran.outputs) {
+                let mark = self.mark_of(current.prepared.keys[index], &current.batch, index);
                 self.tail.push(mark, outputs, skipped);
             }
+            return;
+        }
+        let (partition, checked) = (self.partition.partition, self.plan.deduplicator.is_some());
+        let keys = &current.prepared.keys[records.clone()];
+        let marks = self.tail.done(records.len(), self.ran.skipped);
+        for (record, &key) in current.batch.views(records).zip(keys) {
+            let print = if checked { fingerprint(record.value()) } else { Fingerprint::default() };
+            marks.push(Mark::new(key, partition, record.offset(), print));
         }
     }
 }

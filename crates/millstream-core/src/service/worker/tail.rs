@@ -85,11 +85,13 @@ impl Tail {
         self.finished.len() as u32
     }
 
-    /// The handlers of records have succeeded without an output, so many of them with nothing to do.
+    /// The handlers of `count` records have succeeded without an output, so many of them with nothing to do. Answers where
+    /// their marks are to be put.
     #[inline]
-    pub(super) fn done(&mut self, marks: impl Iterator<Item = Mark>, skipped: u64) {
-        self.confirmed.marks.extend(marks);
+    pub(super) fn done(&mut self, count: usize, skipped: u64) -> &mut Vec<Mark> {
         self.confirmed.skipped += skipped;
+        self.confirmed.marks.reserve(count);
+        &mut self.confirmed.marks
     }
 
     /// A record's handler has succeeded, with so many outputs.
@@ -143,13 +145,16 @@ impl Tail {
 
 /// The runs of offsets of some marks, in their order.
 fn runs_of(marks: &[Mark], runs: &mut Vec<Range<Offset>>) {
-    for mark in marks {
-        let offset = mark.at.offset;
-        match runs.last_mut() {
-            Some(run) if run.end == offset => run.end += 1,
-            _ => runs.push(offset..offset + 1),
+    let mut left = marks.iter().map(|mark| mark.at.offset);
+    let Some(first) = left.next() else { return };
+    let mut run = runs.pop_if(|run| run.end == first).map_or(first..first + 1, |run| run.start..first + 1);
+    for offset in left {
+        if offset != run.end {
+            runs.push(std::mem::replace(&mut run, offset..offset));
         }
+        run.end = offset + 1;
     }
+    runs.push(run);
 }
 
 impl Worker {
@@ -289,7 +294,9 @@ impl Worker {
                 }
                 if self.checks.current.is_some() {
                     self.checks.marked.extend(marks.iter().map(|mark| (mark.key, mark.at.offset)));
-                } else if !self.engine.marked_all(marks.len()) {
+                } else if self.engine.marked_all(marks.len() + self.checks.marked.len()) {
+                    self.checks.marked.clear();
+                } else {
                     for mark in &marks {
                         self.engine.marked(mark.key, mark.at.offset);
                     }
