@@ -3,7 +3,7 @@
 
 use crate::contract::Offset;
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Folds a 128-bit id, which is random or a hash already, to 64 bits.
@@ -40,11 +40,11 @@ impl Hasher for Fold {
     }
 }
 
-/// Ids under way: from a record's start until its mark is applied or its dead letter accepted.
+/// Ids under way: from a record's arrival until its mark is applied or its dead letter accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Twins {
     holders: HashMap<u128, Offset, FoldHash>,
-    waiting: BTreeMap<u128, Vec<Offset>>,
+    waiting: BTreeMap<u128, VecDeque<Offset>>,
 }
 
 impl Twins {
@@ -64,21 +64,41 @@ impl Twins {
         self.holders.get(&id).copied()
     }
 
-    /// Lets the record at `offset` wait for the holder of `id`.
+    /// Lets the record at `offset` wait for the holder of `id`, behind those that wait already.
     pub fn wait(&mut self, id: u128, offset: Offset) {
-        self.waiting.entry(id).or_default().push(offset);
+        self.waiting.entry(id).or_default().push_back(offset);
     }
 
-    /// The record at `offset` gave up `id`: settled, or a dead letter. Answers who waited for it, in offset order.
+    /// The record at `offset` gave up `id`, or waited for it: it is settled, or a dead letter, or abandoned. Answers who has
+    /// the id now, if somebody waited: the id never looks free in between.
     #[inline]
-    pub fn release(&mut self, id: u128, offset: Offset) -> Vec<Offset> {
+    pub fn release(&mut self, id: u128, offset: Offset) -> Option<Offset> {
+        if !self.waiting.is_empty() {
+            return self.hand_on(id, offset);
+        }
         if self.holders.get(&id) == Some(&offset) {
             self.holders.remove(&id);
-            if !self.waiting.is_empty() {
-                return self.waiting.remove(&id).unwrap_or_default();
-            }
         }
-        Vec::new()
+        None
+    }
+
+    #[cold]
+    fn hand_on(&mut self, id: u128, offset: Offset) -> Option<Offset> {
+        let mut next = None;
+        let mut waiting = self.waiting.remove(&id).unwrap_or_default();
+        if self.holders.get(&id) == Some(&offset) {
+            next = waiting.pop_front();
+            match next {
+                Some(next) => self.holders.insert(id, next),
+                None => self.holders.remove(&id),
+            };
+        } else {
+            waiting.retain(|other| *other != offset);
+        }
+        if !waiting.is_empty() {
+            self.waiting.insert(id, waiting);
+        }
+        next
     }
 
     /// All of `count` ids at once, if these are all there are and nobody waits; answers whether that was so.
@@ -119,3 +139,6 @@ impl Hash for Twins {
         self.waiting.hash(state);
     }
 }
+
+#[cfg(test)]
+mod tests;
