@@ -299,7 +299,9 @@ impl Partition {
         let waits = |held: &Held| matches!(held.stage, Stage::Waiting | Stage::Twin | Stage::Runnable | Stage::Backoff(_));
         let abandoned: Vec<Offset> = self.held.iter().filter(|(_, held)| waits(held)).map(|(&offset, _)| offset).collect();
         for offset in &abandoned {
-            self.held.remove(offset);
+            if let Some(held) = self.held.remove(offset) {
+                self.twins.release(held.id, *offset);
+            }
         }
         self.runnable.clear();
         self.backoffs.clear();

@@ -200,6 +200,23 @@ fn an_id_passes_to_the_next_offset_even_if_that_waits_for_its_key() {
 }
 
 #[test]
+fn a_drain_forgets_what_waits_with_its_keys_and_ids_and_keeps_what_runs() {
+    let mut partition = partition(Followers::Continue);
+    runs(&mut partition, 1, A, K);
+    waits(&mut partition, 2, B, K);
+    waits(&mut partition, 3, A, J);
+    runs(&mut partition, 4, C, L);
+    fails(&mut partition, 4, Failure::Transient);
+    assert_eq!(partition.abandon_waiting(), [2, 3, 4]);
+    assert_eq!((next(&mut partition), partition.next_due(), partition.has_runnable()), (None, None, false));
+    assert_eq!((stage(&partition, 1), partition.held_count()), (Some(Stage::Running), 1));
+    partition.succeeded(1);
+    assert!(partition.marked_all(1), "no other id is under way");
+    partition.settle(1..2);
+    assert_eq!((partition.ledger().watermark(), partition.ledger().in_flight()), (2, 3), "abandoned is not settled");
+}
+
+#[test]
 fn all_are_marked_at_once_only_if_they_are_all_there_are() {
     let mut partition = partition(Followers::Continue);
     for (offset, id) in [(1, A), (2, B), (3, C)] {
