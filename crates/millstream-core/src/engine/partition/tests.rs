@@ -4,6 +4,10 @@ use super::*;
 use crate::engine::RetryPolicy;
 use std::time::Duration;
 
+mod every_state;
+mod rules;
+mod world;
+
 const K: Option<LaneKey> = Some(LaneKey(7));
 const J: Option<LaneKey> = Some(LaneKey(8));
 const L: Option<LaneKey> = Some(LaneKey(9));
