@@ -5,6 +5,7 @@ use crate::engine::RetryPolicy;
 use std::time::Duration;
 
 mod every_state;
+mod histories;
 mod rules;
 mod world;
 
