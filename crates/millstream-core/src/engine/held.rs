@@ -30,7 +30,7 @@ pub enum Arrival {
 pub enum Stage {
     /// Its key is busy.
     Waiting,
-    /// Its id is under way.
+    /// Its id is under way. Its key, if it has one, is its own meanwhile.
     Twin,
     /// It may start.
     Runnable,

@@ -95,39 +95,39 @@ impl Partition {
                 return Arrival::Start;
             }
             let lane = lane(self);
-            return self.wait_for_twin(offset, id, lane);
+            return self.wait(offset, id, lane, false);
         }
         let lane = lane(self);
-        self.arrive_in(offset, id, lane)
-    }
-
-    fn arrive_in(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) -> Arrival {
         // Also for a record that waits for its key: from here on nobody else becomes done under its id unseen.
         let owns = !self.policy.twins || self.twins.claim(id, offset);
+        if owns && !lane.is_some_and(|key| self.lanes.is_locked(key)) {
+            return Arrival::Start;
+        }
+        self.wait(offset, id, lane, owns)
+    }
+
+    /// Gives a record its place behind those before it, with its key and with its id: who goes on is the first of both.
+    /// Both orders are that of offsets, so that no two wait for each other.
+    #[cold]
+    fn wait(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>, owns: bool) -> Arrival {
+        if !owns {
+            self.twins.wait(id, offset);
+        }
+        let mut stage = Stage::Twin;
         if let Some(key) = lane
-            && self.lanes.is_locked(key)
+            && !self.lanes.lock(key, offset)
         {
             self.lanes.wait(key, offset);
-            self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Waiting });
-            return Arrival::Wait;
+            stage = Stage::Waiting;
         }
-        if !owns {
-            return self.wait_for_twin(offset, id, lane);
-        }
-        Arrival::Start
+        self.held.insert(offset, Held { lane, id, attempts: None, stage });
+        Arrival::Wait
     }
 
     /// Whether the record at `offset` is the one of its id that may start. What was looked up for one that is not says
     /// nothing by the time it may.
     pub fn owns(&self, offset: Offset, id: u128) -> bool {
         !self.policy.twins || self.twins.holder(id) == Some(offset)
-    }
-
-    #[cold]
-    fn wait_for_twin(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) -> Arrival {
-        self.twins.wait(id, offset);
-        self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Twin });
-        Arrival::Wait
     }
 
     /// An attempt of a record on the fast path went pending: its key is busy now.
@@ -139,7 +139,7 @@ impl Partition {
     }
 
     /// What may start now, lowest offset first: a record whose turn came, or whose backoff ended; with the number of the
-    /// attempt. A record whose twin is under way again waits on.
+    /// attempt.
     pub fn next_runnable(&mut self, now: MonoTime) -> Option<(Offset, u32)> {
         while let Some(&(at, offset)) = self.backoffs.first() {
             if at > now {
@@ -151,13 +151,7 @@ impl Partition {
         }
         while let Some(offset) = self.runnable.pop_first() {
             let Some(held) = self.held.get(&offset).copied() else { continue };
-            if self.policy.twins && !self.twins.claim(held.id, offset) {
-                // It gives its key up while it waits: the twin's handler has ended or has another key.
-                self.stage(offset, Stage::Twin);
-                self.twins.wait(held.id, offset);
-                self.unlock(offset, held.lane);
-                continue;
-            }
+            debug_assert!(self.owns(offset, held.id), "only who has its id goes on");
             self.stage(offset, Stage::Running);
             return Some((offset, held.attempts.map_or(0, |attempts| attempts.made()) + 1));
         }
@@ -305,7 +299,9 @@ impl Partition {
         let waits = |held: &Held| matches!(held.stage, Stage::Waiting | Stage::Twin | Stage::Runnable | Stage::Backoff(_));
         let abandoned: Vec<Offset> = self.held.iter().filter(|(_, held)| waits(held)).map(|(&offset, _)| offset).collect();
         for offset in &abandoned {
-            self.held.remove(offset);
+            if let Some(held) = self.held.remove(offset) {
+                self.twins.release(held.id, *offset);
+            }
         }
         self.runnable.clear();
         self.backoffs.clear();
@@ -314,34 +310,27 @@ impl Partition {
     }
 
     fn release_twins(&mut self, id: u128, offset: Offset) {
-        for twin in self.twins.release(id, offset) {
-            let Some(held) = self.held.get(&twin).copied() else { continue };
-            if held.stage != Stage::Twin {
-                continue;
-            }
-            // Its key may have become busy since: then it waits for that.
-            match held.lane {
-                Some(key) if self.lanes.is_locked(key) => {
-                    self.lanes.wait(key, twin);
-                    self.stage(twin, Stage::Waiting);
-                }
-                lane => {
-                    if let Some(key) = lane {
-                        self.lanes.lock(key, twin);
-                    }
-                    self.stage(twin, Stage::Runnable);
-                    self.runnable.insert(twin);
-                }
-            }
+        // If its key is busy, it has its id when its turn comes.
+        if let Some(twin) = self.twins.release(id, offset)
+            && self.held.get(&twin).is_some_and(|held| held.stage == Stage::Twin)
+        {
+            self.stage(twin, Stage::Runnable);
+            self.runnable.insert(twin);
         }
     }
 
     fn unlock(&mut self, offset: Offset, lane: Option<LaneKey>) {
         if let Some(key) = lane
             && let Some(next) = self.lanes.unlock(key, offset)
+            && let Some(held) = self.held.get(&next)
         {
-            self.stage(next, Stage::Runnable);
-            self.runnable.insert(next);
+            if self.owns(next, held.id) {
+                self.stage(next, Stage::Runnable);
+                self.runnable.insert(next);
+            } else {
+                // It keeps its key while it waits: what comes behind it must not start before it (I8).
+                self.stage(next, Stage::Twin);
+            }
         }
     }
 
@@ -351,3 +340,6 @@ impl Partition {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 
 use crate::contract::Offset;
 use hashbrown::HashMap;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::hash::{BuildHasher, Hash, Hasher};
 
 /// Folds a 128-bit id, which is random or a hash already, to 64 bits.
@@ -88,7 +88,7 @@ impl Default for Filter {
     }
 }
 
-/// Ids under way: from a record's start until its mark is applied or its dead letter accepted.
+/// Ids under way: from a record's arrival until its mark is applied or its dead letter accepted.
 #[derive(Clone, Debug, Default)]
 pub struct Twins {
     filter: Filter,
@@ -97,7 +97,7 @@ pub struct Twins {
     /// How many were put from there into `holders` since the filter was filled anew.
     moved: usize,
     holders: HashMap<u128, Offset, FoldHash>,
-    waiting: BTreeMap<u128, Vec<Offset>>,
+    waiting: BTreeMap<u128, VecDeque<Offset>>,
 }
 
 impl Twins {
@@ -153,22 +153,42 @@ impl Twins {
         self.holders.get(&id).copied().or_else(recent)
     }
 
-    /// Lets the record at `offset` wait for the holder of `id`.
+    /// Lets the record at `offset` wait for the holder of `id`, behind those that wait already.
     pub fn wait(&mut self, id: u128, offset: Offset) {
-        self.waiting.entry(id).or_default().push(offset);
+        self.waiting.entry(id).or_default().push_back(offset);
     }
 
-    /// The record at `offset` gave up `id`: settled, or a dead letter. Answers who waited for it, in offset order.
+    /// The record at `offset` gave up `id`, or waited for it: it is settled, or a dead letter, or abandoned. Answers who has
+    /// the id now, if somebody waited: the id never looks free in between.
     #[inline]
-    pub fn release(&mut self, id: u128, offset: Offset) -> Vec<Offset> {
+    pub fn release(&mut self, id: u128, offset: Offset) -> Option<Offset> {
         self.settle_down();
+        if !self.waiting.is_empty() {
+            return self.hand_on(id, offset);
+        }
         if self.holders.get(&id) == Some(&offset) {
             self.holders.remove(&id);
-            if !self.waiting.is_empty() {
-                return self.waiting.remove(&id).unwrap_or_default();
-            }
         }
-        Vec::new()
+        None
+    }
+
+    #[cold]
+    fn hand_on(&mut self, id: u128, offset: Offset) -> Option<Offset> {
+        let mut next = None;
+        let mut waiting = self.waiting.remove(&id).unwrap_or_default();
+        if self.holders.get(&id) == Some(&offset) {
+            next = waiting.pop_front();
+            match next {
+                Some(next) => self.holders.insert(id, next),
+                None => self.holders.remove(&id),
+            };
+        } else {
+            waiting.retain(|other| *other != offset);
+        }
+        if !waiting.is_empty() {
+            self.waiting.insert(id, waiting);
+        }
+        next
     }
 
     /// All of `count` ids at once, if these are all there are and nobody waits; answers whether that was so.
@@ -220,66 +240,6 @@ impl Hash for Twins {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[derive(Clone, Debug)]
-    enum Step {
-        Claim(u128, Offset),
-        Release(u128, Offset),
-        ReleaseAll(bool),
-    }
-
-    fn steps() -> impl Strategy<Value = Vec<Step>> {
-        let (ids, offsets) = (0..300u128, 0..1_000u64);
-        let claim = (ids.clone(), offsets.clone()).prop_map(|(id, offset)| Step::Claim(id, offset));
-        let release = (ids, offsets).prop_map(|(id, offset)| Step::Release(id, offset));
-        let all = any::<bool>().prop_map(Step::ReleaseAll);
-        proptest::collection::vec(prop_oneof![60 => claim, 3 => release, 1 => all], 1..1_500)
-    }
-
-    proptest! {
-        #[test]
-        fn answers_as_a_map_would(steps in steps()) {
-            let (mut twins, mut map) = (Twins::new(), BTreeMap::new());
-            for step in steps {
-                match step {
-                    Step::Claim(id, offset) => {
-                        let owns = *map.entry(id).or_insert(offset) == offset;
-                        prop_assert_eq!(twins.claim(id, offset), owns);
-                    }
-                    Step::Release(id, offset) => {
-                        twins.release(id, offset);
-                        if map.get(&id) == Some(&offset) {
-                            map.remove(&id);
-                        }
-                    }
-                    Step::ReleaseAll(right) => {
-                        let count = if right { map.len() } else { map.len() + 1 };
-                        prop_assert_eq!(twins.release_all(count), right);
-                        if right {
-                            map.clear();
-                        }
-                    }
-                }
-                prop_assert_eq!(twins.len(), map.len());
-            }
-            prop_assert_eq!(twins.sorted(), map);
-        }
-    }
-
-    #[test]
-    fn ids_that_come_and_go_one_by_one_are_told_apart_for_ever() {
-        let mut twins = Twins::new();
-        for id in 0..100_000u128 {
-            assert!(twins.claim(id, id as Offset), "{id} is new");
-            assert!(!twins.claim(id, 7 + id as Offset), "{id} is under way");
-            if id >= 200 {
-                assert!(twins.release(id - 200, (id - 200) as Offset).is_empty());
-                assert!(twins.claim(id - 200, 1) && twins.release(id - 200, 1).is_empty(), "{id} is free again");
-            }
-        }
-        assert_eq!(twins.len(), 200);
-    }
-}
+mod filter_tests;
+#[cfg(test)]
+mod tests;
