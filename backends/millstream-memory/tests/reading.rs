@@ -173,6 +173,22 @@ async fn each_partition_is_served_once_a_round() {
     }
 }
 
+// I22: a partition that goes costs none its turn.
+#[tokio::test(start_paused = true)]
+async fn a_partition_given_up_costs_no_other_its_turn() {
+    let (memory, _) = log(4);
+    for partition in 0..4 {
+        fill(&memory, partition, &["x"; 100]).await;
+    }
+    let mut reader = member(&memory, request().max_batch(10)).await;
+    let own = assigned(&mut reader);
+    own.iter().for_each(|own| begin(&mut reader, own, 0));
+    let next = |reader: &mut MemoryConsumer| word(&glimpse(reader).expect("there are records"));
+    assert_eq!([next(&mut reader), next(&mut reader)], ["10 of 0", "10 of 1"]);
+    reader.submit(Command::Release { epoch: own[0].epoch });
+    assert_eq!([next(&mut reader), next(&mut reader), next(&mut reader)], ["10 of 2", "10 of 3", "10 of 1"]);
+}
+
 // A reader behind many small writes gets large batches, and nobody else notices.
 #[tokio::test(start_paused = true)]
 async fn a_reader_far_behind_gets_large_batches() {

@@ -109,7 +109,10 @@ async fn an_output_that_cannot_go_out_is_refused_where_the_handler_can_answer() 
     assert!(matches!(across, EmitError::Address(_)));
     let huge = out.emit(DONE, &order(&"a".repeat(5_000), 1)).expect_err("keys are bounded");
     assert!(matches!(huge, EmitError::KeyTooLong(4_096)));
-    assert!(out.is_empty(), "nothing of a refused output stays");
+    out.emit_named(DONE, "first", &order("a", 1)).expect("fits");
+    let again = out.emit_named(DONE, "first", &order("b", 1)).expect_err("both would have one id");
+    assert!(matches!(again, EmitError::NamedTwice(_)));
+    assert_eq!(out.len(), 1, "nothing of a refused output stays");
     // It will be the same the next time, so it is not tried again.
     assert_eq!(HandlerError::from(huge).failure(), millstream::engine::Failure::Permanent);
 }
@@ -192,4 +195,18 @@ async fn an_output_carries_correlation_causation_namespace_and_source() {
     assert_eq!(out.causation_id.and_then(|cause| cause.as_event_id()), Some(id(1)));
     assert_eq!((out.source.as_str(), out.broker.as_deref()), ("copier", Some("paper")));
     assert_eq!(out.id.as_event_id().and_then(|id| id.millis()), id(1).millis(), "its time is its cause's");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_is_given_nothing_is_ready_too() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    let service = |name: &str| {
+        let builder = StreamServiceBuilder::new(name, memory.clone());
+        builder.add_consumer_handler("paper.orders.new", "spare", skipping).build().expect("a valid service")
+    };
+    let (one, two) = (Running::start(service("one")).await, Running::start(service("two")).await);
+    assert!(one.handle.health().is_ready() && two.handle.health().is_ready());
+    one.stop().await.expect("a clean end");
+    two.stop().await.expect("a clean end");
 }

@@ -86,3 +86,12 @@ pub(crate) fn begin(consumer: &mut MemoryConsumer, assigned: &Assigned, at: u64)
     consumer.submit(Command::Start { epoch: assigned.epoch, at });
     consumer.submit(Command::Want { epoch: assigned.epoch, records: u32::MAX, bytes: u64::MAX });
 }
+
+/// The epochs whose end the consumer has to say, and how.
+pub(crate) fn ending(consumer: &mut millstream_memory::MemoryConsumer) -> Vec<(millstream_core::contract::Epoch, EpochEnd)> {
+    let pick = |event| match event {
+        ConsumerEvent::Ending { epoch, how } => Some((epoch, how)),
+        _ => None,
+    };
+    say(consumer).into_iter().filter_map(pick).collect()
+}

@@ -70,7 +70,8 @@ pub trait ConsumerExt: Consumer {
                         return Ok(batch);
                     }
                     ConsumerEvent::Assigned(assigned) => {
-                        let at: Offset = assigned.committed.map_or(assigned.log_start.unwrap_or(0), |c| c.offset);
+                        let committed = assigned.committed.map(|committed| committed.offset);
+                        let at: Offset = assigned.resume.or(committed).or(assigned.log_start).unwrap_or(0);
                         self.submit(Command::Start { epoch: assigned.epoch, at });
                         self.submit(Command::Want { epoch: assigned.epoch, records: u32::MAX, bytes: u64::MAX });
                     }

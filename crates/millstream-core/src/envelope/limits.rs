@@ -36,6 +36,12 @@ impl Limits {
     /// The defaults.
     pub const DEFAULT: Self = Self { value_bytes: 1 << 20, depth: 64, headers: 64, header_bytes: 16 << 10, key_bytes: 4 << 10 };
 
+    /// Whether a flat envelope of so many bytes is within the limits.
+    #[inline]
+    pub(super) fn admit(&self, len: usize) -> bool {
+        len <= self.value_bytes.min(u32::MAX as usize) && self.depth > 0
+    }
+
     /// Checks what must hold before any other byte is looked at: the size, and the first byte.
     pub(super) fn check_start(&self, value: &[u8]) -> Result<(), ScanError> {
         let most = self.value_bytes.min(u32::MAX as usize);

@@ -11,7 +11,8 @@
 //! | `write` | [`write_envelope`]: JSON straight into a buffer |
 //! | `extra` | [`Extra`]: fields that others put into the envelope |
 //! | `scan`, `head` | [`scan()`]: the head of an envelope, its data unread |
-//! | `scanner` | how a scan walks over the bytes |
+//! | `usual` | how a scan reads an envelope as we write it |
+//! | `scanner` | how a scan walks over the bytes of any other |
 //! | `tail` | [`Head::decode`]: the data, after a scan |
 //! | `limits` | [`Limits`]: what is refused before parsing |
 //! | `id`, `wire_id` | [`EventId`], [`EventKey`], [`WireId`]: ids as bits and as text |
@@ -58,6 +59,7 @@ mod scanner;
 mod tail;
 mod text;
 mod timestamp;
+mod usual;
 mod wire_id;
 mod write;
 

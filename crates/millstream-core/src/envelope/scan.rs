@@ -9,6 +9,7 @@ use super::head::{Field, Head};
 use super::id::EventKey;
 use super::limits::Limits;
 use super::scanner::Scanner;
+use super::usual::usual;
 
 /// Reads the head of an envelope.
 ///
@@ -19,6 +20,9 @@ use super::scanner::Scanner;
 ///
 /// When a limit is broken, the value is no JSON object, or a field is bad, missing or twice.
 pub fn scan(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
+    if let Some(head) = at_once(value, limits) {
+        return Ok(head);
+    }
     let head = scanned(value, limits)?;
     if head.has_id() {
         return Ok(head);
@@ -33,6 +37,9 @@ pub fn scan(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
 ///
 /// As [`scan`], but for the missing id.
 pub fn scan_or_else(value: &[u8], limits: &Limits, fallback: impl FnOnce() -> EventKey) -> Result<Head, ScanError> {
+    if let Some(head) = at_once(value, limits) {
+        return Ok(head);
+    }
     let mut head = scanned(value, limits)?;
     if !head.has_id() {
         head.key = fallback();
@@ -40,7 +47,15 @@ pub fn scan_or_else(value: &[u8], limits: &Limits, fallback: impl FnOnce() -> Ev
     Ok(head)
 }
 
-fn scanned(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
+/// Reads the head of an envelope as we write it.
+#[inline(always)]
+fn at_once(value: &[u8], limits: &Limits) -> Option<Head> {
+    if limits.admit(value.len()) { usual(value) } else { None }
+}
+
+/// Reads the head of any envelope; its id may be missing.
+#[inline(never)]
+pub(super) fn scanned(value: &[u8], limits: &Limits) -> Result<Head, ScanError> {
     limits.check_start(value)?;
     let mut scanner = Scanner { value, at: 1, depth: limits.depth, head: Head::EMPTY };
     if limits.depth == 0 {

@@ -1,5 +1,6 @@
 //! How the scan walks over the bytes of an envelope, field by field.
 //!
+//! This walk takes any envelope. The usual one is read in `usual` at once and does not come here.
 //! Three ways through a text: as we write it ourselves, plain, and decoded by the full parser's
 //! own means when it has escapes or seems wrong. Only the last allocates.
 
@@ -15,7 +16,7 @@ use super::text::{is_id, plain_len};
 use super::timestamp::Timestamp;
 
 /// All fields of text and the version: when these were seen, nothing more is of interest.
-const METADATA: u16 = Field::Data.bit() - 1;
+pub(super) const METADATA: u16 = Field::Data.bit() - 1;
 
 /// Where a walk is, and what it found.
 pub(super) struct Scanner<'v> {
@@ -33,8 +34,8 @@ impl Scanner<'_> {
         Err(ScanError::new(fault, self.at))
     }
 
-    /// Takes the fields that stand in the order and spelling we write ourselves. True when that
-    /// led to the data, with nothing left to look for.
+    /// Takes the fields that stand in the order and spelling we write ourselves, though some may
+    /// be left out. True when that led to the data, with nothing left to look for.
     #[inline]
     pub(super) fn in_our_order(&mut self) -> Result<bool, ScanError> {
         if !self.literal(b"\"id\":\"") {

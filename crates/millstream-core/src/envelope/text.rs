@@ -5,7 +5,8 @@ use super::limits::MAX_ID_BYTES;
 
 /// A one in each byte.
 pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = ONES * 0x80;
+/// The highest bit of each byte.
+pub(super) const HIGH: u64 = ONES * 0x80;
 
 /// Whether this is an id: 1 to 128 bytes of `[A-Za-z0-9._:-]`.
 #[inline]
@@ -44,7 +45,7 @@ const fn id_bytes(text: u64) -> u64 {
 }
 
 /// How many bytes of plain text stand at the start: printable ASCII without `"` and `\`.
-#[inline]
+#[inline(always)]
 pub(super) fn plain_len(text: &[u8]) -> usize {
     let mut at = 0;
     while let Some(chunk) = text[at..].first_chunk::<8>() {
@@ -60,18 +61,33 @@ pub(super) fn plain_len(text: &[u8]) -> usize {
     at
 }
 
+/// Whether all of it is plain text, as [`plain_len`] has it.
+#[inline]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    let (Some(first), Some(last)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) else {
+        return plain_len(text) == text.len();
+    };
+    // The last bytes are looked at twice rather than one by one.
+    let last = match text.last_chunk::<8>() {
+        Some(last) => u64::from_le_bytes(*last),
+        None => u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << 32,
+    };
+    let words = text.as_chunks::<8>().0;
+    words.iter().fold(special(last), |found, word| found | special(u64::from_le_bytes(*word))) == 0
+}
+
 /// The high bit of the first byte that is a control character, `"`, `\` or not ASCII; bits of
 /// bytes after it may be wrong.
 const fn special(word: u64) -> u64 {
-    let control = word.wrapping_sub(ONES * 0x20);
-    let quote = (word ^ (ONES * b'"' as u64)).wrapping_sub(ONES);
+    // With bit 1 flipped `"` is 0x20, next to the control characters, and a space is not.
+    let control_or_quote = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let slash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (control | quote | slash | word) & HIGH
+    (control_or_quote | slash | word) & HIGH
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{is_id, plain_len};
+    use super::{is_id, is_plain, plain_len};
     use proptest::prelude::*;
 
     fn is_special(byte: &u8) -> bool {
@@ -83,6 +99,8 @@ mod tests {
         fn plain_text_ends_at_the_first_special_byte(text: Vec<u8>) {
             let first = text.iter().position(is_special).unwrap_or(text.len());
             prop_assert_eq!(plain_len(&text), first);
+            prop_assert_eq!(is_plain(&text), first == text.len());
+            prop_assert!(is_plain(&text[..first]));
         }
 
         #[test]
@@ -91,6 +109,7 @@ mod tests {
             text.push(byte);
             text.extend([byte; 9]);
             prop_assert_eq!(plain_len(&text), n);
+            prop_assert!(is_plain(&text[..n]) && (1..=10).all(|more| !is_plain(&text[..n + more])));
         }
     }
 

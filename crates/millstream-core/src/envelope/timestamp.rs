@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::error::TimestampError;
+use super::text::HIGH;
 
 /// A moment in UTC, to the nanosecond; in text RFC 3339, such as `2026-11-25T09:15:00.250Z`.
 ///
@@ -97,31 +98,55 @@ impl Timestamp {
         }
     }
 
+    /// Whether this is a moment as we write it, on a day that every month has: what shows without
+    /// a calendar. Any other may be valid too.
+    #[inline(always)]
+    pub(super) fn is_usual(text: &[u8; 24]) -> bool {
+        let words = text.as_chunks::<8>().0;
+        let (date, bad_a) = pairs::<{ largest(b"9999-19-") }>(words[0]);
+        let (time, bad_b) = pairs::<{ largest(b"39T29:59") }>(words[1]);
+        let (_, bad_c) = pairs::<{ largest(b":59.999Z") }>(words[2]);
+        let (month, day, hour) = ((date >> 40) as u8, time as u8, (time >> 24) as u8);
+        // The last year ends early: an offset must not lead out of it.
+        let last_year = text.first_chunk::<4>() == Some(b"9999");
+        bad_a | bad_b | bad_c == 0 && month.wrapping_sub(1) < 12 && day.wrapping_sub(1) < 28 && hour < 24 && !last_year
+    }
+
     /// Appends the text.
     pub(super) fn write(self, out: &mut Vec<u8>) {
         let (seconds, nanos) = self.parts();
-        let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, day) = civil(days);
-        let mut text = *b"0000-00-00T00:00:00";
-        digits(&mut text[0..4], year as u32);
-        digits(&mut text[5..7], month);
-        digits(&mut text[8..10], day);
-        digits(&mut text[11..13], (second / 3_600) as u32);
-        digits(&mut text[14..16], (second / 60 % 60) as u32);
-        digits(&mut text[17..19], (second % 60) as u32);
-        out.extend_from_slice(&text);
-        if nanos != 0 {
-            let (len, part) = match nanos {
-                n if n % 1_000_000 == 0 => (4, n / 1_000_000),
-                n if n % 1_000 == 0 => (7, n / 1_000),
-                n => (10, n),
-            };
-            let mut fraction = *b".000000000";
-            digits(&mut fraction[1..len], part);
-            out.extend_from_slice(&fraction[..len]);
+        let since_then = (seconds + DAYS_BEFORE * 86_400) as u64;
+        let ((year, month, day), second) = (civil((since_then / 86_400) as u32), (since_then % 86_400) as u32);
+        let mut text = *b"0000-00-00T00:00:00.000000000Z";
+        text[0..2].copy_from_slice(&two(year / 100));
+        text[2..4].copy_from_slice(&two(year % 100));
+        text[5..7].copy_from_slice(&two(month));
+        text[8..10].copy_from_slice(&two(day));
+        text[11..13].copy_from_slice(&two(second / 3_600));
+        text[14..16].copy_from_slice(&two(second / 60 % 60));
+        text[17..19].copy_from_slice(&two(second % 60));
+        let millis = nanos / 1_000_000;
+        if nanos == 0 {
+            text[19] = b'Z';
+            out.extend_from_slice(&text[..20]);
+        } else if nanos == millis * 1_000_000 {
+            text[20] = b'0' + (millis / 100) as u8;
+            text[21..23].copy_from_slice(&two(millis % 100));
+            text[23] = b'Z';
+            out.extend_from_slice(&text[..24]);
+        } else {
+            let (len, part) = if nanos % 1_000 == 0 { (6, nanos / 1_000) } else { (9, nanos) };
+            digits(&mut text[20..20 + len], part);
+            text[20 + len] = b'Z';
+            out.extend_from_slice(&text[..=20 + len]);
         }
-        out.push(b'Z');
     }
+}
+
+/// The digits of a number below 100. The factor is a tenth of 1,024, and a little more.
+fn two(number: u32) -> [u8; 2] {
+    let tens = (number * 103) >> 10;
+    [b'0' + tens as u8, b'0' + (number - tens * 10) as u8]
 }
 
 fn digits(out: &mut [u8], mut number: u32) {
@@ -145,10 +170,10 @@ impl Parts {
     #[inline]
     fn read(text: &[u8]) -> Option<Self> {
         let date = text.first_chunk::<19>()?;
-        let word = |at: usize| -> Option<u64> { Some(u64::from_le_bytes(*date.get(at..)?.first_chunk::<8>()?)) };
-        let (a, bad_a) = pairs(word(0)?, *b"0000-00-");
-        let (b, bad_b) = pairs(word(8)?, *b"00T00:00");
-        let (c, bad_c) = pairs(word(11)?, *b"00:00:00");
+        let word = |at: usize| date.get(at..)?.first_chunk::<8>().copied();
+        let (a, bad_a) = pairs::<{ largest(b"9999-99-") }>(word(0)?);
+        let (b, bad_b) = pairs::<{ largest(b"99T99:99") }>(word(8)?);
+        let (c, bad_c) = pairs::<{ largest(b"99:99:99") }>(word(11)?);
         if bad_a | bad_b | bad_c != 0 {
             return None;
         }
@@ -180,21 +205,35 @@ impl Parts {
     }
 }
 
-/// Eight characters against a pattern in which `0` stands for any digit: in each byte the number
-/// that its digit and the next make, and a mask that is 0 when all fit.
-#[inline]
-const fn pairs(text: u64, pattern: [u8; 8]) -> (u64, u64) {
-    let mut most = [0; 8];
+/// The characters that [`pairs`] compares with, as a parameter of types.
+const fn largest(text: &[u8; 8]) -> u64 {
+    u64::from_le_bytes(*text)
+}
+
+/// Eight characters against the largest they may be: a digit stands for itself and any below, all
+/// else for itself only. In each byte the number that its digit and the next make, and a mask that
+/// is 0 when all fit.
+#[inline(always)]
+const fn pairs<const LARGEST: u64>(text: [u8; 8]) -> (u64, u64) {
+    let (base, most) = const { base_and_most(LARGEST.to_le_bytes()) };
+    // A digit is small now, anything else must be 0; the high bit says that it is more.
+    let text = u64::from_le_bytes(text) ^ base;
+    let seven = text & !HIGH;
+    let bad = ((seven + most) | text) & HIGH;
+    (seven.wrapping_mul(10).wrapping_add(seven >> 8), bad)
+}
+
+/// What leaves of each character its distance from `0`, or from itself, and what lifts a distance
+/// to the high bit of its byte when it is too large.
+const fn base_and_most(largest: [u8; 8]) -> (u64, u64) {
+    let (mut base, mut most) = ([0; 8], [0; 8]);
     let mut at = 0;
     while at < 8 {
-        most[at] = if pattern[at] == b'0' { 0x7f - 9 } else { 0x7f };
+        base[at] = if largest[at].is_ascii_digit() { b'0' } else { largest[at] };
+        most[at] = 0x7f - (largest[at] - base[at]);
         at += 1;
     }
-    // A digit is at most 9 now, anything else must be 0; the high bit says that it is more.
-    let text = text ^ u64::from_le_bytes(pattern);
-    let seven = text & 0x7f7f_7f7f_7f7f_7f7f;
-    let bad = ((seven + u64::from_le_bytes(most)) | text) & 0x8080_8080_8080_8080;
-    (seven.wrapping_mul(10).wrapping_add(seven >> 8), bad)
+    (u64::from_le_bytes(base), u64::from_le_bytes(most))
 }
 
 /// Seconds east of UTC, of `+hh:mm` or `-hh:mm`.
@@ -254,16 +293,19 @@ fn days_from_civil(year: u32, month: u32, day: u32) -> i64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// The date that lies so many days after 1970-01-01.
-fn civil(days: i64) -> (i64, u32, u32) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+/// Days from the first of March 400 years before the year 0000, from where all are counted that
+/// are written, to 1970: no number is negative then.
+const DAYS_BEFORE: i64 = 719_468 + 146_097;
+
+/// The year, month and day that lie so many days after the day [`DAYS_BEFORE`] 1970.
+fn civil(days: u32) -> (u32, u32, u32) {
+    let (era, of_era) = (days / 146_097, days % 146_097);
     let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
     let of_year = of_era - (365 * year + year / 4 - year / 100);
     let month = (5 * of_year + 2) / 153;
     let day = of_year - (153 * month + 2) / 5 + 1;
     let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month as u32, day as u32)
+    (year + era * 400 + u32::from(month <= 2) - 400, month, day)
 }
 
 impl fmt::Display for Timestamp {
@@ -309,5 +351,27 @@ impl<'de> serde::Deserialize<'de> for Timestamp {
             }
         }
         deserializer.deserialize_str(Text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Timestamp;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_usual_is_valid(text in "(9999|[0-9]{4})-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-6][0-9]:[0-6][0-9]\\.[0-9]{3}Z") {
+            let text = text.as_bytes().first_chunk().expect("24 bytes");
+            prop_assert!(!Timestamp::is_usual(text) || Timestamp::parse(text).is_some());
+        }
+
+        #[test]
+        fn most_that_we_write_is_usual(millis in 0_i64..4_000_000_000_000) {
+            let mut text = Vec::new();
+            Timestamp::from_millis(millis).write(&mut text);
+            let days_of_any_month = &text[8..10] <= b"28".as_slice();
+            prop_assert!(text.first_chunk().is_none_or(|text| Timestamp::is_usual(text) == days_of_any_month));
+        }
     }
 }

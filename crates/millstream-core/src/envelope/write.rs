@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::error::EnvelopeError;
 use super::extra::Extra;
 use super::limits::MAX_TEXT_BYTES;
-use super::text::plain_len;
+use super::text::is_plain;
 use super::timestamp::Timestamp;
 use super::wire_id::IdRef;
 
@@ -120,7 +120,7 @@ fn write(out: &mut Vec<u8>, meta: &EnvelopeMeta<'_>, data: &(impl Serialize + ?S
 }
 
 fn text(out: &mut Vec<u8>, text: &str) -> Result<(), EnvelopeError> {
-    if plain_len(text.as_bytes()) < text.len() {
+    if !is_plain(text.as_bytes()) {
         return serde_json::to_writer(out, text).map_err(EnvelopeError::encode);
     }
     out.push(b'"');
@@ -130,6 +130,9 @@ fn text(out: &mut Vec<u8>, text: &str) -> Result<(), EnvelopeError> {
 }
 
 fn number(out: &mut Vec<u8>, mut number: u32) {
+    if number < 10 {
+        return out.push(b'0' + number as u8);
+    }
     let mut digits = [0; 10];
     let mut start = digits.len();
     loop {

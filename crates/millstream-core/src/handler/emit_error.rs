@@ -21,6 +21,8 @@ pub enum EmitError {
     TooLarge(usize),
     /// The attempt has emitted this many outputs already.
     TooMany(usize),
+    /// Its name was used for the same topic before, in this attempt: both would have one id.
+    NamedTwice(String),
     /// It cannot be written as an envelope.
     Envelope(EnvelopeError),
     /// The service has no producer: `add_producer()` is missing.
@@ -39,6 +41,7 @@ impl fmt::Display for EmitError {
             EmitError::KeyTooLong(most) => write!(f, "an output's key is longer than {most} bytes"),
             EmitError::TooLarge(most) => write!(f, "an output is larger than {most} bytes"),
             EmitError::TooMany(most) => write!(f, "an attempt emits more than {most} outputs"),
+            EmitError::NamedTwice(name) => write!(f, "two outputs to one topic are named `{name}`: give each a name of its own"),
             EmitError::Envelope(error) => error.fmt(f),
             EmitError::NoProducer => f.write_str("the service has no producer: add `.add_producer()` to its builder"),
             EmitError::Publish(error) => error.fmt(f),

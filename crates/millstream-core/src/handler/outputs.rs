@@ -116,6 +116,7 @@ impl fmt::Debug for Outputs {
 
 const EMIT: u64 = 1;
 const PUBLISH: u64 = 2;
+const NAMED: u64 = 3;
 
 impl Outputs {
     /// Outputs for a unit test of a handler whose input comes from `from`; look at them with `len`, `iter` and `[0]`.
@@ -182,7 +183,7 @@ impl Outputs {
     /// As [`emit`](Self::emit), with a name of your own in place of type, key and number.
     ///
     /// # Errors
-    /// As [`emit`](Self::emit).
+    /// As [`emit`](Self::emit), or if the attempt has used the name for this topic already: two outputs would share an id.
     pub fn emit_named<T: EventData + Serialize>(&mut self, to: impl Address, name: &str, data: &T) -> Result<EventId, EmitError> {
         self.put(&to, Some(name), data)
     }
@@ -291,7 +292,14 @@ impl Outputs {
         }
         let slots = self.slots.len();
         let id = match name {
-            Some(name) => self.context.scope.output(self.cause, &Slot::Named { topic: topic.logical_name(), name }),
+            Some(name) => {
+                let slot = xxh3_64_with_seed(name.as_bytes(), self.destinations[destination].logical ^ NAMED);
+                if self.slots.contains(&slot) {
+                    return Err(EmitError::NamedTwice(name.to_owned()));
+                }
+                self.slots.push(slot);
+                self.context.scope.output(self.cause, &Slot::Named { topic: topic.logical_name(), name })
+            }
             None => {
                 // Equal hashes are taken for equal slots: then the second is number 1, and its id still its own.
                 let kind = xxh3_64_with_seed(T::TYPE.as_bytes(), self.destinations[destination].logical ^ verb);

@@ -44,7 +44,7 @@ counts! {
     redeliveries,
     /// Records whose id was done by another content.
     conflicts,
-    /// Attempts after the first.
+    /// Attempts after one that failed, be it a probe of an open breaker.
     retries,
     /// Attempts that failed.
     failures,

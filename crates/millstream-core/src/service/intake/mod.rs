@@ -106,6 +106,7 @@ impl Intake {
     }
 
     async fn serve(&mut self) -> Result<(), Error> {
+        self.parts.consumer.submit(Command::Confirm);
         let tick = tokio::time::sleep(Duration::ZERO);
         let mut tick = pin!(tick);
         loop {
@@ -218,7 +219,13 @@ impl Intake {
                     tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
                 }
             }
-            ConsumerEvent::Confirmed => self.trust(),
+            ConsumerEvent::Confirmed => {
+                // A member that is given nothing has its answer too: it belongs to the group and is ready to take over.
+                if std::mem::take(&mut self.first) {
+                    self.parts.board.assigned();
+                }
+                self.trust();
+            }
             ConsumerEvent::Degraded(error) => {
                 tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble")
             }

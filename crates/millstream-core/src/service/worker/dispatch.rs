@@ -1,16 +1,15 @@
-//! Owns what may start and what an attempt's end means. The fast path: a record that starts, is ready at once and
-//! succeeds touches no map here.
+//! Owns what may start, record by record: what arrives, and what is held and has its turn. Leaves runs of fresh records to
+//! `fast`, and what an attempt's end means to `ended`.
 
 use super::care::Quarantined;
 use super::check::Current;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
-use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch, Seen};
-use crate::engine::{Arrival, Failure, Hold, LaneKey, Partition, Start, Verdict};
+use crate::contract::{DeadLetterReason, Offset, RecordBatch, Seen};
+use crate::engine::{Arrival, Failure, LaneKey, Partition, Start};
 use crate::envelope::Timestamp;
 use crate::handler::HandlerError;
 use crate::service::cell::Control;
-use crate::service::fingerprint::fingerprint;
 use crate::service::prepare::Prepared;
 use crate::service::slots::{Attempted, Start as Starting};
 use std::task::Poll;
@@ -217,7 +216,8 @@ impl Worker {
         if probing {
             self.probing = Some(offset);
         }
-        if attempt > 1 {
+        // Also after a probe that failed, which counts no attempt.
+        if payload.failure.is_some() {
             self.counts.retries += 1;
         }
         self.sink.owner = self.tail.next_owner();
@@ -231,185 +231,9 @@ impl Worker {
         true
     }
 
-    /// Polls the attempts that were woken; answers how many, and whether the cooperative budget ran out.
-    pub(super) fn poll_woken(&mut self, now: MonoTime) -> (usize, bool) {
-        let mut polled = 0;
-        if !self.slots.ready.take_any() {
-            return (0, false);
-        }
-        let ready = self.slots.ready.clone();
-        for word in 0..ready.words() {
-            let mut bits = ready.take(word);
-            while bits != 0 {
-                if !tokio::task::coop::has_budget_remaining() {
-                    // tokio would answer every leaf future with "pending": stay fair and come back.
-                    ready.put_back(word, bits);
-                    return (polled, true);
-                }
-                let slot = word * 64 + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                if slot >= self.slots.len() {
-                    continue;
-                }
-                let (Some(offset), Some(runner)) = (self.slots.occupant(slot), &mut self.runner) else { continue };
-                polled += 1;
-                self.sink.owner = self.tail.next_owner();
-                if let Poll::Ready(attempted) = runner.poll(slot, self.slots.waker(slot), &mut self.sink) {
-                    self.slots.give_back(slot);
-                    self.attempted(offset, attempted, now);
-                }
-            }
-        }
-        (polled, false)
-    }
-
-    /// Drops attempts that took too long: their work is abandoned and tried again.
-    pub(super) fn expire(&mut self, now: MonoTime) -> bool {
-        let mut moved = false;
-        while let Some(slot) = self.slots.expired(now) {
-            moved = true;
-            if let Some(runner) = &mut self.runner {
-                runner.clear(slot);
-            }
-            if let Some(offset) = self.slots.give_back(slot) {
-                self.counts.timeouts += 1;
-                let why = format!("the attempt took longer than {:?}", self.plan.settings.timeout);
-                self.failed(offset, HandlerError::of(Failure::TimedOut, why.into()), now);
-            }
-        }
-        moved
-    }
-
-    /// A held record's attempt ended.
-    fn attempted(&mut self, offset: Offset, attempted: Attempted, now: MonoTime) {
-        let (outputs, skipped) = match attempted {
-            Attempted::Done(outputs) => (outputs, false),
-            Attempted::Skipped(outputs) => (outputs, true),
-            Attempted::Failed(error) => return self.failed(offset, error, now),
-        };
-        self.engine.succeeded(offset);
-        self.probe_ended(offset, true, now);
-        if let Some(payload) = self.payloads.remove(&offset) {
-            let mark = self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index);
-            self.tail.push(mark, outputs, skipped);
-        }
-    }
-
-    /// An attempt failed: again later, or a dead letter.
-    fn failed(&mut self, offset: Offset, error: HandlerError, now: MonoTime) {
-        self.counts.failures += 1;
-        let failure = error.failure();
-        let entropy = self.entropy();
-        let wall = self.plan.clock.wall_millis();
-        let Some(payload) = self.payloads.get_mut(&offset) else { return };
-        if payload.first_failed == 0 {
-            payload.first_failed = wall;
-        }
-        payload.failure = Some((error.error_type().to_owned(), error.to_string()));
-        let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
-        let passing = matches!(failure, Failure::Transient | Failure::TimedOut);
-        if passing && self.probing == Some(offset) {
-            self.engine.probe_failed(offset, id, lane);
-            self.quarantine.put_back(offset);
-            return self.probe_ended(offset, false, now);
-        }
-        if failure != Failure::Poison {
-            payload.attempts += 1;
-        }
-        let verdict = self.engine.failed(offset, id, lane, failure, now, entropy);
-        if passing {
-            if self.breaker.failed(now) {
-                self.engine.standstill.pause(Hold::Breaker, now);
-                self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {error}")));
-            }
-        } else {
-            self.probe_ended(offset, true, now);
-        }
-        match verdict {
-            Verdict::Retry { .. } => {
-                self.quarantine.put_back(offset);
-                tracing::debug!(partition = %self.partition, offset, handler = %self.plan.handler, %error, "attempt failed, will be retried");
-            }
-            Verdict::GiveUp(reason) => self.write_letter(offset, reason),
-        }
-    }
-
-    /// A record becomes a dead letter without an attempt of its own.
-    pub(super) fn condemn(&mut self, offset: Offset, reason: DeadLetterReason, error: &HandlerError, _now: MonoTime) {
-        let wall = self.plan.clock.wall_millis();
-        let Some(payload) = self.payloads.get_mut(&offset) else { return };
-        payload.first_failed = wall;
-        payload.failure = Some((error.error_type().to_owned(), error.to_string()));
-        let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
-        self.engine.condemned(offset, id, lane, reason);
-        self.write_letter(offset, reason);
-    }
-
-    /// Settles a record whose id was done before: here, elsewhere, or (a conflict) by another content.
-    pub(super) fn settle_done_before(
-        &mut self,
-        offset: Offset,
-        batch: &RecordBatch,
-        index: usize,
-        at: Position,
-        before: Fingerprint,
-    ) {
-        let here = Position { partition: self.partition.partition, offset };
-        if self.conflicts(batch, index, at, before) {
-            self.counts.conflicts += 1;
-            tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
-            if !self.payloads.contains_key(&offset) {
-                let prepared = self.preparer.prepare_one(batch.view(index));
-                self.payloads.insert(offset, Payload::new(batch.clone(), index, prepared, None));
-            }
-            let error = HandlerError::permanent(format!("its id was done by the record at {at}, which has another content"));
-            return self.condemn(offset, DeadLetterReason::Conflict, &error, MonoTime::ZERO);
-        }
-        if at == here {
-            self.counts.redeliveries += 1;
-        } else {
-            self.counts.duplicates += 1;
-        }
-        self.payloads.remove(&offset);
-        let engine = &mut self.engine;
-        let freed = self.open.settle(offset..offset + 1, |run| run.map(|offset| engine.settled_before(offset)).sum());
-        self.freed(freed);
-        if !self.quarantine.is_idle() {
-            self.out_of_quarantine(offset);
-        }
-    }
-
-    /// Whether a record has another content than the one at `at` that did its id.
-    fn conflicts(&self, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) -> bool {
-        let record = batch.view(index);
-        at != Position { partition: self.partition.partition, offset: record.offset() } && fingerprint(record.value()) != before
-    }
-
     #[inline]
     fn breaker_lets_start(&mut self, now: MonoTime) -> Start {
         if self.breaker.is_closed() { Start::Yes } else { self.breaker.may_start(now) }
-    }
-
-    fn probe_ended(&mut self, offset: Offset, succeeded: bool, now: MonoTime) {
-        if self.probing != Some(offset) {
-            return;
-        }
-        self.probing = None;
-        if succeeded {
-            self.breaker.probe_succeeded();
-            self.engine.standstill.resume(Hold::Breaker, now);
-            self.plan.board.trouble(&self.place("breaker"), None);
-        } else {
-            self.breaker.probe_failed(now);
-        }
-    }
-
-    /// The mark of a record that is done.
-    #[inline(never)]
-    pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize) -> Mark {
-        let record = batch.view(index);
-        let print = if self.plan.deduplicator.is_some() { fingerprint(record.value()) } else { Fingerprint::default() };
-        Mark::new(id, self.partition.partition, record.offset(), print)
     }
 
     /// Gives a record that does not start now its place in its key's order; answers whether its turn is now.
@@ -442,6 +266,6 @@ fn crashed() -> HandlerError {
 
 /// The lane of a record: its key's hash. Topic, partition and namespace are the worker's own, so they need not be in it
 /// (F32). Records without a key are in no lane.
-fn lane_of(engine: &Partition, batch: &RecordBatch, index: usize) -> Option<LaneKey> {
+pub(super) fn lane_of(engine: &Partition, batch: &RecordBatch, index: usize) -> Option<LaneKey> {
     engine.lane(|| batch.view(index).key().map(xxh3_64))
 }

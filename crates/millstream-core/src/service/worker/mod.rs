@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `turn` | one turn: look at control, take what is there, do it, publish what changed |
 //! | `check` | batches on their way in: prepared and looked up in the deduplicator |
-//! | `dispatch` | what may start, and what an attempt's end means |
+//! | `dispatch` | what may start |
+//! | `ended` | what an attempt's end means |
 //! | `fast` | runs of fresh records that are done in place |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
@@ -16,6 +17,7 @@
 mod care;
 mod check;
 mod dispatch;
+mod ended;
 mod fast;
 mod leave;
 mod letters;
