@@ -37,10 +37,15 @@ impl<'a> Headers<'a> {
     /// The value of the *last* header called `name` (as Kafka's own `lastHeader`), if it is not null.
     #[inline(always)]
     pub fn find(&self, name: &str) -> Option<&'a [u8]> {
-        // An absent name's length is no name's.
-        let is_it = |own: Span| own.len as usize == name.len() && own.of(self.buf).is_some_and(|own| same(own, name.as_bytes()));
-        let hit = self.spans.iter().rev().find(|(own, _)| is_it(*own))?;
-        hit.1.of(self.buf)
+        let mut left = self.spans;
+        while let Some((&(own, value), before)) = left.split_last() {
+            // An absent name's length is no name's.
+            if own.len as usize == name.len() && own.of(self.buf).is_some_and(|own| same(own, name.as_bytes())) {
+                return value.of(self.buf);
+            }
+            left = before;
+        }
+        None
     }
 
     /// The value of the last header called `name`, if it is UTF-8 text.
