@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use millstream_core::topic::{
-    Address, AddressBook, AddressError, Namespace, Sibling, Topic, TopicError, TopicFault, TopicMap, check_group,
-};
+use millstream_core::topic::{Address, AddressError, Namespace, Sibling, Topic, TopicError, TopicFault, TopicMap, check_group};
 use proptest::prelude::*;
 
 const FILLED: Sibling = Sibling::new("orders", "filled");
@@ -175,23 +173,6 @@ fn from_a_groups_dead_letters_there_is_no_way() {
     assert!(letter.sibling(FILLED).is_err());
     assert!(!letter.same_namespace(&topic("market.ticks")), "it is not shared");
     assert_eq!(letter.namespace(), None);
-}
-
-#[test]
-fn an_address_book_answers_as_the_address_does() {
-    let from = topic("market.ticks");
-    let mut book = AddressBook::new(from.clone());
-    for _ in 0..3 {
-        for namespace in ["paper", "zerodha", "paper2"] {
-            let to = FILLED.of(Namespace::try_from(namespace).expect("a namespace"));
-            assert_eq!(book.resolve(&to), to.resolve(&from));
-        }
-        assert_eq!(book.resolve(&FILLED), FILLED.resolve(&from));
-        assert_eq!(book.resolve(&Sibling::new("orders", "ack")).expect("a sibling"), "orders.ack");
-    }
-    let mut own = AddressBook::new(topic("paper.signals.raw"));
-    let across = FILLED.of(Namespace::literal("zerodha"));
-    assert!(own.resolve(&across).is_err() && own.resolve(&across).is_err());
 }
 
 #[test]

@@ -44,4 +44,4 @@ pub use group::{MAX_GROUP_BYTES, check_group};
 pub use map::TopicMap;
 pub use name::Topic;
 pub use namespace::{ACTIVE_BROKERS, Namespace};
-pub use sibling::{Address, AddressBook, AddressKey, NamespacedSibling, Sibling};
+pub use sibling::{Address, AddressKey, NamespacedSibling, Sibling};

@@ -178,55 +178,6 @@ impl Topic {
     }
 }
 
-/// The resolved addresses of one input topic, so that a worker formats each name once.
-///
-/// Holds at most 64 topics (a handler sends to a handful); what is beyond is resolved each time.
-#[derive(Clone, Debug)]
-pub struct AddressBook {
-    from: Topic,
-    known: Vec<(Sibling, Option<Namespace>, Topic)>,
-}
-
-impl AddressBook {
-    const MOST: usize = 64;
-
-    /// An empty book for inputs of `from`.
-    #[must_use]
-    pub fn new(from: Topic) -> Self {
-        Self { from, known: Vec::new() }
-    }
-
-    /// The topic whose outputs are addressed.
-    #[must_use]
-    pub fn from(&self) -> &Topic {
-        &self.from
-    }
-
-    /// As [`Address::resolve`]; allocates only when the address is new.
-    ///
-    /// # Errors
-    ///
-    /// As [`Address::resolve`].
-    pub fn resolve<A: Address + ?Sized>(&mut self, to: &A) -> Result<Topic, AddressError> {
-        let key = to.cache_key();
-        let found = self.known.iter().find(|(sibling, namespace, _)| {
-            sibling.domain == key.domain
-                && sibling.event_type == key.event_type
-                && namespace.as_ref().map(Namespace::as_str) == key.namespace
-        });
-        if let Some((_, _, topic)) = found {
-            return Ok(topic.clone());
-        }
-        let topic = to.resolve(&self.from)?;
-        if self.known.len() < Self::MOST {
-            let sibling = Sibling { domain: key.domain, event_type: key.event_type };
-            let namespace = key.namespace.and(topic.namespace());
-            self.known.push((sibling, namespace, topic.clone()));
-        }
-        Ok(topic)
-    }
-}
-
 mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Sibling {}
