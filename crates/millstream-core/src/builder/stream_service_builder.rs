@@ -4,7 +4,7 @@ use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
 use crate::handler::Handler;
-use crate::service::{ErrorHandling, HandlerSettings, MakeRunner, Shutdown, StartAt, StreamService, make_runner};
+use crate::service::{ErrorHandling, HandlerSettings, MakeRunner, ServiceParts, Shutdown, StartAt, StreamService, make_runner};
 use crate::topic::{Topic, TopicError};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -20,24 +20,7 @@ pub(crate) struct Added {
 }
 
 /// What was said of a service.
-pub(crate) struct Said {
-    pub(crate) name: String,
-    pub(crate) transport: AnyTransport,
-    pub(crate) handlers: Vec<Added>,
-    pub(crate) produces: bool,
-    pub(crate) deduplicator: Option<AnyDeduplicator>,
-    pub(crate) errors: ErrorHandling,
-    pub(crate) metrics: bool,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) start_at: StartAt,
-    pub(crate) protocol: Protocol,
-    pub(crate) run: u32,
-    pub(crate) incarnation: u64,
-    pub(crate) commit_every: Duration,
-    pub(crate) max_batch: usize,
-    pub(crate) session_timeout: Duration,
-    pub(crate) revoke_budget: Duration,
-}
+pub(crate) type Said = ServiceParts<Vec<Added>>;
 
 /// Says what a service is: its name, its transport, what it keeps, and its handlers.
 ///
@@ -66,7 +49,7 @@ impl StreamServiceBuilder<()> {
     pub fn new(name: &str, transport: impl Transport) -> Self {
         // Two hashers are seeded differently by the standard library: enough to tell one process from another.
         let incarnation = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let said = Said {
+        let said = ServiceParts {
             name: name.to_owned(),
             transport: AnyTransport::new(transport),
             handlers: Vec::new(),

@@ -63,7 +63,7 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
     }
     let groups = order.into_iter().filter_map(|group| groups.remove_entry(&group));
     Ok(ServiceParts {
-        groups: groups.map(|(group, handlers)| GroupParts { group, handlers }).collect(),
+        handlers: groups.map(|(group, handlers)| GroupParts { group, handlers }).collect(),
         name: said.name,
         transport: said.transport,
         produces: said.produces,

@@ -40,11 +40,11 @@ pub(crate) struct GroupParts {
     pub(crate) handlers: Vec<HandlerParts>,
 }
 
-/// A service, validated.
-pub(crate) struct ServiceParts {
+/// A service, but for what `handlers` it has: as they were added, or validated, by group.
+pub(crate) struct ServiceParts<H = Vec<GroupParts>> {
     pub(crate) name: String,
     pub(crate) transport: AnyTransport,
-    pub(crate) groups: Vec<GroupParts>,
+    pub(crate) handlers: H,
     pub(crate) produces: bool,
     pub(crate) deduplicator: Option<AnyDeduplicator>,
     pub(crate) errors: ErrorHandling,
@@ -98,12 +98,12 @@ impl StreamService {
     pub(crate) fn new(parts: ServiceParts) -> Self {
         let clock = Clock::new();
         let mut counters = Vec::new();
-        for handler in parts.groups.iter().flat_map(|group| &group.handlers) {
+        for handler in parts.handlers.iter().flat_map(|group| &group.handlers) {
             for topic in &handler.topics {
                 counters.push((handler.name.clone(), topic.clone(), Arc::default()));
             }
         }
-        let board = Board::new(parts.groups.len());
+        let board = Board::new(parts.handlers.len());
         let stopper = Stopper::new(clock.clone(), parts.shutdown);
         StreamService { parts, counters: Arc::new(counters), board, stopper, clock }
     }
@@ -192,7 +192,7 @@ impl StreamService {
         let mut tasks: JoinSet<Ending> = JoinSet::new();
         let mut next = 0;
         let mut running = 0;
-        for group in &parts.groups {
+        for group in &parts.handlers {
             let mut plans = BTreeMap::new();
             for handler in &group.handlers {
                 for topic in &handler.topics {
@@ -330,7 +330,7 @@ async fn on_own_thread(intake: Intake) -> Result<(), Error> {
 
 /// Dead-letter topics are looked up before anything starts: a missing one would be found at the first failure (F54).
 async fn check_dead_letter_topics(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
-    for group in &parts.groups {
+    for group in &parts.handlers {
         for topic in group.handlers.iter().flat_map(|handler| &handler.topics) {
             let letters = letter_topic(topic, &group.group, &parts.errors.dead_letters)?;
             if let Err(error) = producer.partitions(&letters).await
