@@ -38,7 +38,8 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
     transport(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
     let mut order = Vec::new();
-    for (number, added) in said.handlers.into_iter().enumerate() {
+    let (said, handlers) = said.with_handlers(());
+    for (number, added) in handlers.into_iter().enumerate() {
         let group = added.group.clone();
         let handler = handler(number, added, said.produces, &said.errors.dead_letters, said.errors.sink.is_some(), &mut problems);
         if !order.contains(&group) {
@@ -62,24 +63,8 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
         return Err(Error::new(ErrorKind::Configuration, Operation::Build, text));
     }
     let groups = order.into_iter().filter_map(|group| groups.remove_entry(&group));
-    Ok(ServiceParts {
-        handlers: groups.map(|(group, handlers)| GroupParts { group, handlers }).collect(),
-        name: said.name,
-        transport: said.transport,
-        produces: said.produces,
-        deduplicator: said.deduplicator,
-        errors: said.errors,
-        metrics: said.metrics,
-        shutdown: said.shutdown,
-        start_at: said.start_at,
-        protocol: said.protocol,
-        run: said.run,
-        incarnation: said.incarnation,
-        commit_every: said.commit_every,
-        max_batch: said.max_batch,
-        session_timeout: said.session_timeout,
-        revoke_budget: said.revoke_budget,
-    })
+    let handlers = groups.map(|(group, handlers)| GroupParts { group, handlers }).collect();
+    Ok(said.with_handlers(handlers).0)
 }
 
 fn transport(said: &Said, problems: &mut Problems) {

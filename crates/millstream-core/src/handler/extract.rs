@@ -4,7 +4,7 @@
 
 use super::delivery::Delivery;
 use super::event::{Event, RawEvent};
-use super::outcome::HandlerError;
+use super::handler_error::HandlerError;
 use super::outputs::Outputs;
 use crate::contract::{Headers, Position};
 use crate::engine::Failure;

@@ -9,6 +9,7 @@
 //! | `delivery` | one record handed over for one attempt |
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
 //! | `outcome` | what a handler answers |
+//! | `handler_error` | why it failed |
 //! | `outputs` | what goes out |
 //! | `emit_error` | why an output is refused |
 //! | `seat` | what an attempt's future owns |
@@ -19,6 +20,7 @@ mod event;
 mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
 mod handler;
+mod handler_error;
 mod outcome;
 mod outputs;
 mod seat;
@@ -28,7 +30,8 @@ pub use emit_error::EmitError;
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
-pub use outcome::{HandlerError, IntoFailure, IntoOutcome, OrFail, Outcome};
+pub use handler_error::{HandlerError, IntoFailure, OrFail};
+pub use outcome::{IntoOutcome, Outcome};
 pub use outputs::{Output, Outputs};
 pub use seat::Seat;
 

@@ -5,7 +5,8 @@
 //! can: it is `'static`. So references in a handler's arguments cost no allocation and no reference count per record.
 
 use super::delivery::Input;
-use super::outcome::{HandlerError, Outcome};
+use super::handler_error::HandlerError;
+use super::outcome::Outcome;
 use super::outputs::Outputs;
 
 /// What one attempt needs, and its answer afterwards.

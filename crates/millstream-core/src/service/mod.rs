@@ -2,6 +2,7 @@
 //!
 //! | file | noun |
 //! | --- | --- |
+//! | `parts` | what a service is made of |
 //! | `run` | a service that was built, and its run |
 //! | `handle` | starting, stopping and observing it from outside |
 //! | `intake` | the only owner of a consumer |
@@ -13,7 +14,7 @@
 //! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `dead_letters` | the dead-letter topic as a sink |
 //! | `fingerprint` | telling an id used twice from a duplicate |
-//! | `settings` · `plan` | what can be set, and what is fixed for one handler |
+//! | `settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
 //! | `account` · `meters` · `health` | what became of records, and how the service is |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
@@ -21,6 +22,7 @@
 mod account;
 mod cell;
 mod dead_letters;
+mod error_handling;
 mod fingerprint;
 mod handle;
 mod health;
@@ -28,6 +30,7 @@ mod intake;
 mod meters;
 mod outbox;
 mod outboxes;
+mod parts;
 mod plan;
 mod prepare;
 mod ready;
@@ -41,15 +44,16 @@ mod watchdog;
 mod worker;
 
 pub use account::{Account, AccountLine, Counts};
+pub use error_handling::{DeadLetterTopic, ErrorHandling};
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
 pub use intake::StartAt;
 pub use run::StreamService;
-pub use settings::{DeadLetterTopic, ErrorHandling, HandlerSettings, IdSource};
+pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
 
 pub(crate) use dead_letters::letter_topic;
-pub(crate) use run::{GroupParts, HandlerParts, ServiceParts};
+pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use slots::{MakeRunner, make_runner};
 
 use crate::handler::PublishNow;

@@ -4,17 +4,15 @@ use super::account::Counters;
 use super::dead_letters::{TopicSink, letter_topic};
 use super::handle::ServiceHandle;
 use super::health::{Board, Life};
-use super::intake::{Intake, IntakeParts, StartAt};
+use super::intake::{Intake, IntakeParts};
 use super::meters::Meters;
 use super::outboxes::Outboxes;
+use super::parts::ServiceParts;
 use super::plan::Plan;
-use super::settings::{ErrorHandling, HandlerSettings};
-use super::shutdown::{Shutdown, Stopper, Told, signal};
-use super::slots::MakeRunner;
+use super::shutdown::{Stopper, Told, signal};
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport, ConsumerRequest, Error, ErrorKind, Operation};
-use crate::contract::{Producer, Protocol};
+use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
 use crate::topic::Topic;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,41 +22,6 @@ use tokio::task::JoinSet;
 
 /// How long outboxes may flush at the end, whatever the deadline.
 const LAST_FLUSH: Duration = Duration::from_millis(500);
-
-/// One handler, validated.
-pub(crate) struct HandlerParts {
-    pub(crate) name: String,
-    pub(crate) topics: Vec<Topic>,
-    pub(crate) settings: HandlerSettings,
-    pub(crate) make_runner: MakeRunner,
-    pub(crate) emits: bool,
-}
-
-/// One group with its handlers.
-pub(crate) struct GroupParts {
-    pub(crate) group: String,
-    pub(crate) handlers: Vec<HandlerParts>,
-}
-
-/// A service, but for what `handlers` it has: as they were added, or validated, by group.
-pub(crate) struct ServiceParts<H = Vec<GroupParts>> {
-    pub(crate) name: String,
-    pub(crate) transport: AnyTransport,
-    pub(crate) handlers: H,
-    pub(crate) produces: bool,
-    pub(crate) deduplicator: Option<AnyDeduplicator>,
-    pub(crate) errors: ErrorHandling,
-    pub(crate) metrics: bool,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) start_at: StartAt,
-    pub(crate) protocol: Protocol,
-    pub(crate) run: u32,
-    pub(crate) incarnation: u64,
-    pub(crate) commit_every: Duration,
-    pub(crate) max_batch: usize,
-    pub(crate) session_timeout: Duration,
-    pub(crate) revoke_budget: Duration,
-}
 
 /// A service that was built. Runs once.
 pub struct StreamService {

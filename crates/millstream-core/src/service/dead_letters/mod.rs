@@ -6,7 +6,7 @@
 
 mod headers;
 
-use super::settings::DeadLetterTopic;
+use super::error_handling::DeadLetterTopic;
 use crate::contract::{
     AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation, Produce, Producer, Record, partition_for_key,
 };

@@ -1,0 +1,145 @@
+//! Owns a handler's failure: an error that says whether trying again may help. Leaves what follows from it (attempts, dead
+//! letters) to the engine.
+
+use super::emit_error::EmitError;
+use crate::contract::BoxError;
+use crate::engine::Failure;
+use std::any::Any;
+use std::borrow::Cow;
+use std::fmt;
+
+/// A handler's failure: any error, and whether trying again may help.
+///
+/// Every `std::error::Error` converts with `?` and counts as transient, because a wrong retry costs time and a wrong dead
+/// letter costs a record's place in its key's order (F28); an [`EmitError`] says itself what it is. Say otherwise at the place: [`OrFail::or_permanent`].
+pub struct HandlerError(Box<Inner>);
+
+struct Inner {
+    failure: Failure,
+    context: Option<Cow<'static, str>>,
+    error_type: &'static str,
+    source: Option<BoxError>,
+}
+
+impl HandlerError {
+    /// A failure that will be the same next time: one attempt, then a dead letter.
+    pub fn permanent(why: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(Failure::Permanent, why.into())
+    }
+
+    /// A failure that may pass: tried again.
+    pub fn transient(why: impl Into<Cow<'static, str>>) -> Self {
+        Self::of(Failure::Transient, why.into())
+    }
+
+    pub(crate) fn of(failure: Failure, why: Cow<'static, str>) -> Self {
+        HandlerError(Box::new(Inner { failure, context: Some(why), error_type: "", source: None }))
+    }
+
+    /// Whether trying again may help.
+    pub fn failure(&self) -> Failure {
+        self.0.failure
+    }
+
+    /// The type of the error that caused it, or nothing if it was made of words.
+    pub fn error_type(&self) -> &'static str {
+        self.0.error_type
+    }
+
+    /// The error that caused it.
+    pub fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+
+    fn with(mut self, failure: Failure, why: Cow<'static, str>) -> Self {
+        self.0.failure = failure;
+        self.0.context = Some(why);
+        self
+    }
+}
+
+impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
+    fn from(error: E) -> Self {
+        let error_type = std::any::type_name::<E>();
+        // Our own error knows better: an output that is too large will be so the next time.
+        let emitted = (&error as &dyn Any).downcast_ref::<EmitError>().map(EmitError::failure);
+        let failure = emitted.unwrap_or(Failure::Transient);
+        HandlerError(Box::new(Inner { failure, context: None, error_type, source: Some(error.into()) }))
+    }
+}
+
+impl fmt::Display for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut source = self.0.source.as_deref().map(|s| s as &dyn std::error::Error);
+        if let Some(context) = &self.0.context {
+            f.write_str(context)?;
+        } else if let Some(first) = source {
+            write!(f, "{first}")?;
+            source = first.source();
+        }
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for HandlerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self} ({:?})", self.0.failure)
+    }
+}
+
+/// Says at the place whether a failure will pass: `.or_permanent("why")?`, `.or_transient("why")?`, on `Result` and
+/// `Option`.
+pub trait OrFail<T>: Sized {
+    /// The value, or a failure that will be the same next time.
+    ///
+    /// # Errors
+    /// If there is no value.
+    fn or_permanent(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError>;
+
+    /// The value, or a failure that may pass.
+    ///
+    /// # Errors
+    /// If there is no value.
+    fn or_transient(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError>;
+}
+
+impl<T> OrFail<T> for Option<T> {
+    fn or_permanent(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
+        self.ok_or_else(|| HandlerError::permanent(why))
+    }
+
+    fn or_transient(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
+        self.ok_or_else(|| HandlerError::transient(why))
+    }
+}
+
+impl<T, E: Into<HandlerError>> OrFail<T> for Result<T, E> {
+    fn or_permanent(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
+        self.map_err(|error| error.into().with(Failure::Permanent, why.into()))
+    }
+
+    fn or_transient(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
+        self.map_err(|error| error.into().with(Failure::Transient, why.into()))
+    }
+}
+
+/// What may be the error of a handler: any `std::error::Error`, and [`HandlerError`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a handler",
+    note = "any `std::error::Error` can, and `HandlerError` (`HandlerError::permanent(\"why\")`, `.or_transient(\"why\")?`)"
+)]
+pub trait IntoFailure {
+    /// As the handler's failure.
+    fn into_failure(self) -> HandlerError;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<HandlerError>> IntoFailure for E {
+    fn into_failure(self) -> HandlerError {
+        self.into()
+    }
+}

@@ -1,0 +1,70 @@
+//! Owns what a service is made of: as it was said, and validated.
+
+use super::error_handling::ErrorHandling;
+use super::intake::StartAt;
+use super::settings::HandlerSettings;
+use super::shutdown::Shutdown;
+use super::slots::MakeRunner;
+use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
+use crate::topic::Topic;
+use std::time::Duration;
+
+/// One handler, validated.
+pub(crate) struct HandlerParts {
+    pub(crate) name: String,
+    pub(crate) topics: Vec<Topic>,
+    pub(crate) settings: HandlerSettings,
+    pub(crate) make_runner: MakeRunner,
+    pub(crate) emits: bool,
+}
+
+/// One group with its handlers.
+pub(crate) struct GroupParts {
+    pub(crate) group: String,
+    pub(crate) handlers: Vec<HandlerParts>,
+}
+
+/// A service, but for what `handlers` it has: as they were added, or validated, by group.
+pub(crate) struct ServiceParts<H = Vec<GroupParts>> {
+    pub(crate) name: String,
+    pub(crate) transport: AnyTransport,
+    pub(crate) handlers: H,
+    pub(crate) produces: bool,
+    pub(crate) deduplicator: Option<AnyDeduplicator>,
+    pub(crate) errors: ErrorHandling,
+    pub(crate) metrics: bool,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) start_at: StartAt,
+    pub(crate) protocol: Protocol,
+    pub(crate) run: u32,
+    pub(crate) incarnation: u64,
+    pub(crate) commit_every: Duration,
+    pub(crate) max_batch: usize,
+    pub(crate) session_timeout: Duration,
+    pub(crate) revoke_budget: Duration,
+}
+
+impl<H> ServiceParts<H> {
+    /// The same with other handlers.
+    pub(crate) fn with_handlers<Other>(self, handlers: Other) -> (ServiceParts<Other>, H) {
+        let parts = ServiceParts {
+            handlers,
+            name: self.name,
+            transport: self.transport,
+            produces: self.produces,
+            deduplicator: self.deduplicator,
+            errors: self.errors,
+            metrics: self.metrics,
+            shutdown: self.shutdown,
+            start_at: self.start_at,
+            protocol: self.protocol,
+            run: self.run,
+            incarnation: self.incarnation,
+            commit_every: self.commit_every,
+            max_batch: self.max_batch,
+            session_timeout: self.session_timeout,
+            revoke_budget: self.revoke_budget,
+        };
+        (parts, self.handlers)
+    }
+}
