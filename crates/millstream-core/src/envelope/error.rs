@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::cloud_event::CloudEventError;
 use super::limits::MAX_ID_BYTES;
 
 /// Text that is no id.
@@ -152,6 +153,8 @@ pub enum EnvelopeError {
     Text(&'static str),
     /// An unknown field was to be added under the name of a known one.
     Reserved(Box<str>),
+    /// It is a CloudEvent, and something about it is wrong.
+    CloudEvent(CloudEventError),
 }
 
 /// serde_json's error, as the source of an [`EnvelopeError`].
@@ -191,6 +194,7 @@ impl fmt::Display for EnvelopeError {
             Self::Reserved(name) => {
                 write!(f, "`{name}` is a field of the envelope and cannot be added as an extra one")
             }
+            Self::CloudEvent(error) => error.fmt(f),
         }
     }
 }
@@ -200,8 +204,15 @@ impl std::error::Error for EnvelopeError {
         match self {
             Self::Scan(error) => Some(error),
             Self::Decode(error) | Self::Encode(error) => Some(&error.0),
+            Self::CloudEvent(error) => Some(error),
             Self::Text(_) | Self::Reserved(_) => None,
         }
+    }
+}
+
+impl From<CloudEventError> for EnvelopeError {
+    fn from(error: CloudEventError) -> Self {
+        Self::CloudEvent(error)
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use super::content_mode::ContentMode;
 use super::id::EventKey;
 use super::limits::string_end;
 use super::timestamp::Timestamp;
@@ -11,7 +12,9 @@ use super::timestamp::Timestamp;
 /// What a scan found: the id's key, and where the other texts of the envelope stand.
 ///
 /// It holds positions, not text: hand its methods the very bytes that were scanned. With other
-/// bytes they answer nonsense or nothing, but never panic.
+/// bytes they answer nonsense or nothing, but never panic. Of a CloudEvent in binary mode the texts
+/// stand in headers, and these methods do not find them; [`Metadata`](super::Metadata) does, in
+/// every mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Head {
     pub(super) key: EventKey,
@@ -80,6 +83,14 @@ impl Head {
     pub(super) const ESCAPED: u16 = 1 << 14;
     /// The scan went to the end of the envelope; else it stopped at the data.
     pub(super) const WHOLE: u16 = 1 << 15;
+    /// A CloudEvent in binary mode: the texts stand in the record's headers.
+    pub(super) const BINARY: u16 = 1 << 13;
+    /// A CloudEvent in structured mode.
+    pub(super) const STRUCTURED: u16 = 1 << 12;
+    /// The data are declared to be something else than JSON.
+    pub(super) const OPAQUE: u16 = 1 << 11;
+    /// Where data begin that do not stand as JSON in an object: past the end of every value.
+    pub(super) const ELSEWHERE: u32 = u32::MAX;
     /// A length that says: longer than a byte can tell (by escapes), look for the quote.
     pub(super) const LONG: u8 = u8::MAX;
 
@@ -96,6 +107,27 @@ impl Head {
     #[must_use]
     pub const fn none() -> Self {
         Self::EMPTY
+    }
+
+    /// Whether this is the head of an event, and not [`none`](Self::none).
+    #[must_use]
+    #[inline]
+    pub const fn is_some(&self) -> bool {
+        self.data_at > 0
+    }
+
+    /// How the event lies in its record.
+    #[must_use]
+    pub const fn content_mode(&self) -> ContentMode {
+        match self.flags & (Self::BINARY | Self::STRUCTURED) {
+            0 => ContentMode::Envelope,
+            Self::BINARY => ContentMode::CloudEventsBinary,
+            _ => ContentMode::CloudEventsStructured,
+        }
+    }
+
+    pub(super) const fn is_binary(&self) -> bool {
+        self.flags & Self::BINARY != 0
     }
 
     /// What the event is known by inside.
@@ -163,7 +195,8 @@ impl Head {
         self.schema_version
     }
 
-    /// The byte of the value at which its data begin.
+    /// The byte of the value at which its data begin. Past the value's end where a CloudEvent has no `data`, or is in
+    /// binary mode, where all of the value is.
     #[must_use]
     pub const fn data_at(&self) -> usize {
         self.data_at as usize

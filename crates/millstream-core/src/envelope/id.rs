@@ -147,7 +147,7 @@ impl EventKey {
         Self::hashed(&bytes)
     }
 
-    const fn marked(bits: u128) -> Self {
+    pub(super) const fn marked(bits: u128) -> Self {
         Self(bits & !(0xf << 76) & !(0b11 << 62) | 8 << 76 | 0b10 << 62)
     }
 

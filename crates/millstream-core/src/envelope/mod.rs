@@ -8,12 +8,16 @@
 //! | --- | --- |
 //! | `event` | [`EventEnvelope`]: the decoded event |
 //! | `json` | the envelope's JSON form, read in full |
-//! | `write` | [`write_envelope`]: JSON straight into a buffer |
+//! | `write`, `write_record` | [`write_envelope`]: straight into a buffer, in any content mode |
 //! | `extra` | [`Extra`]: fields that others put into the envelope |
 //! | `scan`, `head` | [`scan()`]: the head of an envelope, its data unread |
 //! | `usual` | how a scan reads an envelope as we write it |
 //! | `scanner` | how a scan walks over the bytes of any other |
 //! | `tail` | [`Head::decode`]: the data, after a scan |
+//! | `content_mode`, `cloud_event` | [`ContentMode`]: CloudEvents beside our envelope |
+//! | `binary`, `structured` | both modes of CloudEvents, read and written |
+//! | `read`, `metadata` | [`read_head`], [`Metadata`]: the way into a record of any mode |
+//! | `draft` | [`EventDraft`]: what a user says of an event to be published |
 //! | `limits` | [`Limits`]: what is refused before parsing |
 //! | `id`, `wire_id` | [`EventId`], [`EventKey`], [`WireId`]: ids as bits and as text |
 //! | `causal` | [`CausalScope`]: ids of outputs, derived from their cause |
@@ -43,8 +47,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod binary;
 pub mod causal;
+mod cloud_event;
+mod content_mode;
 mod data;
+mod draft;
 mod error;
 mod event;
 mod extra;
@@ -54,17 +62,24 @@ mod hex;
 mod id;
 mod json;
 mod limits;
+mod metadata;
+mod read;
 mod scan;
 mod scanner;
+mod structured;
 mod tail;
 mod text;
 mod timestamp;
 mod usual;
 mod wire_id;
 mod write;
+mod write_record;
 
 pub use causal::{CausalScope, Cause, Place, Slot};
+pub use cloud_event::{CloudEventError, MAX_ATTRIBUTE_BYTES};
+pub use content_mode::ContentMode;
 pub use data::{EventData, Key};
+pub use draft::EventDraft;
 pub use error::{EnvelopeError, IdError, JsonError, ScanError, ScanFault, TimestampError};
 pub use event::EventEnvelope;
 pub use extra::Extra;
@@ -72,7 +87,13 @@ pub use generator::IdGenerator;
 pub use head::Head;
 pub use id::{EventId, EventKey};
 pub use limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
+pub use metadata::Metadata;
+pub use read::read_head;
 pub use scan::{scan, scan_or_else};
 pub use timestamp::Timestamp;
 pub use wire_id::{IdRef, WireId};
 pub use write::{EnvelopeMeta, write_envelope};
+
+pub(crate) use content_mode::CONTENT_TYPE;
+pub(crate) use read::read_head_of;
+pub(crate) use write_record::{write_mode_headers, write_value};

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::error::EnvelopeError;
 use super::extra::Extra;
+use super::head::Field;
 use super::limits::MAX_TEXT_BYTES;
 use super::text::is_plain;
 use super::timestamp::Timestamp;
@@ -109,6 +110,10 @@ fn write(out: &mut Vec<u8>, meta: &EnvelopeMeta<'_>, data: &(impl Serialize + ?S
     number(out, meta.schema_version);
     for (name, value) in meta.extra.into_iter().flat_map(Extra::iter) {
         out.push(b',');
+        if Field::named(name.as_bytes()).is_some() {
+            // Read from a CloudEvent, where it is free.
+            return Err(EnvelopeError::Reserved(name.into()));
+        }
         text(out, name)?;
         out.push(b':');
         out.extend_from_slice(value.as_bytes());
@@ -119,7 +124,7 @@ fn write(out: &mut Vec<u8>, meta: &EnvelopeMeta<'_>, data: &(impl Serialize + ?S
     Ok(())
 }
 
-fn text(out: &mut Vec<u8>, text: &str) -> Result<(), EnvelopeError> {
+pub(super) fn text(out: &mut Vec<u8>, text: &str) -> Result<(), EnvelopeError> {
     if !is_plain(text.as_bytes()) {
         return serde_json::to_writer(out, text).map_err(EnvelopeError::encode);
     }
@@ -129,7 +134,7 @@ fn text(out: &mut Vec<u8>, text: &str) -> Result<(), EnvelopeError> {
     Ok(())
 }
 
-fn number(out: &mut Vec<u8>, mut number: u32) {
+pub(super) fn number(out: &mut Vec<u8>, mut number: u32) {
     if number < 10 {
         return out.push(b'0' + number as u8);
     }
