@@ -4,7 +4,9 @@ use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
 use crate::handler::Handler;
-use crate::service::{ErrorHandling, HandlerSettings, MakeRunner, ServiceParts, Shutdown, StartAt, StreamService, make_runner};
+use crate::service::{
+    ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, StartAt, StreamService, make_runner,
+};
 use crate::topic::{Topic, TopicError};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
@@ -54,6 +56,7 @@ impl StreamServiceBuilder<()> {
             transport: AnyTransport::new(transport),
             handlers: Vec::new(),
             produces: false,
+            producer: ProducerSettings::default(),
             deduplicator: None,
             errors: ErrorHandling::default(),
             metrics: false,
@@ -102,9 +105,15 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         self
     }
 
-    /// Lets handlers send outputs.
-    pub fn add_producer(mut self) -> Self {
+    /// Lets handlers send outputs, and gives the service a [`Publisher`](crate::service::Publisher) for root events.
+    pub fn add_producer(self) -> Self {
+        self.add_producer_with(ProducerSettings::default())
+    }
+
+    /// As [`add_producer`](Self::add_producer), with settings: how events lie in their records.
+    pub fn add_producer_with(mut self, settings: ProducerSettings) -> Self {
         self.said.produces = true;
+        self.said.producer = settings;
         self
     }
 

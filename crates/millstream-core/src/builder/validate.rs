@@ -2,6 +2,7 @@
 
 use super::stream_service_builder::{Added, Said};
 use crate::contract::{Durability, Error, ErrorKind, ErrorSink, Operation, Support};
+use crate::envelope::ContentMode;
 use crate::service::{DeadLetterTopic, GroupParts, HandlerParts, ServiceParts, letter_topic};
 use crate::topic::{Topic, check_group};
 use std::collections::BTreeMap;
@@ -77,6 +78,12 @@ fn transport(said: &Said, problems: &mut Problems) {
     {
         let text = format!("dead letters need headers, which the transport `{}` does not keep: {why}", can.name);
         problems.add(text, "give `ErrorHandling` a sink of its own");
+    }
+    if let Support::No(why) = can.headers
+        && said.producer.content_mode == ContentMode::CloudEventsBinary
+    {
+        let text = format!("CloudEvents in binary mode need headers, which the transport `{}` does not keep: {why}", can.name);
+        problems.add(text, "choose `ContentMode::CloudEventsStructured`, or the envelope");
     }
 }
 

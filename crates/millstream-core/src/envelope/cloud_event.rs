@@ -115,9 +115,7 @@ impl<'a> Attributes<'a> {
         let (id, source) = (needed(Attribute::Id)?, needed(Attribute::Source)?);
         needed(Attribute::Type)?;
         match self.get(Attribute::Time) {
-            Some(time) if !Timestamp::is_valid(time.as_bytes()) => {
-                Err(CloudEventError::Time(time.chars().take(64).collect()))
-            }
+            Some(time) if !Timestamp::is_valid(time.as_bytes()) => Err(CloudEventError::Time(time.chars().take(64).collect())),
             _ => Ok(EventKey::of_cloud_event(source, id)),
         }
     }
@@ -216,7 +214,10 @@ impl fmt::Display for CloudEventError {
             Self::Missing(name) => write!(f, "the CloudEvent has no `{name}`"),
             Self::Twice(name) => write!(f, "the CloudEvent's `{name}` stands twice"),
             Self::Text(name) => {
-                write!(f, "the CloudEvent's `{name}` is not text of at most {MAX_ATTRIBUTE_BYTES} bytes without control characters")
+                write!(
+                    f,
+                    "the CloudEvent's `{name}` is not text of at most {MAX_ATTRIBUTE_BYTES} bytes without control characters"
+                )
             }
             Self::SpecVersion(version) => {
                 write!(f, "the CloudEvent's `specversion` is `{}`, and only 1.0 is read", version.escape_debug())
@@ -259,12 +260,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_by_name() {
-        let all = [
-            (Attribute::SpecVersion, "1.0"),
-            (Attribute::Id, "1"),
-            (Attribute::Source, "/feed"),
-            (Attribute::Type, "tick"),
-        ];
+        let all =
+            [(Attribute::SpecVersion, "1.0"), (Attribute::Id, "1"), (Attribute::Source, "/feed"), (Attribute::Type, "tick")];
         for (missing, _) in all {
             for empty in [false, true] {
                 let mut attributes = Attributes::default();

@@ -39,6 +39,15 @@ pub trait EventData {
     fn key(&self) -> Key<'_>;
 }
 
+impl<T: EventData + ?Sized> EventData for &T {
+    const TYPE: &'static str = T::TYPE;
+    const SCHEMA_VERSION: u32 = T::SCHEMA_VERSION;
+
+    fn key(&self) -> Key<'_> {
+        (**self).key()
+    }
+}
+
 /// A record's key: borrowed bytes, or a number or id as text, held without allocation.
 #[derive(Clone, Copy)]
 pub struct Key<'a>(Repr<'a>);

@@ -119,8 +119,7 @@ impl<'r> Metadata<'r> {
     pub(super) fn event<T>(&self, stamp: Timestamp, extra: Extra, data: T) -> Result<EventEnvelope<T>, EnvelopeError> {
         let id = |text: Cow<'_, str>| WireId::parse(&text).map_err(CloudEventError::Id);
         let own = id(self.id())?;
-        let mut event =
-            EventEnvelope::new(own, self.event_type(), self.timestamp().unwrap_or(stamp), self.source(), data);
+        let mut event = EventEnvelope::new(own, self.event_type(), self.timestamp().unwrap_or(stamp), self.source(), data);
         event.correlation_id = id(self.correlation_id())?;
         event.causation_id = self.causation_id().map(id).transpose()?;
         event.broker = self.broker().map(Cow::into_owned);

@@ -31,18 +31,23 @@ pub fn read_head(record: RecordView<'_>, limits: &Limits) -> Result<Head, Envelo
 
 /// As [`read_head`], with the headers at hand.
 pub(crate) fn read_head_of(value: Option<&[u8]>, headers: Headers<'_>, limits: &Limits) -> Result<Head, EnvelopeError> {
-    match mode_of(value, headers, limits)? {
-        ContentMode::Envelope => Ok(scan(value.unwrap_or_default(), limits)?),
+    match ContentMode::told_by(headers)? {
+        ContentMode::Envelope => {
+            let value = value.unwrap_or_default();
+            // An envelope in order is one, whatever its unknown fields are called.
+            scan(value, limits).or_else(|error| {
+                if structured::looks_like_one(value, limits) { structured::head(value, limits) } else { Err(error.into()) }
+            })
+        }
         ContentMode::CloudEventsBinary => Ok(binary::head(headers)?),
         ContentMode::CloudEventsStructured => structured::head(value.ok_or(CloudEventError::NoValue)?, limits),
     }
 }
 
-/// The mode of a record that is to be read.
+/// The mode of a record that is to be read in full.
 fn mode_of(value: Option<&[u8]>, headers: Headers<'_>, limits: &Limits) -> Result<ContentMode, EnvelopeError> {
     let told = ContentMode::told_by(headers)?;
     let value = value.unwrap_or_default();
-    // An envelope in order is one, whatever its unknown fields are called.
     if told == ContentMode::Envelope && scan(value, limits).is_err() && structured::looks_like_one(value, limits) {
         return Ok(ContentMode::CloudEventsStructured);
     }
@@ -81,9 +86,7 @@ impl<T> EventEnvelope<T> {
         match mode_of(value, headers, limits)? {
             ContentMode::Envelope => Self::from_json_within(value.unwrap_or_default(), limits),
             ContentMode::CloudEventsBinary => binary::event(value.unwrap_or_default(), headers, stamp, limits),
-            ContentMode::CloudEventsStructured => {
-                structured::event(value.ok_or(CloudEventError::NoValue)?, stamp, limits)
-            }
+            ContentMode::CloudEventsStructured => structured::event(value.ok_or(CloudEventError::NoValue)?, stamp, limits),
         }
     }
 }

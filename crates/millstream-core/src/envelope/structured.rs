@@ -40,7 +40,11 @@ impl<'v> Fields<'v> {
     fn find(&self, name: &str) -> Result<Option<&'v RawValue>, CloudEventError> {
         let mut found = self.0.iter().filter(|(own, _)| own == name).map(|(_, raw)| *raw);
         let first = found.next();
-        if found.next().is_some() { Err(CloudEventError::Twice(name.into())) } else { Ok(first.filter(|raw| raw.get() != "null")) }
+        if found.next().is_some() {
+            Err(CloudEventError::Twice(name.into()))
+        } else {
+            Ok(first.filter(|raw| raw.get() != "null"))
+        }
     }
 }
 

@@ -170,6 +170,13 @@ impl<'a> IdRef<'a> {
         Ok(Self(RefRepr::Text(text)))
     }
 
+    /// An id that was read and checked before, to be written as it is.
+    #[inline]
+    pub(crate) fn checked(text: &'a str) -> Self {
+        debug_assert!(text::is_id(text.as_bytes()), "it was checked where it was read");
+        Self(RefRepr::Text(text))
+    }
+
     /// An id of its own, which borrows nothing.
     #[must_use]
     pub fn to_wire_id(self) -> WireId {

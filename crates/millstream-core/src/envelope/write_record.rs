@@ -11,7 +11,11 @@ use super::{binary, structured};
 use crate::contract::RecordSetBuilder;
 
 /// Puts the headers that belong to `mode` before those of the record that is pushed next.
-pub(crate) fn write_mode_headers(builder: &mut RecordSetBuilder, mode: ContentMode, meta: &EnvelopeMeta<'_>) -> Result<(), EnvelopeError> {
+pub(crate) fn write_mode_headers(
+    builder: &mut RecordSetBuilder,
+    mode: ContentMode,
+    meta: &EnvelopeMeta<'_>,
+) -> Result<(), EnvelopeError> {
     match mode {
         ContentMode::Envelope => Ok(()),
         ContentMode::CloudEventsBinary => binary::write_headers(builder, meta),

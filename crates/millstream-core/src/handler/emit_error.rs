@@ -23,6 +23,14 @@ pub enum EmitError {
     TooMany(usize),
     /// Its name was used for the same topic before, in this attempt: both would have one id.
     NamedTwice(String),
+    /// Its record has more than this many headers.
+    TooManyHeaders(usize),
+    /// Its record's headers are larger than this many bytes together, names and values.
+    HeadersTooLarge(usize),
+    /// A header has a name that says how an event lies in its record: `content-type`, or one that begins with `ce_`.
+    ReservedHeader(String),
+    /// A draft that a `Publisher` is given has a name, and only outputs of a handler have.
+    NamedRoot(String),
     /// It cannot be written as an envelope.
     Envelope(EnvelopeError),
     /// The service has no producer: `add_producer()` is missing.
@@ -42,6 +50,14 @@ impl fmt::Display for EmitError {
             EmitError::TooLarge(most) => write!(f, "an output is larger than {most} bytes"),
             EmitError::TooMany(most) => write!(f, "an attempt emits more than {most} outputs"),
             EmitError::NamedTwice(name) => write!(f, "two outputs to one topic are named `{name}`: give each a name of its own"),
+            EmitError::TooManyHeaders(most) => write!(f, "an output's record has more than {most} headers"),
+            EmitError::HeadersTooLarge(most) => write!(f, "the headers of an output's record are larger than {most} bytes"),
+            EmitError::ReservedHeader(name) => {
+                write!(f, "the header `{name}` says how an event lies in its record: choose another name")
+            }
+            EmitError::NamedRoot(name) => {
+                write!(f, "a root event is named `{name}`: names tell the outputs of one input apart; use `derived_id`")
+            }
             EmitError::Envelope(error) => error.fmt(f),
             EmitError::NoProducer => f.write_str("the service has no producer: add `.add_producer()` to its builder"),
             EmitError::Publish(error) => error.fmt(f),

@@ -2,9 +2,11 @@
 
 use super::delivery::{Delivery, Input};
 use super::extract::Rejection;
-use crate::contract::{RecordRef, RecordSetBuilder, RecordView};
-use crate::envelope::{EnvelopeError, EventData, EventKey, Head, IdRef, Limits, Timestamp, WireId, write_envelope};
-use crate::envelope::{EnvelopeMeta, EventId, IdGenerator, scan};
+use crate::contract::{Headers, PartitionId, Position, RecordRef, RecordSetBuilder, RecordView};
+use crate::envelope::{
+    ContentMode, EnvelopeError, EnvelopeMeta, EventData, EventId, EventKey, Head, IdGenerator, Limits, Metadata,
+};
+use crate::envelope::{Timestamp, read_head, scan, write_envelope};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -14,11 +16,13 @@ use std::sync::Arc;
 
 /// A decoded event: dereferences to its data, and knows its envelope.
 ///
-/// Only the data is decoded when the handler starts; the envelope's fields are read where they lie, when asked for.
+/// Only the data is decoded when the handler starts; the envelope's fields are read where they lie, when asked for. They
+/// answer alike for our own envelope and for CloudEvents, whichever way they lie in the record ([`ContentMode`]).
 pub struct Event<T> {
     data: T,
     record: RecordRef,
     head: Head,
+    partition: PartitionId,
 }
 
 impl<T> Event<T> {
@@ -34,7 +38,7 @@ impl<T> Event<T> {
 
     /// The event's id, as it stands in the envelope.
     pub fn id(&self) -> Cow<'_, str> {
-        self.head.id(self.value())
+        self.metadata().id()
     }
 
     /// The id in the 128 bits by which it is deduplicated.
@@ -44,27 +48,37 @@ impl<T> Event<T> {
 
     /// The event type.
     pub fn event_type(&self) -> Cow<'_, str> {
-        self.head.event_type(self.value())
+        self.metadata().event_type()
     }
 
-    /// When it happened.
+    /// When it happened; of a CloudEvent that does not say, the record's time in the log.
     pub fn timestamp(&self) -> Timestamp {
-        self.head.timestamp(self.value()).unwrap_or(Timestamp::UNIX_EPOCH)
+        self.metadata().timestamp().unwrap_or_else(|| Timestamp::from_millis(self.record().timestamp()))
     }
 
     /// The service that published it.
     pub fn source(&self) -> Cow<'_, str> {
-        self.head.source(self.value())
+        self.metadata().source()
     }
 
     /// What it belongs to: equal for all events that follow from one root.
     pub fn correlation_id(&self) -> Cow<'_, str> {
-        self.head.correlation_id(self.value())
+        self.metadata().correlation_id()
     }
 
     /// The event it follows from; `None` for a root.
     pub fn causation_id(&self) -> Option<Cow<'_, str>> {
-        self.head.causation_id(self.value())
+        self.metadata().causation_id()
+    }
+
+    /// How it lies in its record.
+    pub fn content_mode(&self) -> ContentMode {
+        self.head.content_mode()
+    }
+
+    /// All that is known of it beside its data.
+    pub fn metadata(&self) -> Metadata<'_> {
+        Metadata::of(&self.head, self.record())
     }
 
     /// The record it lies in.
@@ -72,8 +86,14 @@ impl<T> Event<T> {
         self.record.view()
     }
 
-    fn value(&self) -> &[u8] {
-        self.record.view().value().unwrap_or_default()
+    /// The record's headers.
+    pub fn headers(&self) -> Headers<'_> {
+        self.record().headers()
+    }
+
+    /// Where the record lies: its partition and offset.
+    pub fn position(&self) -> Position {
+        Position { partition: self.partition, offset: self.record().offset() }
     }
 }
 
@@ -84,10 +104,10 @@ impl<T: DeserializeOwned> Event<T> {
         let value = record.value().ok_or_else(|| Rejection::poison("the record is a tombstone and has no event"))?;
         let head = match delivery.head() {
             Some(head) => *head,
-            None => scan(value, &Limits::DEFAULT).map_err(|error| poison(&error))?,
+            None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
         };
         let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&describe(&error)))?;
-        Ok(Event { data, record: delivery.shared_record(), head })
+        Ok(Event { data, record: delivery.shared_record(), head, partition: delivery.position().partition })
     }
 }
 
@@ -122,7 +142,7 @@ impl<T: EventData + Serialize> Event<T> {
             .expect("example data can be written as JSON");
         let record = RecordRef::new(Arc::new(builder.build()), 0);
         let head = scan(record.view().value().unwrap_or_default(), &Limits::DEFAULT).expect("a written envelope can be scanned");
-        Event { data, record, head }
+        Event { data, record, head, partition: 0 }
     }
 }
 
@@ -178,7 +198,13 @@ impl<'d> RawEvent<'d> {
         self.input.head.as_ref()
     }
 
-    /// Decodes the envelope's data, which may borrow from the record.
+    /// What is known of the event beside its data; `None` if the value is no event.
+    #[inline]
+    pub fn metadata(&self) -> Option<Metadata<'d>> {
+        self.head().map(|head| Metadata::of(head, self.record()))
+    }
+
+    /// Decodes the event's data, which may borrow from the record.
     ///
     /// # Errors
     /// If the value is no envelope or its data is not a `T`.
@@ -186,47 +212,8 @@ impl<'d> RawEvent<'d> {
         let value = self.value();
         let head = match self.head() {
             Some(head) => *head,
-            None => scan(value, &Limits::DEFAULT).map_err(|error| Rejection::poison(error.to_string()))?,
+            None => read_head(self.record(), &Limits::DEFAULT).map_err(|error| Rejection::poison(error.to_string()))?,
         };
         head.decode(value, &Limits::DEFAULT).map_err(|error| Rejection::poison(describe(&error)))
-    }
-}
-
-/// The ids that an output takes over from its cause, copied at the attempt's start and read when something is emitted.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Lineage {
-    text: Vec<u8>,
-    correlation: usize,
-}
-
-impl Lineage {
-    /// Copies the ids of an input; allocates nothing after the first times.
-    pub(crate) fn set(&mut self, head: Option<&Head>, key: EventKey, value: &[u8]) {
-        self.text.clear();
-        match head {
-            Some(head) => {
-                self.text.extend_from_slice(head.correlation_id(value).as_bytes());
-                self.correlation = self.text.len();
-                self.text.extend_from_slice(head.id(value).as_bytes());
-            }
-            None => {
-                let id = key.as_event_id().to_ascii();
-                self.text.extend_from_slice(&id);
-                self.correlation = self.text.len();
-                self.text.extend_from_slice(&id);
-            }
-        }
-    }
-
-    /// The correlation id and the cause's id.
-    pub(crate) fn ids(&self) -> Option<(IdRef<'_>, IdRef<'_>)> {
-        let (correlation, cause) = self.text.split_at(self.correlation);
-        let id = |bytes| std::str::from_utf8(bytes).ok().and_then(|text| IdRef::parse(text).ok());
-        Some((id(correlation)?, id(cause)?))
-    }
-
-    /// The cause's id, owned.
-    pub(crate) fn cause(&self) -> Option<WireId> {
-        self.ids().map(|(_, cause)| cause.to_wire_id())
     }
 }

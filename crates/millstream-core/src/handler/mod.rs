@@ -10,7 +10,9 @@
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
-//! | `outputs` | what goes out |
+//! | `outputs`, `output` | what goes out, and how tests look at it |
+//! | `lineage` | what outputs take over from their cause |
+//! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
 //! | `seat` | what an attempt's future owns |
 
@@ -21,9 +23,13 @@ mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
 mod handler;
 mod handler_error;
+mod lineage;
 mod outcome;
+mod output;
 mod outputs;
+mod said;
 mod seat;
+mod writing;
 
 pub use delivery::Delivery;
 pub use emit_error::EmitError;
@@ -32,8 +38,10 @@ pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
 pub use handler_error::{HandlerError, IntoFailure, OrFail};
 pub use outcome::{IntoOutcome, Outcome};
-pub use outputs::{Output, Outputs};
+pub use output::Output;
+pub use outputs::Outputs;
 pub use seat::Seat;
 
 pub(crate) use delivery::Input;
 pub(crate) use outputs::{OutputContext, PublishNow};
+pub(crate) use writing::{Writing, check_key};

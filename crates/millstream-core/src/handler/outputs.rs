@@ -3,13 +3,15 @@
 //! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`).
 
 use super::emit_error::EmitError;
-use super::event::Lineage;
-use crate::contract::{Error, Receipt, RecordSet, RecordSetBuilder};
-use crate::envelope::{CausalScope, Cause, EnvelopeMeta, EventData, EventId, EventKey, Head, Limits, Place};
-use crate::envelope::{Slot, Timestamp, WireId, write_envelope};
+use super::lineage::{Attached, Lineage};
+use super::output::Output;
+use super::said::Said;
+use super::writing::{Writing, check_header, check_key};
+use crate::contract::{Error, Headers, Receipt, RecordSet, RecordSetBuilder, RecordView};
+use crate::envelope::{CausalScope, Cause, ContentMode, EnvelopeMeta, EventData, EventDraft, EventId, EventKey, Head, Limits};
+use crate::envelope::{Metadata, Place, Slot, Timestamp, WireId};
 use crate::topic::{Address, Namespace, Topic};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use std::fmt;
 use std::ops::Index;
 use std::pin::Pin;
@@ -29,6 +31,7 @@ pub(crate) struct OutputContext {
     pub(crate) scope: CausalScope,
     pub(crate) limits: Limits,
     pub(crate) most: usize,
+    pub(crate) mode: ContentMode,
     pub(crate) publisher: Option<Box<dyn PublishNow>>,
 }
 
@@ -42,54 +45,6 @@ struct Destination {
     logical: u64,
 }
 
-/// One output, as unit tests look at it.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Output {
-    topic: Topic,
-    id: EventId,
-    event_type: &'static str,
-    key: Vec<u8>,
-    value: Vec<u8>,
-}
-
-impl Output {
-    /// Where it goes.
-    pub fn topic(&self) -> &Topic {
-        &self.topic
-    }
-
-    /// Its causal id.
-    pub fn id(&self) -> EventId {
-        self.id
-    }
-
-    /// Its event type.
-    pub fn event_type(&self) -> &str {
-        self.event_type
-    }
-
-    /// Its record's key.
-    pub fn key(&self) -> &[u8] {
-        &self.key
-    }
-
-    /// Its whole envelope, as bytes of JSON.
-    pub fn envelope(&self) -> &[u8] {
-        &self.value
-    }
-
-    /// Its data.
-    ///
-    /// # Panics
-    /// If the data is not a `T`: a test wants to fail here.
-    pub fn data<T: DeserializeOwned>(&self) -> T {
-        crate::envelope::EventEnvelope::from_json(&self.value)
-            .unwrap_or_else(|error| panic!("the output to {} is no such event: {error}", self.topic))
-            .data
-    }
-}
-
 /// What a handler sends out.
 ///
 /// What is emitted goes out only if the attempt returns `Ok`, and is acknowledged before the input settles. Ids,
@@ -100,6 +55,7 @@ pub struct Outputs {
     namespace: Option<Namespace>,
     cause: Cause,
     lineage: Lineage,
+    attached: Attached,
     stamp: Timestamp,
     destinations: Vec<Destination>,
     records: RecordSetBuilder,
@@ -117,6 +73,7 @@ impl fmt::Debug for Outputs {
 const EMIT: u64 = 1;
 const PUBLISH: u64 = 2;
 const NAMED: u64 = 3;
+const DERIVED: u64 = 4;
 
 impl Outputs {
     /// Outputs for a unit test of a handler whose input comes from `from`; look at them with `len`, `iter` and `[0]`.
@@ -126,11 +83,12 @@ impl Outputs {
             scope: CausalScope::new(0, "unit-test", "unit-test"),
             limits: Limits::DEFAULT,
             most: 10_000,
+            mode: ContentMode::Envelope,
             publisher: None,
         };
         let mut outputs = Outputs::new(Arc::new(context), from.clone());
         outputs.recorded = Some(Vec::new());
-        outputs.begin(None, EventId::v7(0, 1).key(), &[], Timestamp::UNIX_EPOCH);
+        outputs.begin_at(EventId::v7(0, 1).key());
         outputs
     }
 
@@ -141,6 +99,7 @@ impl Outputs {
             from,
             cause: Cause { id: EventKey::from_u128(0), millis: 0 },
             lineage: Lineage::default(),
+            attached: Attached::default(),
             stamp: Timestamp::UNIX_EPOCH,
             destinations: Vec::new(),
             records: RecordSetBuilder::new(0),
@@ -151,11 +110,33 @@ impl Outputs {
     }
 
     /// Begins an attempt: forgets what an earlier one emitted and takes over the ids of the input.
-    pub(crate) fn begin(&mut self, head: Option<&Head>, key: EventKey, value: &[u8], stamp: Timestamp) {
+    #[inline]
+    pub(crate) fn begin(&mut self, head: Option<&Head>, key: EventKey, record: RecordView<'_>, stamp: Timestamp) {
         self.clear();
         self.stamp = stamp;
-        self.cause = head.map_or_else(|| Cause::new(key, None), |head| Cause::of(head, value));
-        self.lineage.set(head, key, value);
+        match head {
+            Some(head) if head.content_mode() == ContentMode::Envelope => {
+                let value = record.value().unwrap_or_default();
+                self.cause = Cause::of(head, value);
+                self.lineage.set(head, value);
+            }
+            Some(head) => self.begin_after(Metadata::of(head, record)),
+            None => self.begin_at(key),
+        }
+    }
+
+    /// The input is a CloudEvent.
+    #[inline(never)]
+    fn begin_after(&mut self, input: Metadata<'_>) {
+        self.cause = input.cause();
+        self.lineage.set_foreign(&input);
+    }
+
+    /// The input is no event, and known by this.
+    #[inline(never)]
+    fn begin_at(&mut self, key: EventKey) {
+        self.cause = Cause::new(key, None);
+        self.lineage.set_key(key);
     }
 
     /// Forgets what was emitted.
@@ -165,6 +146,9 @@ impl Outputs {
             self.to.clear();
         }
         self.slots.clear();
+        if !self.attached.is_empty() {
+            self.attached.clear();
+        }
         if let Some(recorded) = &mut self.recorded {
             recorded.clear();
         }
@@ -177,7 +161,7 @@ impl Outputs {
     /// # Errors
     /// If it cannot go there, or is too large, too many, or without a key. Nothing of it goes out then.
     pub fn emit<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<EventId, EmitError> {
-        self.put(&to, None, data)
+        self.put(&to, &Said::of(data), data)
     }
 
     /// As [`emit`](Self::emit), with a name of your own in place of type, key and number.
@@ -185,7 +169,48 @@ impl Outputs {
     /// # Errors
     /// As [`emit`](Self::emit), or if the attempt has used the name for this topic already: two outputs would share an id.
     pub fn emit_named<T: EventData + Serialize>(&mut self, to: impl Address, name: &str, data: &T) -> Result<EventId, EmitError> {
-        self.put(&to, Some(name), data)
+        self.put(&to, &Said { name: Some(name), ..Said::of(data) }, data)
+    }
+
+    /// As [`emit`](Self::emit), with what the draft says of key, headers, correlation, name and the rest. Its id stays causal
+    /// and its cause is the input, whatever the draft says, unless it has a
+    /// [derived id](EventDraft::derived_id).
+    ///
+    /// ```
+    /// # use millstream_core::envelope::{EventData, EventDraft, Key};
+    /// # use millstream_core::handler::{EmitError, Outputs};
+    /// # use millstream_core::topic::{Sibling, Topic};
+    /// # #[derive(serde::Serialize)] struct Filled;
+    /// # impl EventData for Filled { const TYPE: &'static str = "filled"; fn key(&self) -> Key<'_> { "k".into() } }
+    /// const FILLED: Sibling = Sibling::new("orders", "filled");
+    /// # fn main() -> Result<(), EmitError> {
+    /// # let mut out = Outputs::of(&Topic::literal("paper.signals.validated"));
+    /// out.emit_envelope(FILLED, EventDraft::new(Filled).key("NIFTY").header("tenant", "blue"))?;
+    /// assert_eq!((out[0].key(), out[0].header("tenant")), (&b"NIFTY"[..], Some("blue")));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit) and [`emit_named`](Self::emit_named), if a derived id was used for this topic before in this
+    /// attempt, or if a header is reserved or breaks a limit.
+    pub fn emit_envelope<T: EventData + Serialize>(
+        &mut self,
+        to: impl Address,
+        draft: EventDraft<T>,
+    ) -> Result<EventId, EmitError> {
+        self.put(&to, &Said::by(&draft), &draft.data)
+    }
+
+    /// Gives everything that this attempt sends out from here on one more header: a tenant, or a trace's context. Its
+    /// value is copied. A draft's own header of the same name comes behind it, and whoever looks for one finds the last.
+    ///
+    /// # Errors
+    /// If the name is reserved: `content-type`, or one that begins with `ce_`.
+    pub fn attach_header(&mut self, name: &'static str, value: impl AsRef<[u8]>) -> Result<(), EmitError> {
+        check_header(name)?;
+        self.attached.push(name, value.as_ref());
+        Ok(())
     }
 
     /// Sends `data` out at once, whatever the attempt returns, and answers where it landed. Its id is causal like an
@@ -199,14 +224,12 @@ impl Outputs {
     /// Dropping the future leaves the effect unknown.
     pub async fn publish_now<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<Receipt, EmitError> {
         let mut records = RecordSetBuilder::new(0);
-        let (destination, id) = self.write(&mut records, 0, &to, PUBLISH, None, data)?;
+        let (destination, id) = self.write(&mut records, 0, &to, PUBLISH, &Said::of(data), data)?;
         let topic = self.destinations[destination].topic.clone();
         let records = records.build();
         if let Some(recorded) = &mut self.recorded {
             let landed = Receipt::new(0, recorded.len() as u64, 0);
-            let view = records.view(0);
-            let (key, value) = (view.key().unwrap_or_default().to_vec(), view.value().unwrap_or_default().to_vec());
-            recorded.push(Output { topic, id, event_type: T::TYPE, key, value });
+            recorded.push(Output::new(topic, id, T::TYPE, |builder| builder.push_view(0, -1, records.view(0))));
             return Ok(landed);
         }
         let publisher = self.context.publisher.as_ref().ok_or(EmitError::NoProducer)?;
@@ -230,7 +253,7 @@ impl Outputs {
 
     /// The outputs of a unit test that go to a topic called `topic`.
     pub fn to(&self, topic: &str) -> Vec<&Output> {
-        self.iter().filter(|output| output.topic.as_str() == topic).collect()
+        self.iter().filter(|output| output.topic().as_str() == topic).collect()
     }
 
     /// The id of the input, as the outputs' causation id says it.
@@ -251,21 +274,36 @@ impl Outputs {
         self.to.len()
     }
 
-    fn put<T: EventData + Serialize>(&mut self, to: &impl Address, name: Option<&str>, data: &T) -> Result<EventId, EmitError> {
+    /// Whether any output has a header.
+    #[inline]
+    pub(crate) fn has_headers(&self) -> bool {
+        self.records.has_headers()
+    }
+
+    /// The headers of the output emitted `index`th.
+    pub(crate) fn headers_of(&self, index: usize) -> Headers<'_> {
+        self.records.peek_headers(index)
+    }
+
+    fn put<T: EventData + Serialize>(&mut self, to: &impl Address, said: &Said<'_>, data: &T) -> Result<EventId, EmitError> {
         let count = self.to.len();
         if count >= self.context.most {
             return Err(EmitError::TooMany(self.context.most));
         }
         let mut records = std::mem::take(&mut self.records);
-        let written = self.write(&mut records, count as u64, to, EMIT, name, data);
+        let written = self.write(&mut records, count as u64, to, EMIT, said, data);
         self.records = records;
         let (destination, id) = written?;
         self.to.push(u32::try_from(destination).unwrap_or(u32::MAX));
         if let Some(recorded) = &mut self.recorded {
             let (key, value) = self.records.peek(count);
             let topic = self.destinations[destination].topic.clone();
-            let (key, value) = (key.unwrap_or_default().to_vec(), value.unwrap_or_default().to_vec());
-            recorded.push(Output { topic, id, event_type: T::TYPE, key, value });
+            recorded.push(Output::new(topic, id, T::TYPE, |builder| {
+                for (name, value) in self.records.peek_headers(count) {
+                    builder.header(name, value);
+                }
+                builder.push(0, -1, key, value);
+            }));
         }
         Ok(id)
     }
@@ -276,23 +314,24 @@ impl Outputs {
         offset: u64,
         to: &impl Address,
         verb: u64,
-        name: Option<&str>,
+        said: &Said<'_>,
         data: &T,
     ) -> Result<(usize, EventId), EmitError> {
         let destination = self.destination(to)?;
         let topic = &self.destinations[destination].topic;
-        let key = data.key();
-        let key = key.as_bytes();
-        let limits = &self.context.limits;
-        if key.is_empty() {
-            return Err(EmitError::EmptyKey);
-        }
-        if key.len() > limits.key_bytes {
-            return Err(EmitError::KeyTooLong(limits.key_bytes));
-        }
+        let (key, limits) = (said.key.as_bytes(), &self.context.limits);
+        check_key(key, limits)?;
         let slots = self.slots.len();
-        let id = match name {
-            Some(name) => {
+        let id = match (said.id, said.name) {
+            (Some(id), _) => {
+                let slot = xxh3_64_with_seed(&id.to_ascii(), self.destinations[destination].logical ^ DERIVED);
+                if self.slots.contains(&slot) {
+                    return Err(EmitError::NamedTwice(id.to_string()));
+                }
+                self.slots.push(slot);
+                id
+            }
+            (None, Some(name)) => {
                 let slot = xxh3_64_with_seed(name.as_bytes(), self.destinations[destination].logical ^ NAMED);
                 if self.slots.contains(&slot) {
                     return Err(EmitError::NamedTwice(name.to_owned()));
@@ -300,7 +339,7 @@ impl Outputs {
                 self.slots.push(slot);
                 self.context.scope.output(self.cause, &Slot::Named { topic: topic.logical_name(), name })
             }
-            None => {
+            (None, None) => {
                 // Equal hashes are taken for equal slots: then the second is number 1, and its id still its own.
                 let kind = xxh3_64_with_seed(T::TYPE.as_bytes(), self.destinations[destination].logical ^ verb);
                 let slot = xxh3_64_with_seed(key, kind);
@@ -311,21 +350,17 @@ impl Outputs {
                 self.context.scope.output(self.cause, &slot)
             }
         };
-        let mut meta = EnvelopeMeta::new(id, T::TYPE, self.stamp, &self.context.source);
-        meta.schema_version = T::SCHEMA_VERSION;
-        if let Some((correlation, cause)) = self.lineage.ids() {
-            meta.correlation_id = correlation;
-            meta.causation_id = Some(cause);
-        }
+        let mut meta = EnvelopeMeta::new(id, T::TYPE, said.timestamp.unwrap_or(self.stamp), &self.context.source);
+        let (correlation, cause) = self.lineage.ids();
+        meta.schema_version = said.schema_version.unwrap_or(T::SCHEMA_VERSION);
+        meta.correlation_id = said.correlation.map_or(correlation, WireId::as_ref);
+        meta.causation_id = Some(cause);
+        meta.extra = said.extra;
         let namespace = self.destinations[destination].namespace.as_ref().or(self.namespace.as_ref());
         meta.broker = namespace.map(Namespace::as_str);
-        let most = limits.value_bytes;
-        let written = records.push_with(offset, -1, Some(key), |out| {
-            let start = out.len();
-            write_envelope(out, &meta, data).map_err(EmitError::Envelope)?;
-            if out.len() - start > most { Err(EmitError::TooLarge(most)) } else { Ok(()) }
-        });
-        if let Err(error) = written {
+        let (mode, attached) = (self.context.mode, Some(&self.attached));
+        let writing = Writing { meta, key, mode, limits, attached, headers: said.headers };
+        if let Err(error) = writing.push(records, offset, data) {
             // What does not go out has no number.
             self.slots.truncate(slots);
             return Err(error);

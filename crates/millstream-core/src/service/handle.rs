@@ -2,7 +2,9 @@
 
 use super::account::{Account, AccountLine, Counters};
 use super::health::{Board, Health, Life};
+use super::publisher::Publisher;
 use super::shutdown::Stopper;
+use crate::contract::{Error, ErrorKind, Operation};
 use crate::topic::Topic;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ pub struct ServiceHandle {
     pub(crate) board: Board,
     pub(crate) stopper: Stopper,
     pub(crate) counters: Arc<Vec<(String, Topic, Arc<Counters>)>>,
+    pub(crate) publisher: Option<Publisher>,
 }
 
 impl std::fmt::Debug for ServiceHandle {
@@ -46,6 +49,16 @@ impl ServiceHandle {
     /// Tells it to stop: the first call in order, the second at once. Returns at once; wait with [`ended`](Self::ended).
     pub fn stop(&self) {
         self.stopper.stop();
+    }
+
+    /// Publishes root events under the service's name, before, while and after it runs. See [`Publisher`]; it is not for
+    /// handlers.
+    ///
+    /// # Errors
+    /// If the service has no producer: add `.add_producer()` to its builder.
+    pub fn publisher(&self) -> Result<Publisher, Error> {
+        let none = "the service has no producer: add `.add_producer()` to its builder";
+        self.publisher.clone().ok_or_else(|| Error::new(ErrorKind::Configuration, Operation::Build, none))
     }
 
     /// What became of its records so far. Counted a batch at a time.

@@ -12,9 +12,10 @@
 //! | `prepare` | a record's identity and limits |
 //! | `sink` | outputs on their way out of a worker |
 //! | `outbox` · `outboxes` | outputs on their way into the log |
+//! | `publisher` | root events, outside handlers |
 //! | `dead_letters` | the dead-letter topic as a sink |
 //! | `fingerprint` | telling an id used twice from a duplicate |
-//! | `settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
+//! | `producer_settings` · `settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
 //! | `account` · `meters` · `health` | what became of records, and how the service is |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
@@ -33,6 +34,8 @@ mod outboxes;
 mod parts;
 mod plan;
 mod prepare;
+mod producer_settings;
+mod publisher;
 mod ready;
 mod run;
 mod settings;
@@ -48,6 +51,8 @@ pub use error_handling::{DeadLetterTopic, ErrorHandling};
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
 pub use intake::StartAt;
+pub use producer_settings::ProducerSettings;
+pub use publisher::Publisher;
 pub use run::StreamService;
 pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};

@@ -2,6 +2,7 @@
 
 use super::error_handling::ErrorHandling;
 use super::intake::StartAt;
+use super::producer_settings::ProducerSettings;
 use super::settings::HandlerSettings;
 use super::shutdown::Shutdown;
 use super::slots::MakeRunner;
@@ -30,6 +31,7 @@ pub(crate) struct ServiceParts<H = Vec<GroupParts>> {
     pub(crate) transport: AnyTransport,
     pub(crate) handlers: H,
     pub(crate) produces: bool,
+    pub(crate) producer: ProducerSettings,
     pub(crate) deduplicator: Option<AnyDeduplicator>,
     pub(crate) errors: ErrorHandling,
     pub(crate) metrics: bool,
@@ -52,6 +54,7 @@ impl<H> ServiceParts<H> {
             name: self.name,
             transport: self.transport,
             produces: self.produces,
+            producer: self.producer,
             deduplicator: self.deduplicator,
             errors: self.errors,
             metrics: self.metrics,

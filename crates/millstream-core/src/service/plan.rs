@@ -10,6 +10,7 @@ use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
 use crate::engine::{BreakerPolicy, RetryPolicy, WindowPolicy};
+use crate::envelope::ContentMode;
 use std::sync::Arc;
 
 /// Gives the outbox of a namespace; `None` if the service has no producer.
@@ -26,6 +27,7 @@ pub(crate) struct Plan {
     pub(crate) breaker: BreakerPolicy,
     pub(crate) make_runner: MakeRunner,
     pub(crate) emits: bool,
+    pub(crate) mode: ContentMode,
     pub(crate) deduplicator: Option<AnyDeduplicator>,
     pub(crate) sink: AnyErrorSink,
     pub(crate) outbox: OutboxOf,

@@ -3,7 +3,7 @@
 
 use super::settings::IdSource;
 use crate::contract::{Headers, RecordBatch, RecordView, TopicId};
-use crate::envelope::{EventKey, Head, Limits, scan};
+use crate::envelope::{EventKey, Head, Limits, read_head_of, scan};
 
 /// What is known of one record that left the fast path.
 pub(crate) struct Prepared {
@@ -28,7 +28,7 @@ impl PreparedBatch {
     /// The head of the `index`th record, if its value is an envelope.
     #[inline]
     pub(crate) fn head(&self, index: usize) -> Option<&Head> {
-        self.heads.get(index).filter(|head| head.data_at() > 0)
+        self.heads.get(index).filter(|head| head.is_some())
     }
 
     /// The heads of all records, with [`Head::none`] for those that have none; empty if no record has one.
@@ -105,21 +105,37 @@ impl Preparer {
     fn read_envelopes(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
         into.heads.reserve(batch.len());
         for (index, (record, headers)) in batch.with_headers().enumerate() {
-            let poison = match record.value() {
-                _ if !self.is_within_limits(record, headers) => Some(self.broken_limit(record)),
-                None => None,
-                Some(value) => match scan(value, &self.limits) {
-                    Ok(head) => {
-                        into.keys.push(head.key().as_u128());
-                        into.heads.push(head);
-                        continue;
-                    }
-                    Err(error) => Some(error.to_string().into()),
-                },
-            };
-            into.keys.push(self.position_key(record).as_u128());
-            into.heads.push(Head::none());
-            into.poison.extend(poison.map(|why| (index, why)));
+            // Headers may say that it is a CloudEvent. Without any, an envelope is one, and its size the scan has looked at.
+            if headers.is_empty()
+                && record.key_len() <= self.limits.key_bytes
+                && let Some(value) = record.value()
+                && let Ok(head) = scan(value, &self.limits)
+            {
+                into.keys.push(head.key().as_u128());
+                into.heads.push(head);
+                continue;
+            }
+            let prepared = self.read_envelope(record, headers);
+            into.keys.push(prepared.key.as_u128());
+            into.heads.push(prepared.head.unwrap_or(Head::none()));
+            into.poison.extend(prepared.poison.map(|why| (index, why)));
+        }
+    }
+
+    /// Reads a record that has headers, or is no envelope in order.
+    #[inline(never)]
+    fn read_envelope(&self, record: RecordView<'_>, headers: Headers<'_>) -> Prepared {
+        let without_head = |poison| Prepared { key: self.position_key(record), head: None, poison };
+        if !self.is_within_limits(record, headers) {
+            return without_head(Some(self.broken_limit(record)));
+        }
+        if record.value().is_none() {
+            // A tombstone, of which nothing is known but its key; also a CloudEvent without data in binary mode.
+            return without_head(None);
+        }
+        match read_head_of(record.value(), headers, &self.limits) {
+            Ok(head) => Prepared { key: head.key(), head: Some(head), poison: None },
+            Err(error) => without_head(Some(error.to_string().into())),
         }
     }
 
@@ -130,10 +146,7 @@ impl Preparer {
             return without_head(self.position_key(record), Some(self.broken_limit(record)));
         }
         match (&self.source, record.value()) {
-            (IdSource::Envelope, Some(value)) => match scan(value, &self.limits) {
-                Ok(head) => Prepared { key: head.key(), head: Some(head), poison: None },
-                Err(error) => without_head(self.position_key(record), Some(error.to_string().into())),
-            },
+            (IdSource::Envelope, Some(_)) => self.read_envelope(record, record.headers()),
             (IdSource::Header(name), _) => without_head(self.header_key(name, record, record.headers()), None),
             (IdSource::Envelope, None) | (IdSource::Position, _) => without_head(self.position_key(record), None),
         }

@@ -9,6 +9,7 @@ use super::meters::Meters;
 use super::outboxes::Outboxes;
 use super::parts::ServiceParts;
 use super::plan::Plan;
+use super::publisher::Publisher;
 use super::shutdown::{Stopper, Told, signal};
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
@@ -29,6 +30,7 @@ pub struct StreamService {
     counters: Arc<Vec<(String, Topic, Arc<Counters>)>>,
     board: Board,
     stopper: Stopper,
+    publisher: Option<Publisher>,
     clock: Clock,
 }
 
@@ -68,7 +70,12 @@ impl StreamService {
         }
         let board = Board::new(parts.handlers.len());
         let stopper = Stopper::new(clock.clone(), parts.shutdown);
-        StreamService { parts, counters: Arc::new(counters), board, stopper, clock }
+        let publisher = parts.produces.then(|| {
+            // Another stream than that of jitter.
+            let seed = parts.incarnation ^ 0x7075_626c_6973_6873;
+            Publisher::lazy(&parts.name, parts.transport.clone(), parts.producer, seed, clock.clone())
+        });
+        StreamService { parts, counters: Arc::new(counters), board, stopper, publisher, clock }
     }
 
     /// The service's name.
@@ -78,7 +85,16 @@ impl StreamService {
 
     /// A view of it from outside, valid before, during and after the run.
     pub fn handle(&self) -> ServiceHandle {
-        ServiceHandle { board: self.board.clone(), stopper: self.stopper.clone(), counters: self.counters.clone() }
+        let (board, stopper) = (self.board.clone(), self.stopper.clone());
+        ServiceHandle { board, stopper, counters: self.counters.clone(), publisher: self.publisher.clone() }
+    }
+
+    /// Publishes root events under the service's name; also from [`ServiceHandle::publisher`], once it runs.
+    ///
+    /// # Errors
+    /// If the service has no producer: add `.add_producer()` to its builder.
+    pub fn publisher(&self) -> Result<Publisher, Error> {
+        self.handle().publisher()
     }
 
     /// Runs until told to stop ([`ServiceHandle::stop`]) or until something it cannot go on without fails. Nothing
@@ -138,7 +154,7 @@ impl StreamService {
 
     async fn run_inner(self) -> Result<(), Error> {
         crate::layer::panics::install_hook();
-        let StreamService { parts, counters, board, stopper, clock } = self;
+        let StreamService { parts, counters, board, stopper, clock, .. } = self;
         let runtime = Handle::current();
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let producer = parts.transport.producer().await?;
@@ -171,6 +187,7 @@ impl StreamService {
                         breaker: parts.errors.breaker,
                         make_runner: handler.make_runner.clone(),
                         emits: handler.emits,
+                        mode: parts.producer.content_mode,
                         deduplicator: parts.deduplicator.clone(),
                         sink: sink.clone(),
                         outbox: outboxes.of(parts.produces),

@@ -37,7 +37,8 @@ impl Sink {
     /// Takes over what an attempt emitted; answers how many outputs that is.
     pub(crate) fn take_over(&mut self, outputs: &mut Outputs) -> u32 {
         let count = outputs.count();
-        for (topic, key, value) in outputs.emitted() {
+        let with_headers = outputs.has_headers();
+        for (index, (topic, key, value)) in outputs.emitted().enumerate() {
             let namespace = topic.namespace_name();
             let found = self.outgoing.iter().position(|o| o.namespace.as_deref() == namespace);
             let at = found.unwrap_or_else(|| {
@@ -50,6 +51,11 @@ impl Sink {
                 outgoing.topics.len() - 1
             });
             let offset = outgoing.records.len() as u64;
+            if with_headers {
+                for (name, value) in outputs.headers_of(index) {
+                    outgoing.records.header(name, value);
+                }
+            }
             outgoing.records.push(offset, -1, key, value);
             outgoing.to.push(u32::try_from(to).unwrap_or(u32::MAX));
             outgoing.owners.push(self.owner);

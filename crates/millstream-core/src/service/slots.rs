@@ -262,12 +262,12 @@ where
                 }
                 seat.input.record.move_to(record);
                 seat.input.key = EventKey::from_u128(key);
-                let head = heads.map(|heads| &heads[at]).filter(|head| head.data_at() > 0);
+                let head = heads.map(|heads| &heads[at]).filter(|head| head.is_some());
                 if heads.is_some() {
                     seat.input.head = head.copied();
                 }
                 if emits {
-                    seat.outputs.begin(head, seat.input.key, record.value().unwrap_or_default(), run.stamp);
+                    seat.outputs.begin(head, seat.input.key, record, run.stamp);
                 }
                 future.as_mut().set(Some(make(seat)));
                 match future.as_mut().as_pin_mut().map(|future| future.poll(&mut context)) {
@@ -322,8 +322,7 @@ where
         }
         seat.input.attempt = start.attempt;
         if self.emits {
-            let value = start.batch.view(start.index).value().unwrap_or_default();
-            seat.outputs.begin(start.head, seat.input.key, value, start.stamp);
+            seat.outputs.begin(start.head, seat.input.key, start.batch.view(start.index), start.stamp);
         }
         if self.futures.len() <= slot {
             self.grow(slot);

@@ -1,6 +1,6 @@
 //! Owns the writing of a [`RecordSet`]: keys, values and headers are copied into one arena as they come.
 
-use super::{Meta, NULL, RecordSet, RecordView, Span};
+use super::{Headers, Meta, NULL, RecordSet, RecordView, Span};
 use crate::contract::{Offset, Record};
 use bytes::Bytes;
 
@@ -126,6 +126,24 @@ impl RecordSetBuilder {
     pub fn peek(&self, index: usize) -> (Option<&[u8]>, Option<&[u8]>) {
         let meta = &self.meta[index];
         (meta.key.of(&self.buf), meta.value.of(&self.buf))
+    }
+
+    /// The headers of the record pushed `index`th, still in the builder.
+    pub fn peek_headers(&self, index: usize) -> Headers<'_> {
+        let first = index.checked_sub(1).map_or(0, |before| self.meta[before].headers as usize);
+        Headers { buf: &self.buf, spans: &self.headers[first..self.meta[index].headers as usize] }
+    }
+
+    /// The headers of the record that is pushed next.
+    pub fn pending(&self) -> Headers<'_> {
+        let first = self.meta.last().map_or(0, |m| m.headers as usize);
+        Headers { buf: &self.buf, spans: &self.headers[first..] }
+    }
+
+    /// Whether any record has a header.
+    #[inline]
+    pub(crate) fn has_headers(&self) -> bool {
+        !self.headers.is_empty()
     }
 
     /// Ends the building.

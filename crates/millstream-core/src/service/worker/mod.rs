@@ -126,6 +126,7 @@ impl Worker {
             scope: crate::envelope::CausalScope::new(plan.run, &plan.group, &plan.handler),
             limits: plan.settings.limits,
             most: plan.settings.max_outputs,
+            mode: plan.mode,
             publisher: plan.emits.then_some(publisher),
         });
         let preparer = Preparer {
