@@ -37,12 +37,13 @@ pub mod prelude {
     pub use millstream_core::clock::Clock;
     pub use millstream_core::contract::{ConsumerExt, Error, Headers, Position, ProducerExt, Record, Transport};
     pub use millstream_core::engine::RetryPolicy;
-    pub use millstream_core::envelope::{EventData, EventEnvelope, EventId, Key, Timestamp};
+    pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         Delivery, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent, Rejection,
     };
     pub use millstream_core::service::{
-        Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ServiceHandle, Shutdown, StreamService,
+        Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Shutdown,
+        StreamService,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

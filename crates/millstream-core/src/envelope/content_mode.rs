@@ -43,6 +43,12 @@ impl ContentMode {
         matches!(self, Self::CloudEventsBinary | Self::CloudEventsStructured)
     }
 
+    /// Whether a record's headers can tell anything of a mode; for a tight loop.
+    #[inline(always)]
+    pub(crate) fn may_be_told_by(headers: Headers<'_>) -> bool {
+        headers.names().any(|name| name.len() == CONTENT_TYPE.len() || name.first_chunk::<3>() == Some(b"ce_"))
+    }
+
     /// The mode that a record's headers tell. One `content-type` of CloudEvents means structured, else one of the four
     /// required `ce_…` headers binary.
     ///

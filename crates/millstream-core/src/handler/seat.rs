@@ -8,6 +8,7 @@ use super::delivery::Input;
 use super::handler_error::HandlerError;
 use super::outcome::Outcome;
 use super::outputs::Outputs;
+use crate::envelope::{Head, Timestamp};
 
 /// What one attempt needs, and its answer afterwards.
 #[doc(hidden)]
@@ -23,6 +24,13 @@ pub struct Seat<H, St> {
 }
 
 impl<H, St> Seat<H, St> {
+    /// Begins the outputs of an attempt at the record that is seated.
+    // Of its own, so that the loop over records holds nothing for those that have no outputs.
+    #[inline(never)]
+    pub(crate) fn begin_outputs(&mut self, head: Option<&Head>, stamp: Timestamp) {
+        self.outputs.begin(head, self.input.key, self.input.record.view(), stamp);
+    }
+
     /// Writes the attempt's answer.
     #[inline(always)]
     pub(crate) fn answer(&mut self, answer: Result<Outcome, HandlerError>) {

@@ -3,7 +3,7 @@
 
 use super::settings::IdSource;
 use crate::contract::{Headers, RecordBatch, RecordView, TopicId};
-use crate::envelope::{EventKey, Head, Limits, read_head_of, scan};
+use crate::envelope::{ContentMode, EventKey, Head, Limits, read_head_of, scan};
 
 /// What is known of one record that left the fast path.
 pub(crate) struct Prepared {
@@ -105,9 +105,9 @@ impl Preparer {
     fn read_envelopes(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
         into.heads.reserve(batch.len());
         for (index, (record, headers)) in batch.with_headers().enumerate() {
-            // Headers may say that it is a CloudEvent. Without any, an envelope is one, and its size the scan has looked at.
-            if headers.is_empty()
-                && record.key_len() <= self.limits.key_bytes
+            // Headers may say that it is a CloudEvent. How large the value is the scan looks at.
+            if record.key_len() <= self.limits.key_bytes
+                && (headers.is_empty() || self.headers_are_plain(headers))
                 && let Some(value) = record.value()
                 && let Ok(head) = scan(value, &self.limits)
             {
@@ -122,7 +122,15 @@ impl Preparer {
         }
     }
 
-    /// Reads a record that has headers, or is no envelope in order.
+    /// Whether headers are within the limits, and none tells of a CloudEvent.
+    #[inline(always)]
+    fn headers_are_plain(&self, headers: Headers<'_>) -> bool {
+        headers.len() <= self.limits.headers
+            && headers.bytes() <= self.limits.header_bytes
+            && !ContentMode::may_be_told_by(headers)
+    }
+
+    /// Reads a record that may be a CloudEvent, or is no envelope in order.
     #[inline(never)]
     fn read_envelope(&self, record: RecordView<'_>, headers: Headers<'_>) -> Prepared {
         let without_head = |poison| Prepared { key: self.position_key(record), head: None, poison };

@@ -267,7 +267,7 @@ where
                     seat.input.head = head.copied();
                 }
                 if emits {
-                    seat.outputs.begin(head, seat.input.key, record, run.stamp);
+                    seat.begin_outputs(head, run.stamp);
                 }
                 future.as_mut().set(Some(make(seat)));
                 match future.as_mut().as_pin_mut().map(|future| future.poll(&mut context)) {
@@ -322,7 +322,7 @@ where
         }
         seat.input.attempt = start.attempt;
         if self.emits {
-            seat.outputs.begin(start.head, seat.input.key, start.batch.view(start.index), start.stamp);
+            seat.begin_outputs(start.head, start.stamp);
         }
         if self.futures.len() <= slot {
             self.grow(slot);

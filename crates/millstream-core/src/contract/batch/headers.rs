@@ -34,6 +34,13 @@ impl<'a> Headers<'a> {
         (end - first.start) as usize
     }
 
+    /// The names, as bytes.
+    #[inline(always)]
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
+        let buf = self.buf;
+        self.spans.iter().map(move |(name, _)| name.of(buf).unwrap_or_default())
+    }
+
     /// The value of the *last* header called `name` (as Kafka's own `lastHeader`), if it is not null.
     #[inline(always)]
     pub fn find(&self, name: &str) -> Option<&'a [u8]> {
