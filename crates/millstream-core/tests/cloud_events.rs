@@ -254,6 +254,24 @@ fn data_of_another_type_than_json_decode_into_nothing_but_the_event_is_known() {
 }
 
 #[test]
+fn binary_data_are_one_json_value_and_an_empty_value_is_null() {
+    let headers = [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];
+    let data = |value: &[u8]| {
+        let set = record(&headers, value);
+        head(&set).expect("a head").decode::<Value>(value, &Limits::DEFAULT).map_err(|error| error.to_string())
+    };
+    assert_eq!(data(b""), Ok(Value::Null));
+    assert_eq!(data(b" [7] \n"), Ok(json!([7])));
+    assert_eq!(data(b"\"text\""), Ok(json!("text")));
+    for bad in [b"{} x".as_slice(), b"{}{}", b"{", b"nul", b" "] {
+        assert!(data(bad).is_err(), "{}", bad.escape_ascii());
+    }
+    let structured = r#"{"specversion":"1.0","id":"1","source":"/s","type":"t","data_base64":"e30geA=="}"#;
+    let set = record(&[STRUCTURED], structured.as_bytes());
+    assert!(head(&set).expect("a head").decode::<Value>(structured.as_bytes(), &Limits::DEFAULT).is_err(), "`{} x` in Base64");
+}
+
+#[test]
 fn deep_data_are_refused_before_they_are_parsed_in_every_mode() {
     let deep = "[".repeat(100_000);
     let headers = [("ce_specversion", "1.0"), ("ce_id", "1"), ("ce_source", "/s"), ("ce_type", "t")];

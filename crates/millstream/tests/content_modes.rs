@@ -59,8 +59,7 @@ async fn a_handler_sees_the_same_in_every_mode() {
     send(&memory, MODES.iter().zip(1..).map(|(mode, n)| in_mode(*mode, "feed", &order("a", n))).collect()).await;
     running.settled(3).await;
     running.stop().await.expect("a clean end");
-    let expected: Vec<String> =
-        (1..=3).map(|n| format!("{} order feed 2023-11-14T22:13:20Z {} {n}", id(n), id(900))).collect();
+    let expected: Vec<String> = (1..=3).map(|n| format!("{} order feed 2023-11-14T22:13:20Z {} {n}", id(n), id(900))).collect();
     let mut seen = seen.0.lock().expect("no panic").clone();
     seen.sort();
     assert_eq!(seen, expected);

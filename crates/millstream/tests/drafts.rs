@@ -19,7 +19,10 @@ fn a_draft_changes_what_it_names_and_nothing_else() {
     out.emit_envelope(DONE, EventDraft::new(order("a", 1)).key("NIFTY").header("tenant", "blue").correlation_id(id(7)))
         .expect("it can go there");
     let [plain, same, other] = [0, 1, 2].map(|n| out[n].event::<Order>());
-    assert_eq!((&same.correlation_id, &same.causation_id, &same.source), (&plain.correlation_id, &plain.causation_id, &plain.source));
+    assert_eq!(
+        (&same.correlation_id, &same.causation_id, &same.source),
+        (&plain.correlation_id, &plain.causation_id, &plain.source)
+    );
     assert_eq!((out[1].key(), out[1].header("tenant")), (&b"a"[..], None));
     assert_ne!(plain.id, same.id, "they are two outputs of one attempt");
     assert_eq!((out[2].key(), out[2].header("tenant")), (&b"NIFTY"[..], Some("blue")));

@@ -46,7 +46,8 @@ impl ContentMode {
     /// Whether a record's headers can tell anything of a mode; for a tight loop.
     #[inline(always)]
     pub(crate) fn may_be_told_by(headers: Headers<'_>) -> bool {
-        headers.names().any(|name| name.len() == CONTENT_TYPE.len() || name.first_chunk::<3>() == Some(b"ce_"))
+        // `content-type` or `ce_…`.
+        headers.any_may_begin_with(b'c')
     }
 
     /// The mode that a record's headers tell. One `content-type` of CloudEvents means structured, else one of the four

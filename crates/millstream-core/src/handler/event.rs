@@ -107,7 +107,7 @@ impl<T: DeserializeOwned> Event<T> {
             None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
         };
         let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&describe(&error)))?;
-        Ok(Event { data, record: delivery.shared_record(), head, partition: delivery.position().partition })
+        Ok(Event { data, record: delivery.shared_record(), head, partition: delivery.input().partition })
     }
 }
 

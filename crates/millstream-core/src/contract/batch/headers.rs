@@ -34,11 +34,11 @@ impl<'a> Headers<'a> {
         (end - first.start) as usize
     }
 
-    /// The names, as bytes.
+    /// Whether a name may begin with `letter`, which is lower case, in either case. Looks at one byte of each, and may
+    /// say yes of a name without any.
     #[inline(always)]
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'a [u8]> {
-        let buf = self.buf;
-        self.spans.iter().map(move |(name, _)| name.of(buf).unwrap_or_default())
+    pub(crate) fn any_may_begin_with(&self, letter: u8) -> bool {
+        self.spans.iter().any(|(name, _)| self.buf.get(name.start as usize).is_some_and(|first| first | 0x20 == letter))
     }
 
     /// The value of the *last* header called `name` (as Kafka's own `lastHeader`), if it is not null.
