@@ -202,6 +202,21 @@ impl Head {
         self.data_at as usize
     }
 
+    /// The bytes of the correlation id and the id, if both stand there without escapes. They are no longer than a length
+    /// can tell.
+    pub(crate) fn plain_ids<'v>(&self, value: &'v [u8]) -> Option<(&'v [u8], &'v [u8])> {
+        let text = |field: Field| {
+            let start = self.starts[field as usize] as usize;
+            value.get(start..start + usize::from(self.lens[field as usize]))
+        };
+        if self.flags & (Self::ESCAPED | Field::Id.bit()) != Field::Id.bit() {
+            return None;
+        }
+        let id = text(Field::Id)?;
+        let correlation = if self.lens[Field::Correlation as usize] == 0 { id } else { text(Field::Correlation)? };
+        Some((correlation, id))
+    }
+
     pub(super) const fn has(&self, field: Field) -> bool {
         self.flags & field.bit() != 0
     }

@@ -142,13 +142,15 @@ impl<'de> serde::Deserialize<'de> for WireId {
 }
 
 /// An id borrowed from where it stands, checked; for writing envelopes without allocation.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct IdRef<'a>(RefRepr<'a>);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum RefRepr<'a> {
     Uuid(EventId),
     Text(&'a str),
+    /// Text that was checked where it was read, be it a UUID or not.
+    Checked(&'a [u8]),
 }
 
 impl<'a> IdRef<'a> {
@@ -172,9 +174,9 @@ impl<'a> IdRef<'a> {
 
     /// An id that was read and checked before, to be written as it is.
     #[inline]
-    pub(crate) fn checked(text: &'a str) -> Self {
-        debug_assert!(text::is_id(text.as_bytes()), "it was checked where it was read");
-        Self(RefRepr::Text(text))
+    pub(crate) fn checked(text: &'a [u8]) -> Self {
+        debug_assert!(text::is_id(text), "it was checked where it was read");
+        Self(RefRepr::Checked(text))
     }
 
     /// An id of its own, which borrows nothing.
@@ -183,6 +185,9 @@ impl<'a> IdRef<'a> {
         WireId(match self.0 {
             RefRepr::Uuid(id) => Repr::Uuid(id),
             RefRepr::Text(text) => Repr::Text(text.into()),
+            RefRepr::Checked(text) => {
+                return Self::parse(ascii(text)).map_or_else(|_| EventId::from_u128(0).into(), Self::to_wire_id);
+            }
         })
     }
 
@@ -191,9 +196,27 @@ impl<'a> IdRef<'a> {
         match self.0 {
             RefRepr::Uuid(id) => out.extend_from_slice(&id.to_ascii()),
             RefRepr::Text(text) => out.extend_from_slice(text.as_bytes()),
+            RefRepr::Checked(text) => out.extend_from_slice(text),
         }
     }
 }
+
+/// Ids are ASCII.
+fn ascii(text: &[u8]) -> &str {
+    std::str::from_utf8(text).unwrap_or_default()
+}
+
+impl PartialEq for IdRef<'_> {
+    /// By their texts.
+    fn eq(&self, other: &Self) -> bool {
+        match (self.0, other.0) {
+            (RefRepr::Uuid(one), RefRepr::Uuid(other)) => one == other,
+            _ => self.to_wire_id() == other.to_wire_id(),
+        }
+    }
+}
+
+impl Eq for IdRef<'_> {}
 
 impl From<EventId> for IdRef<'_> {
     fn from(id: EventId) -> Self {
@@ -212,6 +235,7 @@ impl fmt::Display for IdRef<'_> {
         match self.0 {
             RefRepr::Uuid(id) => id.fmt(f),
             RefRepr::Text(text) => f.pad(text),
+            RefRepr::Checked(text) => f.pad(ascii(text)),
         }
     }
 }

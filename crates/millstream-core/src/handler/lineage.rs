@@ -5,7 +5,7 @@ use crate::envelope::{EventKey, Head, IdRef, Metadata, WireId};
 /// The ids that an output takes over from its cause: copied once an attempt, already checked, and written as they are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lineage {
-    text: String,
+    text: Vec<u8>,
     correlation: usize,
 }
 
@@ -14,7 +14,10 @@ impl Lineage {
     #[inline]
     pub(crate) fn set(&mut self, head: &Head, value: &[u8]) {
         // The scan has checked both.
-        self.put(&head.correlation_id(value), &head.id(value));
+        match head.plain_ids(value) {
+            Some((correlation, id)) => self.put(correlation, id),
+            None => self.put(head.correlation_id(value).as_bytes(), head.id(value).as_bytes()),
+        }
     }
 
     /// Copies the ids of a CloudEvent. One that has other characters than ours is known by its hash.
@@ -25,21 +28,21 @@ impl Lineage {
         let cause = own(&id, metadata.key());
         // Without a correlation of its own it is the id, whatever that became.
         let correlation = if correlation == id { cause.clone() } else { own(&correlation, EventKey::of_text(&correlation)) };
-        self.put(&correlation, &cause);
+        self.put(correlation.as_bytes(), cause.as_bytes());
     }
 
     /// Takes the key for both ids, of a record that is no event.
     pub(crate) fn set_key(&mut self, key: EventKey) {
-        let id = key.as_event_id().to_string();
+        let id = key.as_event_id().to_ascii();
         self.put(&id, &id);
     }
 
     #[inline]
-    fn put(&mut self, correlation: &str, cause: &str) {
+    fn put(&mut self, correlation: &[u8], cause: &[u8]) {
         self.text.clear();
-        self.text.push_str(correlation);
+        self.text.extend_from_slice(correlation);
         self.correlation = self.text.len();
-        self.text.push_str(cause);
+        self.text.extend_from_slice(cause);
     }
 
     /// The correlation id and the cause's id.
@@ -51,7 +54,8 @@ impl Lineage {
 
     /// The cause's id, owned.
     pub(crate) fn cause(&self) -> Option<WireId> {
-        WireId::parse(&self.text[self.correlation..]).ok()
+        // Nothing was taken over before the first attempt.
+        (!self.text.is_empty()).then(|| self.ids().1.to_wire_id())
     }
 }
 
