@@ -104,6 +104,32 @@ async fn a_cloud_event_is_a_duplicate_only_with_source_and_id_together() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn data_that_look_like_an_envelope_do_not_hide_the_event_that_carries_them() {
+    let memory = Memory::new();
+    let service = StreamServiceBuilder::new("carried", memory.clone())
+        .with_deduplicator(WindowDeduplicator::default())
+        .add_consumer_handler("paper.orders.new", "carried", async |event: Event<EventEnvelope<Order>>| {
+            assert!(event.id().starts_with("outer-"));
+        })
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    let outer = |id: &str| {
+        let record = record("paper.orders.new", &order("a", 1));
+        record
+            .header("ce_specversion", "1.0")
+            .header("ce_id", id.to_owned())
+            .header("ce_source", "/s")
+            .header("ce_type", "carried")
+    };
+    send(&memory, vec![outer("outer-1"), outer("outer-2")]).await;
+    running.settled(2).await;
+    let total = running.handle.account().total();
+    running.stop().await.expect("a clean end");
+    assert_eq!((total.done, total.duplicates), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_id_of_another_alphabet_is_handled_and_its_outputs_have_an_id_for_it() {
     let (memory, seen) = (Memory::new(), Arc::new(Seen::default()));
     let running = Running::start(service(&memory, ContentMode::Envelope, &seen)).await;

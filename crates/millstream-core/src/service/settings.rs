@@ -8,7 +8,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IdSource {
-    /// The envelope's `id`. The default; a value that is no envelope is poison.
+    /// The envelope's `id`, or a CloudEvent's `source` and `id` together. The default; a record that is neither is poison.
+    /// Reads every [`ContentMode`](crate::envelope::ContentMode).
     Envelope,
     /// A header of this name: 16 raw bytes, or any text. Without the header, the position. The value is not looked at.
     Header(String),
