@@ -26,8 +26,8 @@ use crate::contract::Headers;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ContentMode {
-    /// The record's value is an envelope of JSON. The default: the only mode whose head is found without a header, and the
-    /// cheapest to read.
+    /// The record's value is an envelope of JSON. The default: what the framework has written from the start, and all of it
+    /// without a header.
     #[default]
     Envelope,
     /// CloudEvents 1.0, binary: metadata in `ce_…` headers, the value is the data alone.

@@ -6,8 +6,8 @@ use crate::envelope::ContentMode;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProducerSettings {
-    /// How events lie in their records. By default our own envelope: it costs least to read, and needs no headers. Dead
-    /// letters are copies, and stay in the mode of their originals.
+    /// How events lie in their records. By default our own envelope, which every consumer of the framework has read
+    /// from the start and which needs no headers. Dead letters are copies, and stay in the mode of their originals.
     pub content_mode: ContentMode,
 }
 

@@ -142,7 +142,8 @@ impl Publisher {
         answers.pop().unwrap_or_else(|| Err(unanswered()))
     }
 
-    /// Publishes many events in one request, in order, and answers for each. Ten times the throughput of one by one.
+    /// Publishes many events in one request, in order, and answers for each: for throughput, where waiting for one before
+    /// the next would cost a round trip each.
     ///
     /// A record that fails in a way to be tried again takes with it the later ones of its partition, unwritten, so that
     /// what failed can be published again in order.
