@@ -102,8 +102,6 @@ impl Preparer {
         }));
     }
 
-    // Of its own, so that it takes no registers from the loops of other sources.
-    #[inline(never)]
     fn read_envelopes(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
         into.heads.reserve(batch.len());
         for (index, (record, headers)) in batch.with_headers().enumerate() {
