@@ -150,10 +150,9 @@ impl EventKey {
 /// Whether data of this media type are JSON.
 fn is_json_type(media_type: &str) -> bool {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..));
-    essence.eq_ignore_ascii_case(JSON_TYPE)
-        || essence.eq_ignore_ascii_case("text/json")
-        || suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("+json"))
+    // `*/json` and `*/*+json`, as the JSON format has it (§3.1.1).
+    let suffix = essence.len().checked_sub(5).and_then(|at| essence.get(at..)).unwrap_or_default();
+    essence.contains('/') && (suffix.eq_ignore_ascii_case("+json") || suffix.eq_ignore_ascii_case("/json"))
 }
 
 /// Whether an event format of CloudEvents is the one of single events in JSON.
@@ -278,10 +277,10 @@ mod tests {
 
     #[test]
     fn json_is_told_by_its_media_type() {
-        for json in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.tick+json", "text/json"] {
+        for json in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.tick+json", "text/json", "x/JSON"] {
             assert!(is_json_type(json), "{json}");
         }
-        for other in ["application/avro", "text/plain", "json", "", "application/jsonp", "é+json2"] {
+        for other in ["application/avro", "text/plain", "json", "", "application/jsonp", "é+json2", "+json"] {
             assert!(!is_json_type(other), "{other}");
         }
     }
