@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what a chore prints is what it is for")]
 
 mod bench;
+mod mistakes;
 mod report;
 mod seeds;
 mod step;
@@ -30,6 +31,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// The main job with many seeds, and twice with one: the reports must agree
     Seeds(seeds::Arguments),
+    /// The table of typical mistakes and what the compiler says about each
+    Mistakes,
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Some(Chore::Test(arguments)) => test::run(&arguments),
         Some(Chore::Bench(arguments)) => bench::run(&arguments),
         Some(Chore::Seeds(arguments)) => seeds::run(&arguments),
+        Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),
     };
     match outcome {

@@ -1,0 +1,7 @@
+//! a deduplicator that is none
+
+use millstream::prelude::*;
+
+fn main() {
+    let _ = StreamServiceBuilder::new("mistake", Memory::new()).with_deduplicator("redis://localhost");
+}

@@ -1,0 +1,15 @@
+//! `Headers` without its lifetime
+
+#![deny(warnings)]
+
+use millstream::prelude::*;
+
+async fn handler(_: Headers) {}
+
+fn service(transport: impl Transport) -> Result<StreamService, Error> {
+    StreamServiceBuilder::new("mistake", transport)
+        .add_consumer_handler("market.ticks", "mistake.ticks", handler)
+        .build()
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+//! a handler that is not `async`
+//! Weak: it does not say that `async` is missing before `fn`
+
+use millstream::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Tick {
+    price: f64,
+}
+
+fn handler(_: Event<Tick>) {}
+
+fn service(transport: impl Transport) -> Result<StreamService, Error> {
+    StreamServiceBuilder::new("mistake", transport)
+        .add_consumer_handler("market.ticks", "mistake.ticks", handler)
+        .build()
+}
+
+fn main() {}

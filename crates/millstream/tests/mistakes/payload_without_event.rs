@@ -1,0 +1,20 @@
+//! the payload itself as an argument, without `Event`
+
+use millstream::prelude::*;
+
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Tick {
+    price: f64,
+}
+
+async fn handler(tick: Tick) {
+    let _ = tick.price;
+}
+
+fn service(transport: impl Transport) -> Result<StreamService, Error> {
+    StreamServiceBuilder::new("mistake", transport)
+        .add_consumer_handler("market.ticks", "mistake.ticks", handler)
+        .build()
+}
+
+fn main() {}

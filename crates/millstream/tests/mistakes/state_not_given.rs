@@ -1,0 +1,15 @@
+//! a handler that wants a state nobody gave
+
+use millstream::prelude::*;
+
+struct Engine;
+
+async fn handler(_: &Engine) {}
+
+fn service(transport: impl Transport) -> Result<StreamService, Error> {
+    StreamServiceBuilder::new("mistake", transport)
+        .add_consumer_handler("market.ticks", "mistake.ticks", handler)
+        .build()
+}
+
+fn main() {}
