@@ -27,6 +27,8 @@ pub use millstream_core::{builder, clock, contract, engine, envelope, handler, s
 pub use millstream_memory as memory;
 #[cfg(feature = "moka")]
 pub use millstream_moka as moka;
+#[cfg(feature = "testkit")]
+pub use millstream_testkit as testkit;
 
 pub use millstream_core::builder::StreamServiceBuilder;
 pub use millstream_core::service::exit_code;
