@@ -33,6 +33,9 @@ pub use millstream_testkit as testkit;
 pub use millstream_core::builder::StreamServiceBuilder;
 pub use millstream_core::service::exit_code;
 
+#[cfg(any(doc, all(doctest, feature = "testkit")))]
+pub mod guide;
+
 /// What almost every service needs.
 pub mod prelude {
     pub use millstream_core::builder::StreamServiceBuilder;
