@@ -7,6 +7,7 @@
 //! | `handler` | the shape and meaning of a handler |
 //! | `extract` | how arguments come about |
 //! | `delivery` | one record handed over for one attempt |
+//! | `attempt` | which handler call it is |
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
@@ -18,6 +19,7 @@
 //! | `emit_error` | why an output is refused |
 //! | `seat` | what an attempt's future owns |
 
+mod attempt;
 mod delivery;
 mod emit;
 mod emit_error;
@@ -36,6 +38,7 @@ mod seat;
 mod until;
 mod writing;
 
+pub use attempt::Attempt;
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
