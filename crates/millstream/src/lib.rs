@@ -44,7 +44,8 @@ pub mod prelude {
     pub use millstream_core::engine::RetryPolicy;
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
-        Delivery, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent, Rejection,
+        AnyEmit, Attempt, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent,
+        Rejection,
     };
     pub use millstream_core::service::{
         Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Shutdown,

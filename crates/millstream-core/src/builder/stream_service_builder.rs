@@ -19,6 +19,7 @@ pub(crate) struct Added {
     pub(crate) settings: HandlerSettings,
     pub(crate) make_runner: MakeRunner,
     pub(crate) outputs: usize,
+    pub(crate) emits: bool,
 }
 
 /// What was said of a service.
@@ -190,6 +191,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             settings,
             make_runner: make_runner(handler, self.state.clone()),
             outputs: H::OUTPUTS,
+            emits: H::EMITS,
         });
         self
     }

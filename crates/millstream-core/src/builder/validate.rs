@@ -114,9 +114,12 @@ fn handler(
     if let Err(error) = check_group(&added.group) {
         problems.add(format!("handler `{name}`: {error}"), error.fault().remedy());
     }
-    if added.outputs > 0 && !produces {
-        let text = format!("handler `{name}` takes `&mut Outputs`, but the service has no producer");
-        problems.add(text, "add `.add_producer()`, or take the argument out");
+    if added.emits && !produces {
+        let (how, remedy) = match added.outputs {
+            0 => ("returns outputs", "add `.add_producer()`, or return no `Emit`"),
+            _ => ("takes `&mut Outputs`", "add `.add_producer()`, or take the argument out"),
+        };
+        problems.add(format!("handler `{name}` {how}, but the service has no producer"), remedy);
     }
     if added.outputs > 1 {
         problems.add(format!("handler `{name}` takes `&mut Outputs` {} times", added.outputs), "take it once: it is one list");
@@ -143,7 +146,7 @@ fn handler(
             "keep it below 5 minutes, Kafka's `max.poll.interval`: nothing of a revoked partition is waited for longer",
         );
     }
-    HandlerParts { name, topics, emits: added.outputs > 0, settings: added.settings, make_runner: added.make_runner }
+    HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner }
 }
 
 fn clashes(group: &str, others: &[HandlerParts], handler: &HandlerParts, problems: &mut Problems) {

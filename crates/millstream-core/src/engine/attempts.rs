@@ -187,6 +187,11 @@ impl Stopwatch {
         Stopwatch(standstill.running(now))
     }
 
+    /// Takes a span to come out of what is measured.
+    pub fn skip(&mut self, span: Duration) {
+        self.0 = self.0.after(span);
+    }
+
     /// How much time ran since the start.
     pub fn elapsed(&self, now: MonoTime, standstill: &Standstill) -> Duration {
         standstill.running(now).since(self.0)
@@ -209,6 +214,11 @@ impl Attempts {
     /// Handler calls made.
     pub fn made(&self) -> u32 {
         self.made
+    }
+
+    /// Its record is put off for so long: neither an attempt nor a time of failing.
+    pub fn deferred(&mut self, span: Duration) {
+        self.watch.skip(span);
     }
 
     /// Counts a failed attempt and says what follows (I5, F27, B13). A poison record counts none, and gives up. Gives up

@@ -38,6 +38,8 @@ pub enum Stage {
     Running,
     /// It is tried again at this point.
     Backoff(MonoTime),
+    /// Its handler put it off until this point.
+    Deferred(MonoTime),
     /// Its dead letter is on its way.
     Letter(DeadLetterReason),
 }

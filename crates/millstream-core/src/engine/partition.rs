@@ -1,5 +1,5 @@
-//! Owns one partition's whole state under one epoch: which records are open, which run, wait, back off, or await their
-//! dead letter, and what may start next.
+//! Owns one partition's whole state under one epoch: which records are open, which run, wait, back off, are put off, or
+//! await their dead letter, and what may start next.
 //!
 //! A healthy record costs the ledger a bit and nothing else here: only what leaves the fast path (parked, failed, waiting
 //! behind a busy key, a twin) is *held*. Leaves payloads, handlers and all waiting to the service's worker.
@@ -138,8 +138,8 @@ impl Partition {
         self.held.insert(offset, Held { lane, id, attempts: None, stage: Stage::Running });
     }
 
-    /// What may start now, lowest offset first: a record whose turn came, or whose backoff ended; with the number of the
-    /// attempt.
+    /// What may start now, lowest offset first: a record whose turn came, or whose backoff or deferral ended; with the number
+    /// of the attempt.
     pub fn next_runnable(&mut self, now: MonoTime) -> Option<(Offset, u32)> {
         while let Some(&(at, offset)) = self.backoffs.first() {
             if at > now {
@@ -169,7 +169,7 @@ impl Partition {
         !self.runnable.is_empty()
     }
 
-    /// When the next backoff ends.
+    /// When the next backoff or deferral ends.
     pub fn next_due(&self) -> Option<MonoTime> {
         self.backoffs.first().map(|&(at, _)| at)
     }
@@ -206,6 +206,21 @@ impl Partition {
             Verdict::GiveUp(reason) => held.stage = Stage::Letter(reason),
         }
         verdict
+    }
+
+    /// An attempt put its record off until `at`. Not a failure: it counts none, and the time until then is not part of that
+    /// of failing. The record keeps its key and its id; the next attempt has the number that this one had.
+    pub fn deferred(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>, at: MonoTime, now: MonoTime) {
+        if !self.held.contains_key(&offset) {
+            self.parked(offset, id, lane);
+        }
+        if let Some(held) = self.held.get_mut(&offset) {
+            held.stage = Stage::Deferred(at);
+            if let Some(attempts) = &mut held.attempts {
+                attempts.deferred(at.since(now));
+            }
+            self.backoffs.insert((at, offset));
+        }
     }
 
     /// A call that probed an open breaker failed. It was made to learn about the dependency, not about the record, and
@@ -294,9 +309,10 @@ impl Partition {
         self.held.len()
     }
 
-    /// Held records that were not started and are to be forgotten: the drain abandons waits and backoffs.
+    /// Held records that were not started and are to be forgotten: the drain abandons waits, backoffs and
+    /// deferrals.
     pub fn abandon_waiting(&mut self) -> Vec<Offset> {
-        let waits = |held: &Held| matches!(held.stage, Stage::Waiting | Stage::Twin | Stage::Runnable | Stage::Backoff(_));
+        let waits = |held: &Held| !matches!(held.stage, Stage::Running | Stage::Letter(_));
         let abandoned: Vec<Offset> = self.held.iter().filter(|(_, held)| waits(held)).map(|(&offset, _)| offset).collect();
         for offset in &abandoned {
             if let Some(held) = self.held.remove(offset) {

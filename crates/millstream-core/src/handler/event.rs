@@ -2,11 +2,13 @@
 
 use super::delivery::{Delivery, Input};
 use super::extract::Rejection;
-use crate::contract::{Headers, PartitionId, Position, RecordRef, RecordSetBuilder, RecordView};
+use crate::contract::{Headers, PartitionId, Position, Record, RecordRef, RecordSetBuilder, RecordView};
 use crate::envelope::{
-    ContentMode, EnvelopeError, EnvelopeMeta, EventData, EventId, EventKey, Head, IdGenerator, Limits, Metadata,
+    ContentMode, EnvelopeError, EnvelopeMeta, EventData, EventEnvelope, EventId, EventKey, Extra, Head, IdGenerator, Limits,
+    Metadata,
 };
 use crate::envelope::{Timestamp, read_head, scan, write_envelope};
+use crate::topic::Topic;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -95,13 +97,22 @@ impl<T> Event<T> {
     pub fn position(&self) -> Position {
         Position { partition: self.partition, offset: self.record().offset() }
     }
+
+    /// The envelope's fields that the framework does not know, and a CloudEvent's extensions. Read anew at each call, which
+    /// costs a pass over the record and copies them.
+    pub fn extra(&self) -> Extra {
+        // The data was decoded, so the rest of the envelope is in order too.
+        EventEnvelope::<serde::de::IgnoredAny>::from_record(self.record()).map(|event| event.extra).unwrap_or_default()
+    }
 }
 
 impl<T: DeserializeOwned> Event<T> {
     pub(crate) fn decode<S>(delivery: &Delivery<'_, S>) -> Result<Self, Rejection> {
         let poison = |what: &dyn fmt::Display| Rejection::poison(what.to_string());
         let record = delivery.record();
-        let value = record.value().ok_or_else(|| Rejection::poison("the record is a tombstone and has no event"))?;
+        let value = record.value().ok_or_else(|| {
+            Rejection::poison("the record is a tombstone and has no event; a handler that takes `Option<Event<_>>` is given it as `None`")
+        })?;
         let head = match delivery.head() {
             Some(head) => *head,
             None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
@@ -116,6 +127,32 @@ fn describe(error: &EnvelopeError) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+impl<T: DeserializeOwned> Event<T> {
+    /// An event for unit tests as it comes out of a record: with headers, with a key of its own, with a correlation id, as a
+    /// CloudEvent, or of a type that is only consumed.
+    ///
+    /// ```
+    /// # use millstream_core::{contract::Record, handler::Event, topic::Topic};
+    /// let value = br#"{"id":"1","type":"tick","timestamp":"2026-11-25T09:15:00Z","source":"feed","data":24350}"#;
+    /// let record = Record::new(Topic::literal("market.ticks"), "NIFTY", value.to_vec()).header("tenant", "blue");
+    /// let tick: Event<u32> = Event::example_of(&record);
+    /// assert_eq!((*tick, tick.headers().text("tenant")), (24350, Some("blue")));
+    /// ```
+    ///
+    /// # Panics
+    /// If the record is no such event: a test wants to fail here.
+    pub fn example_of(record: &Record) -> Self {
+        let mut builder = RecordSetBuilder::new(0);
+        builder.push_record(0, 0, record);
+        let record = RecordRef::new(Arc::new(builder.build()), 0);
+        let value = record.view().value().expect("an event has a value: the record is a tombstone");
+        let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("the record is no event: {error}"));
+        let data = head.decode(value, &Limits::DEFAULT);
+        let data = data.unwrap_or_else(|error| panic!("the record is no such event: {}", describe(&error)));
+        Event { data, record, head, partition: 0 }
     }
 }
 
@@ -178,6 +215,30 @@ impl<'d> RawEvent<'d> {
     #[inline]
     pub fn record(&self) -> RecordView<'d> {
         self.input.record.view()
+    }
+
+    /// The topic it was read from.
+    #[inline]
+    pub fn topic(&self) -> &'d Topic {
+        &self.input.topic
+    }
+
+    /// Where the record lies: its partition and offset.
+    #[inline]
+    pub fn position(&self) -> Position {
+        Position { partition: self.input.partition, offset: self.record().offset() }
+    }
+
+    /// The record's headers.
+    #[inline]
+    pub fn headers(&self) -> Headers<'d> {
+        self.record().headers()
+    }
+
+    /// Whether the record is a tombstone: it has no value, and says that its key is gone.
+    #[inline]
+    pub fn is_tombstone(&self) -> bool {
+        self.record().value().is_none()
     }
 
     /// The value's bytes; empty for a tombstone.

@@ -2,6 +2,7 @@
 //!
 //! Extraction is synchronous and reads what is there; waiting belongs into the handler, under its retries and time-out.
 
+use super::attempt::Attempt;
 use super::delivery::Delivery;
 use super::event::{Event, RawEvent};
 use super::handler_error::HandlerError;
@@ -40,7 +41,7 @@ impl From<HandlerError> for Rejection {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take an argument of type `{Self}`",
     label = "the service's state is `{S}`",
-    note = "by value, from the record: `Event<T>`, `RawEvent<'_>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, or your own `impl Extract`",
+    note = "by value, from the record: `Event<T>`, `Option<Event<T>>`, `RawEvent<'_>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, `Attempt`, or your own `impl Extract`",
     note = "by reference, from the state: `&{S}`, or `&T` where `{S}: Provide<T>`",
     note = "what goes out: `&mut Outputs`"
 )]
@@ -104,6 +105,19 @@ impl<S: 'static, T: DeserializeOwned + Send + 'static> Extract<S> for Event<T> {
     }
 }
 
+/// `None` is a tombstone: a record without a value, which says that its key is gone. It is known by its position, since it
+/// has no id. A value that is no event is poison all the same.
+impl<S: 'static, T: DeserializeOwned + Send + 'static> Extract<S> for Option<Event<T>> {
+    type Item<'d> = Option<Event<T>>;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Option<Event<T>>, Rejection> {
+        match delivery.record().value() {
+            Some(_) => Event::decode(delivery).map(Some),
+            None => Ok(None),
+        }
+    }
+}
+
 impl<S: 'static> Extract<S> for RawEvent<'_> {
     type Item<'d> = RawEvent<'d>;
 
@@ -146,5 +160,13 @@ impl<S: 'static> Extract<S> for Headers<'_> {
 
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Headers<'d>, Rejection> {
         Ok(delivery.record().headers())
+    }
+}
+
+impl<S: 'static> Extract<S> for Attempt {
+    type Item<'d> = Attempt;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Attempt, Rejection> {
+        Ok(Attempt::new(delivery.attempt()))
     }
 }

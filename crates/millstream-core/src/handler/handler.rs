@@ -20,6 +20,10 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     #[doc(hidden)]
     const OUTPUTS: usize;
 
+    /// Whether anything may go out: by an argument or by what it returns.
+    #[doc(hidden)]
+    const EMITS: bool;
+
     /// Runs one attempt in a seat that owns all it lends, and gives the seat back.
     #[doc(hidden)]
     fn seated<H, St>(seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
@@ -35,6 +39,7 @@ where
     F: Runs<Args, S, O> + Send + Sync + 'static,
 {
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
+    const EMITS: bool = <F as Runs<Args, S, O>>::OUTPUTS > 0 || O::EMITS;
 
     #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
     fn seated<H, St>(mut seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
@@ -55,7 +60,10 @@ where
                 Err(rejection) => Err(rejection),
             };
             match answer {
-                Ok(returned) => s.answer(returned.into_outcome()),
+                Ok(returned) => {
+                    let outcome = returned.into_outcome(&mut s.outputs);
+                    s.answer(outcome);
+                }
                 Err(rejection) => s.answer(Err(rejection.into_error())),
             }
             seat

@@ -7,40 +7,51 @@
 //! | `handler` | the shape and meaning of a handler |
 //! | `extract` | how arguments come about |
 //! | `delivery` | one record handed over for one attempt |
+//! | `attempt` | which handler call it is |
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
+//! | `emit`, `into_outputs` | outputs that a handler returns |
+//! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
 //! | `seat` | what an attempt's future owns |
 
+mod attempt;
 mod delivery;
+mod emit;
 mod emit_error;
 mod event;
 mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
 mod handler;
 mod handler_error;
+mod into_outputs;
 mod lineage;
 mod outcome;
 mod output;
 mod outputs;
 mod said;
 mod seat;
+mod until;
 mod writing;
 
+pub use attempt::Attempt;
 pub use delivery::Delivery;
+pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
 pub use handler_error::{HandlerError, IntoFailure, OrFail};
+pub use into_outputs::IntoOutputs;
 pub use outcome::{IntoOutcome, Outcome};
 pub use output::Output;
 pub use outputs::Outputs;
 pub use seat::Seat;
+pub use until::Until;
 
 pub(crate) use delivery::Input;
 pub(crate) use outputs::{OutputContext, PublishNow};

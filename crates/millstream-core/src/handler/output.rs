@@ -4,6 +4,7 @@ use crate::contract::{RecordRef, RecordSetBuilder, RecordView};
 use crate::envelope::{EventEnvelope, EventId};
 use crate::topic::Topic;
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::sync::Arc;
 
 /// One output, as unit tests look at it.
@@ -63,16 +64,64 @@ impl Output {
     ///
     /// # Panics
     /// If the data is not a `T`: a test wants to fail here.
+    #[track_caller]
     pub fn event<T: DeserializeOwned>(&self) -> EventEnvelope<T> {
-        EventEnvelope::from_record(self.record())
-            .unwrap_or_else(|error| panic!("the output to {} is no such event: {error}", self.topic))
+        EventEnvelope::from_record(self.record()).unwrap_or_else(|error| {
+            let (type_name, envelope) = (std::any::type_name::<T>(), self.envelope().escape_ascii());
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            panic!("the output {self} is no `{type_name}`: {error}{cause}\n  it is {envelope}")
+        })
     }
 
     /// Its data.
     ///
     /// # Panics
     /// If the data is not a `T`: a test wants to fail here.
+    #[track_caller]
     pub fn data<T: DeserializeOwned>(&self) -> T {
         self.event().data
+    }
+}
+
+impl fmt::Display for Output {
+    /// What it is, where it goes and under which key, on one line.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` to {} with key `{}`", self.event_type, self.topic, self.key().escape_ascii())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::envelope::{EventData, Key};
+    use crate::handler::Outputs;
+    use crate::topic::{Sibling, Topic};
+
+    #[derive(serde::Serialize)]
+    struct Filled(u32);
+
+    impl EventData for Filled {
+        const TYPE: &'static str = "filled";
+
+        fn key(&self) -> Key<'_> {
+            self.0.into()
+        }
+    }
+
+    fn out() -> Outputs {
+        let mut out = Outputs::of(&Topic::literal("paper.signals.validated"));
+        out.emit(Sibling::new("orders", "filled"), &Filled(7)).expect("it fits");
+        out
+    }
+
+    #[test]
+    fn an_output_says_what_it_is_on_one_line() {
+        assert_eq!(out()[0].to_string(), "`filled` to paper.orders.filled with key `7`");
+        assert_eq!(out()[0].data::<u32>(), 7);
+    }
+
+    #[test]
+    #[should_panic(expected = "the output `filled` to paper.orders.filled with key `7` is no `alloc::string::String`: ")]
+    fn an_output_of_another_type_names_both() {
+        out()[0].data::<String>();
     }
 }

@@ -49,6 +49,8 @@ counts! {
     retries,
     /// Attempts that failed.
     failures,
+    /// Attempts whose handler put their record off.
+    deferred,
     /// Settled because their dead letter was accepted.
     dead_lettered,
     /// Outputs confirmed.

@@ -10,8 +10,9 @@ use super::sink::Sink;
 use crate::contract::RecordBatch;
 use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
-use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat};
+use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat, Until};
 use crate::layer::panics;
+use std::borrow::Cow;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -23,6 +24,8 @@ pub(crate) enum Attempted {
     Done(u32),
     /// Skipped; so many outputs went into the sink.
     Skipped(u32),
+    /// Put off, and why; nothing goes out.
+    Deferred(Until, Cow<'static, str>),
     /// Failed; nothing goes out.
     Failed(HandlerError),
 }
@@ -73,8 +76,8 @@ impl Ran {
 enum Stop<S> {
     /// It was through, or the next record may not start now.
     Through(S),
-    /// An attempt failed.
-    Failed(S),
+    /// An attempt failed, or put its record off.
+    Apart(S),
     /// An attempt went pending.
     Pending,
 }
@@ -110,7 +113,7 @@ where
     H: Handler<Args, S>,
 {
     let handler = Arc::new(handler);
-    Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, H::OUTPUTS > 0, H::seated))
+    Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, H::EMITS, H::seated))
 }
 
 fn slots<H, S, Mk, F>(
@@ -194,14 +197,12 @@ where
 
     #[inline]
     fn finish(&mut self, mut seat: Box<Seat<Arc<H>, Arc<S>>>, sink: &mut Sink) -> Attempted {
-        let attempted = match seat.take_answer() {
-            Ok(outcome) => {
-                let outputs = if self.emits && seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
-                match outcome {
-                    Outcome::Done => Attempted::Done(outputs),
-                    Outcome::Skip(_) => Attempted::Skipped(outputs),
-                }
-            }
+        let answer = seat.take_answer();
+        let mut outputs = || if self.emits && seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
+        let attempted = match answer {
+            Ok(Outcome::Done) => Attempted::Done(outputs()),
+            Ok(Outcome::Skip(_)) => Attempted::Skipped(outputs()),
+            Ok(Outcome::Defer(until, why)) => Attempted::Deferred(until, why),
             Err(error) => Attempted::Failed(error),
         };
         self.rest(seat);
@@ -276,9 +277,9 @@ where
                 }
                 let mut skipped = false;
                 if !seat.done {
-                    skipped = matches!(seat.other, Some(Ok(_)));
+                    skipped = matches!(seat.other, Some(Ok(Outcome::Skip(_))));
                     if !skipped {
-                        return Stop::Failed(seat);
+                        return Stop::Apart(seat);
                     }
                     seat.other = None;
                 }
@@ -302,7 +303,7 @@ where
                 self.rest(seat);
                 None
             }
-            Ok(Stop::Failed(seat)) => {
+            Ok(Stop::Apart(seat)) => {
                 self.futures[slot].as_mut().set(None);
                 Some(Poll::Ready(self.finish(seat, sink)))
             }

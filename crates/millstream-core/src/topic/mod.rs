@@ -11,6 +11,7 @@
 //! | `derived` | dead-letter, retry and schema names of a topic |
 //! | `namespace` | [`Namespace`], and the list in `ACTIVE_BROKERS` |
 //! | `sibling` | [`Sibling`], [`Address`]: where an output goes |
+//! | `any_address` | [`AnyAddress`]: the same, kept as a value |
 //! | `map` | [`TopicMap`]: the topics of one trading namespace |
 //! | `group` | the rule for consumer group names |
 //! | `check` | which characters and lengths are legal, once for compile time and run time |
@@ -28,6 +29,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod any_address;
 mod check;
 mod derived;
 mod error;
@@ -38,6 +40,7 @@ mod namespace;
 mod sibling;
 mod text;
 
+pub use any_address::AnyAddress;
 pub use check::{MAX_NAMESPACE_BYTES, MAX_TOPIC_BYTES};
 pub use error::{AddressError, TopicError, TopicFault};
 pub use group::{MAX_GROUP_BYTES, check_group};

@@ -2,6 +2,7 @@
 //!
 //! Which partition it goes to, and whether the topic exists, is left to others.
 
+use super::any_address::AnyAddress;
 use super::check;
 use super::error::{AddressError, TopicError, TopicFault};
 use super::name::Topic;
@@ -130,6 +131,11 @@ pub trait Address: sealed::Sealed {
 
     /// What to compare when resolved topics are kept; allocates nothing.
     fn cache_key(&self) -> AddressKey<'_>;
+
+    /// The same address in one type for all kinds, to be kept.
+    fn erased(self) -> AnyAddress
+    where
+        Self: Sized;
 }
 
 impl Address for Sibling {
@@ -142,6 +148,10 @@ impl Address for Sibling {
 
     fn cache_key(&self) -> AddressKey<'_> {
         AddressKey { domain: self.domain, event_type: self.event_type, namespace: None }
+    }
+
+    fn erased(self) -> AnyAddress {
+        self.into()
     }
 }
 
@@ -161,6 +171,10 @@ impl Address for NamespacedSibling {
     fn cache_key(&self) -> AddressKey<'_> {
         AddressKey { namespace: Some(self.namespace.as_str()), ..self.sibling.cache_key() }
     }
+
+    fn erased(self) -> AnyAddress {
+        self.into()
+    }
 }
 
 impl Topic {
@@ -178,7 +192,7 @@ impl Topic {
     }
 }
 
-mod sealed {
+pub(super) mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Sibling {}
     impl Sealed for super::NamespacedSibling {}

@@ -170,3 +170,19 @@ proptest! {
         prop_assert!(false, "never gave up");
     }
 }
+
+#[test]
+fn a_deferral_is_neither_an_attempt_nor_a_time_of_failing() {
+    let (policy, standstill) = (RetryPolicy::default(), Standstill::new());
+    let deadline = policy.deadline.expect("a deadline by default");
+    let fails = |attempts: &mut Attempts, now| attempts.failed(Failure::Transient, &policy, &standstill, now, 0);
+    let mut attempts = Attempts::new(at(0), &standstill);
+    assert!(matches!(fails(&mut attempts, at(0)), Verdict::Retry { .. }));
+    let mut put_off = attempts;
+    put_off.deferred(deadline * 10);
+    assert_eq!(put_off.made(), 1);
+    let later = at(0).after(deadline * 10);
+    assert!(matches!(fails(&mut put_off, later), Verdict::Retry { .. }), "no time was used up");
+    assert_eq!(fails(&mut attempts, later), Verdict::GiveUp(DeadLetterReason::Exhausted));
+    assert_eq!(fails(&mut put_off, later.after(deadline * 2)), Verdict::GiveUp(DeadLetterReason::Exhausted), "it goes on then");
+}

@@ -71,6 +71,22 @@ fn a_failing_record_holds_its_key_until_its_dead_letter_is_accepted() {
 }
 
 #[test]
+fn a_deferred_record_holds_its_key_until_then_and_was_no_attempt() {
+    let mut partition = partition(Followers::Continue);
+    let (start, then) = (MonoTime::ZERO, MonoTime::from_millis(50));
+    assert_eq!(arrive(&mut partition, 1, A, K), Arrival::Start);
+    partition.deferred(1, A, K, then, start);
+    assert_eq!(stage(&partition, 1), Some(Stage::Deferred(then)));
+    waits(&mut partition, 2, B, K);
+    runs(&mut partition, 3, C, J);
+    assert_eq!((partition.next_runnable(MonoTime::from_millis(49)), partition.next_due()), (None, Some(then)));
+    assert_eq!(partition.next_runnable(then), Some((1, 1)), "the same attempt");
+    partition.deferred(1, A, K, MonoTime::from_millis(60), then);
+    assert_eq!(partition.abandon_waiting(), [1, 2], "the drain waits for neither");
+    assert_eq!(partition.ledger().watermark(), 1);
+}
+
+#[test]
 fn under_park_those_behind_a_dead_letter_follow_it_and_those_to_come_do_not() {
     let mut partition = partition(Followers::Park);
     runs(&mut partition, 1, 1, K);

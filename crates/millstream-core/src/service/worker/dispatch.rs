@@ -158,6 +158,10 @@ impl Worker {
         let (outputs, skipped) = match attempted {
             Attempted::Done(outputs) => (outputs, false),
             Attempted::Skipped(outputs) => (outputs, true),
+            Attempted::Deferred(until, why) => {
+                self.hold(current, index, Some(current.checked));
+                return self.deferred(offset, until, &why, now);
+            }
             Attempted::Failed(error) => {
                 self.hold(current, index, Some(current.checked));
                 return self.failed(offset, error, now);

@@ -66,6 +66,7 @@ impl Worker {
         let (outputs, skipped) = match attempted {
             Attempted::Done(outputs) => (outputs, false),
             Attempted::Skipped(outputs) => (outputs, true),
+            Attempted::Deferred(until, why) => return self.deferred(offset, until, &why, now),
             Attempted::Failed(error) => return self.failed(offset, error, now),
         };
         self.engine.succeeded(offset);

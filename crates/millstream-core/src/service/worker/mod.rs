@@ -6,6 +6,7 @@
 //! | `check` | batches on their way in: prepared and looked up in the deduplicator |
 //! | `dispatch` | what may start |
 //! | `ended` | what an attempt's end means |
+//! | `deferred` | a record that its handler puts off |
 //! | `fast` | runs of fresh records that are done in place |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
@@ -16,6 +17,7 @@
 
 mod care;
 mod check;
+mod deferred;
 mod dispatch;
 mod ended;
 mod fast;

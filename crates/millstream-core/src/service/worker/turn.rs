@@ -145,12 +145,14 @@ impl Worker {
     /// When to look again if nothing happens.
     fn due(&mut self, now: MonoTime) -> Option<MonoTime> {
         let drain = self.drain.as_ref().map(|drain| drain.deadline_of(drain.phase(now)));
-        let breaker = match self.breaker.state() {
-            BreakerState::Open { until } => Some(until),
-            _ => None,
+        let (breaker, holds_back) = match self.breaker.state() {
+            BreakerState::Open { until } => (Some(until), until > now),
+            BreakerState::Probing => (None, true),
+            BreakerState::Closed => (None, false),
         };
-        // Backoffs that are due but may not start are due again when what stops them changes.
-        let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && self.breaker.is_closed());
+        // Backoffs that are due but may not start are due again when what stops them changes. A breaker whose time has come
+        // does not: it waits for a record to probe with.
+        let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !holds_back);
         let timers =
             [drain, breaker, backoff, self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due()];
         timers.into_iter().flatten().filter(|&at| at > now).min()

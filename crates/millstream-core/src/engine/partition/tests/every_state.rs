@@ -10,8 +10,8 @@ fn walk(plan: &Plan) -> usize {
     let (mut seen, mut todo) = (HashSet::from([first.clone()]), vec![first]);
     let transient = |(entropy, _)| Ending::Fails(Failure::Transient, entropy);
     let fails = [transient(SHORT), transient(LONG), Ending::Fails(Failure::Permanent, 0)];
-    let endings: Vec<Ending> =
-        [Ending::Parks, Ending::Succeeds, Ending::Condemned, Ending::PutBack].into_iter().chain(fails).collect();
+    let others = [Ending::Parks, Ending::Succeeds, Ending::Condemned, Ending::PutBack, Ending::Defers(LONG.1)];
+    let endings: Vec<Ending> = others.into_iter().chain(fails).collect();
     while let Some(world) = todo.pop() {
         let mut steps = world.steps(&endings);
         if world.may_arrive(plan) {

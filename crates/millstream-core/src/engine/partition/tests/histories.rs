@@ -41,6 +41,7 @@ fn ending() -> impl Strategy<Value = Ending> {
         6 => Just(Ending::Parks),
         4 => Just(Ending::Succeeds),
         3 => (fails, SHORT.0..=LONG.0).prop_map(|(failure, entropy)| Ending::Fails(failure, entropy)),
+        1 => (0..4u64).prop_map(|millis| Ending::Defers(MonoTime::from_millis(millis))),
         1 => Just(Ending::Condemned),
         1 => Just(Ending::PutBack),
     ]

@@ -9,7 +9,7 @@ impl World {
     pub(super) fn starts(&mut self, record: Record) {
         let others = || self.open.values().filter(|open| open.record.offset != record.offset);
         if self.partition.policy.twins {
-            let busy = |open: &Open| matches!(open.place, Place::Runs | Place::BacksOff(_) | Place::Due | Place::Succeeded);
+            let busy = |open: &Open| !matches!(open.place, Place::Waits | Place::Letter(_) | Place::Abandoned);
             assert!(!others().any(|open| open.record.id == record.id && busy(open)), "twins at once (B42)");
         }
         let Some(lane) = self.lane(record) else { return };
@@ -41,6 +41,7 @@ impl World {
                 Place::Waits | Place::Due => Stage::Runnable,
                 Place::Runs => Stage::Running,
                 Place::BacksOff(at) => Stage::Backoff(at),
+                Place::Deferred(at) => Stage::Deferred(at),
                 Place::Letter(reason) => Stage::Letter(reason),
                 Place::Succeeded | Place::Abandoned => {
                     assert_eq!(partition.held(record.offset), None);

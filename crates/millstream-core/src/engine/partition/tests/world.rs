@@ -26,7 +26,9 @@ pub(super) enum Place {
     Waits,
     Runs,
     BacksOff(MonoTime),
-    /// Its backoff has ended.
+    /// Its handler put it off.
+    Deferred(MonoTime),
+    /// Its backoff or its deferral has ended.
     Due,
     /// Its outputs and its mark are not confirmed.
     Succeeded,
@@ -48,6 +50,8 @@ pub(super) struct Open {
     pub(super) place: Place,
     /// Handler calls that failed.
     failed: u32,
+    /// Whether it was put off before: once is enough, so that states are not without end.
+    deferred: bool,
 }
 
 /// How an attempt ends, or does not.
@@ -57,10 +61,17 @@ pub(super) enum Ending {
     Succeeds,
     /// With the length of the backoff that may follow.
     Fails(Failure, u64),
+    /// Until then.
+    Defers(MonoTime),
     /// There was none: poison, a crash, another content under its id.
     Condemned,
     /// There was none: nothing may start, and it is put back.
     PutBack,
+}
+
+/// Whether it is the end of an attempt that runs.
+fn ends_an_attempt(ending: Ending) -> bool {
+    matches!(ending, Ending::Succeeds | Ending::Fails(..) | Ending::Defers(_))
 }
 
 /// What happens next.
@@ -112,7 +123,8 @@ impl World {
         for (&offset, open) in &self.open {
             match open.place {
                 Place::Runs => {
-                    let ends = endings.iter().filter(|ending| matches!(ending, Ending::Succeeds | Ending::Fails(..)));
+                    let ends = endings.iter().filter(|ending| ends_an_attempt(**ending))
+                        .filter(|ending| !open.deferred || !matches!(ending, Ending::Defers(_)));
                     steps.extend(ends.map(|ending| Step::End(offset, *ending)));
                 }
                 Place::Succeeded => {
@@ -120,7 +132,7 @@ impl World {
                     steps.extend([Step::Mark(offset), Step::Refuse(offset)]);
                 }
                 Place::Letter(_) => steps.push(Step::Accept(offset)),
-                Place::Waits | Place::BacksOff(_) | Place::Due | Place::Abandoned => {}
+                Place::Waits | Place::BacksOff(_) | Place::Deferred(_) | Place::Due | Place::Abandoned => {}
             }
         }
         if succeeded > 1 {
@@ -129,13 +141,13 @@ impl World {
         if !self.draining {
             let mut times = vec![MonoTime::ZERO];
             times.extend(self.open.values().filter_map(|open| match open.place {
-                Place::BacksOff(at) => Some(at),
+                Place::BacksOff(at) | Place::Deferred(at) => Some(at),
                 _ => None,
             }));
             times.sort_unstable();
             times.dedup();
             for now in times.into_iter().filter(|now| self.next(*now).is_some()) {
-                let starts = endings.iter().filter(|ending| !matches!(ending, Ending::Succeeds | Ending::Fails(..)));
+                let starts = endings.iter().filter(|ending| !ends_an_attempt(**ending));
                 steps.extend(starts.map(|ending| Step::Resume(now, *ending)));
             }
         }
@@ -182,7 +194,7 @@ impl World {
     fn next(&self, now: MonoTime) -> Option<Offset> {
         let may = |open: &&Open| match open.place {
             Place::Waits => self.is_free(open.record),
-            Place::BacksOff(at) => at <= now,
+            Place::BacksOff(at) | Place::Deferred(at) => at <= now,
             Place::Due => true,
             _ => false,
         };
@@ -206,7 +218,7 @@ impl World {
             }
             Step::Accept(offset) => self.accept(plan, offset),
             Step::Drain => {
-                let waits = |open: &&Open| matches!(open.place, Place::Waits | Place::BacksOff(_) | Place::Due);
+                let waits = |open: &&Open| matches!(open.place, Place::Waits | Place::BacksOff(_) | Place::Deferred(_) | Place::Due);
                 let waiting: Vec<Offset> = self.open.values().filter(waits).map(|open| open.record.offset).collect();
                 assert_eq!(self.partition.abandon_waiting(), waiting);
                 waiting.into_iter().for_each(|offset| self.put(offset, Place::Abandoned));
@@ -236,7 +248,7 @@ impl World {
         let arrival = if quietly { Arrival::Start } else { partition.arrive(offset, id, |_| lane) };
         assert_eq!(self.partition.owns(offset, id), !self.waits_for_its_twin(record), "{record:?} owns its id");
         assert_eq!(arrival == Arrival::Start, self.is_free(record), "{record:?} starts at its arrival");
-        self.open.insert(offset, Open { record, place: Place::Waits, failed: 0 });
+        self.open.insert(offset, Open { record, place: Place::Waits, failed: 0, deferred: false });
         if arrival == Arrival::Wait {
             return;
         }
@@ -245,7 +257,7 @@ impl World {
                 self.starts(record);
                 self.put(offset, Place::Succeeded);
             }
-            Ending::Fails(..) => {
+            Ending::Fails(..) | Ending::Defers(_) => {
                 self.starts(record);
                 self.end(plan, record, ending);
             }
@@ -264,7 +276,7 @@ impl World {
     fn resume(&mut self, plan: &Plan, now: MonoTime, ending: Ending) {
         let expected = self.next(now);
         for open in self.open.values_mut() {
-            if matches!(open.place, Place::BacksOff(at) if at <= now) {
+            if matches!(open.place, Place::BacksOff(at) | Place::Deferred(at) if at <= now) {
                 open.place = Place::Due;
             }
         }
@@ -294,6 +306,11 @@ impl World {
 
     fn end(&mut self, plan: &Plan, record: Record, ending: Ending) {
         let offset = record.offset;
+        if let Ending::Defers(at) = ending {
+            self.partition.deferred(offset, record.id, self.lane(record), at, MonoTime::ZERO);
+            self.open.get_mut(&offset).expect("it ran").deferred = true;
+            return self.put(offset, Place::Deferred(at));
+        }
         let Ending::Fails(failure, entropy) = ending else {
             self.partition.succeeded(offset);
             return self.put(offset, Place::Succeeded);
