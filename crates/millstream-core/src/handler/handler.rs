@@ -6,7 +6,8 @@
 
 use super::delivery::Delivery;
 use super::extract::{Extract, Rejection};
-use super::outcome::IntoOutcome;
+use super::handler_error::HandlerError;
+use super::outcome::{IntoOutcome, Outcome};
 use super::seat::Seat;
 use std::ops::Deref;
 
@@ -26,6 +27,10 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     where
         H: Deref<Target = Self> + Send + Sync,
         St: Deref<Target = S> + Send + Sync;
+
+    /// Runs one attempt that borrows what it is lent: for layers, which hold it on their stack.
+    #[doc(hidden)]
+    fn lent<'d>(&'d self, delivery: Delivery<'d, S>) -> impl Future<Output = Result<Outcome, HandlerError>> + Send;
 }
 
 impl<F, Args: 'static, S: Sync + 'static, O: IntoOutcome> Handler<Args, S> for F
@@ -59,6 +64,16 @@ where
                 Err(rejection) => s.answer(Err(rejection.into_error())),
             }
             seat
+        }
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
+    fn lent<'d>(&'d self, mut delivery: Delivery<'d, S>) -> impl Future<Output = Result<Outcome, HandlerError>> + Send {
+        async move {
+            match self.start(&mut delivery) {
+                Ok(started) => started.await.into_outcome(),
+                Err(rejection) => Err(rejection.into_error()),
+            }
         }
     }
 }

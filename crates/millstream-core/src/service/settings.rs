@@ -2,6 +2,7 @@
 
 use crate::engine::{Followers, LanePolicy, RetryPolicy};
 use crate::envelope::Limits;
+use crate::layer::{AnyLayer, Layer};
 use std::time::Duration;
 
 /// Where a record's identity comes from, by which it is deduplicated.
@@ -49,6 +50,8 @@ pub struct HandlerSettings {
     pub max_outputs: usize,
     /// Dead letters of one partition that may wait for the sink before nothing more is started. 1,024 by default.
     pub max_letters: usize,
+    /// What is around each attempt, the outermost first.
+    pub(crate) layers: Vec<AnyLayer>,
 }
 
 impl Default for HandlerSettings {
@@ -66,6 +69,7 @@ impl Default for HandlerSettings {
             in_flight_bytes: 32 << 20,
             max_outputs: 1_000,
             max_letters: 1_024,
+            layers: Vec::new(),
         }
     }
 }
@@ -137,6 +141,13 @@ impl HandlerSettings {
     #[must_use]
     pub fn max_letters(mut self, letters: usize) -> Self {
         self.max_letters = letters.max(1);
+        self
+    }
+
+    /// The same with a layer around each attempt, inside those named before and inside the builder's.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(AnyLayer::new(layer));
         self
     }
 }

@@ -123,6 +123,8 @@ impl Worker {
         let publisher = super::outbox_publisher(outbox, cell.clone());
         let context = Arc::new(OutputContext {
             source: plan.service.clone(),
+            group: plan.group.clone(),
+            handler: plan.handler.clone(),
             scope: crate::envelope::CausalScope::new(plan.run, &plan.group, &plan.handler),
             limits: plan.settings.limits,
             most: plan.settings.max_outputs,
