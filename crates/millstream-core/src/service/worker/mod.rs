@@ -7,6 +7,7 @@
 //! | `dispatch` | what may start |
 //! | `ended` | what an attempt's end means |
 //! | `fast` | runs of fresh records that are done in place |
+//! | `filtered` | records the handler does not want |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
 //! | `tail` | outputs → marks → settled |
@@ -19,6 +20,7 @@ mod check;
 mod dispatch;
 mod ended;
 mod fast;
+mod filtered;
 mod leave;
 mod letters;
 mod open;
@@ -28,6 +30,7 @@ mod turn;
 
 use super::account::Counts;
 use super::cell::{Ack, Cell};
+use super::filter::Filtering;
 use super::plan::Plan;
 use super::prepare::{Prepared, Preparer};
 use super::sink::Sink;
@@ -81,6 +84,7 @@ pub(crate) struct Worker {
     breaker: Breaker,
     quarantine: Quarantine,
     preparer: Preparer,
+    filtering: Option<Filtering>,
     context: Arc<OutputContext>,
     runner: Option<Box<dyn Runner>>,
     slots: slots::SlotTable,
@@ -144,6 +148,7 @@ impl Worker {
             engine: Partition::new(at, policy),
             quarantine,
             preparer,
+            filtering: None,
             context,
             runner: None,
             slots,
