@@ -17,8 +17,8 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream> {
     let (generics, arguments, bounds) = input.generics.split_for_impl();
     // What is no key is reported where the key is named.
     let key = match key {
-        Key::Place(place) => quote_spanned!(place.span() => ::core::convert::From::from(&#place)),
-        Key::Value(value) => quote_spanned!(value.span() => ::core::convert::From::from(#value)),
+        Key::Place(place) => quote_spanned!(place.span() => #krate::envelope::IntoKey::into_key(&#place)),
+        Key::Value(value) => quote_spanned!(value.span() => #krate::envelope::IntoKey::into_key(#value)),
     };
     let version = version.map(|version| quote!(const SCHEMA_VERSION: u32 = #version;));
     Ok(quote! {
@@ -49,12 +49,12 @@ mod tests {
     #[test]
     fn a_field_is_borrowed_and_an_expression_taken() {
         let field = written(quote!(#[event(type = "tick", key = instrument)] struct Tick { instrument: u32 }));
-        assert!(field.contains(&quote!(::core::convert::From::from(&self.instrument)).to_string()), "{field}");
+        assert!(field.contains(&quote!(::millstream::envelope::IntoKey::into_key(&self.instrument)).to_string()), "{field}");
         assert!(!field.contains("SCHEMA_VERSION"), "{field}");
         let place = written(quote!(#[event(type = "tick", key = self.order.account)] struct Tick;));
-        assert!(place.contains(&quote!(From::from(&self.order.account)).to_string()), "{place}");
+        assert!(place.contains(&quote!(into_key(&self.order.account)).to_string()), "{place}");
         let value = written(quote!(#[event(type = "tick", key = self.text())] enum Tick {}));
-        assert!(value.contains(&quote!(From::from(self.text())).to_string()), "{value}");
+        assert!(value.contains(&quote!(into_key(self.text())).to_string()), "{value}");
         let numbered = written(quote!(#[event(type = "tick", key = 0, version = 2)] struct Tick(String);));
         assert!(numbered.contains(&quote!(&self.0).to_string()), "{numbered}");
         assert!(numbered.contains(&quote!(const SCHEMA_VERSION: u32 = 2;).to_string()), "{numbered}");

@@ -36,7 +36,7 @@ impl Said {
         let (mut event_type, mut key, mut version, mut krate) = (None, None, None, None);
         let mut at = None;
         for attribute in input.attrs.iter().filter(|attribute| attribute.path().is_ident("event")) {
-            at.get_or_insert_with(|| attribute.span());
+            at.get_or_insert_with(|| attribute.path().span());
             attribute.parse_nested_meta(|meta| {
                 let word = meta.path.get_ident().map(ToString::to_string).unwrap_or_default();
                 if !["type", "key", "version", "crate"].contains(&word.as_str()) {

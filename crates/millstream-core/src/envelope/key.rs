@@ -152,6 +152,26 @@ macro_rules! integer_keys {
 
 integer_keys! { i8, u8; i16, u16; i32, u32; i64, u64; isize, usize; }
 
+/// What the derive macro makes a key of: whatever converts into one.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a partition key cannot be made of a `{Self}`",
+    label = "not a key",
+    note = "a key is a text, an integer or an `EventId`; of anything else take a text: `key = self.price.to_string()`"
+)]
+pub trait IntoKey<'a> {
+    /// As a key.
+    fn into_key(self) -> Key<'a>;
+}
+
+#[diagnostic::do_not_recommend]
+impl<'a, K: Into<Key<'a>>> IntoKey<'a> for K {
+    #[inline]
+    fn into_key(self) -> Key<'a> {
+        self.into()
+    }
+}
+
 impl PartialEq for Key<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.as_bytes() == other.as_bytes()
@@ -191,8 +211,8 @@ mod tests {
     #[test]
     fn texts_and_ids_are_keys_however_they_are_stored() {
         let text = "paper.NIFTY";
-        let (owned, boxed, shared) = (text.to_owned(), Box::<str>::from(text), Arc::<str>::from(text));
-        let stored = [Key::from(&text), Key::from(&owned), Key::from(&boxed), Key::from(&shared), Key::from(&Cow::from(text))];
+        let (owned, boxed, shared, perhaps) = (text.to_owned(), Box::<str>::from(text), Arc::<str>::from(text), Cow::from(text));
+        let stored = [Key::from(&text), Key::from(&owned), Key::from(&boxed), Key::from(&shared), Key::from(&perhaps)];
         assert!(stored.iter().all(|key| *key == Key::from(text)));
         assert_eq!(Key::from(format!("{}.{}", "paper", "NIFTY")), Key::from(text));
         assert_eq!(Key::from(&Topic::literal("market.ticks")), Key::from(b"market.ticks"));

@@ -87,7 +87,7 @@ pub use extra::Extra;
 pub use generator::IdGenerator;
 pub use head::Head;
 pub use id::{EventId, EventKey};
-pub use key::Key;
+pub use key::{IntoKey, Key};
 pub use limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
 pub use metadata::Metadata;
 pub use read::read_head;
