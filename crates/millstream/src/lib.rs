@@ -36,6 +36,9 @@ pub use millstream_core::service::exit_code;
 #[cfg(feature = "derive")]
 pub use millstream_derive::EventData;
 
+#[cfg(any(doc, all(doctest, feature = "testkit")))]
+pub mod guide;
+
 /// What almost every service needs.
 pub mod prelude {
     pub use millstream_core::builder::StreamServiceBuilder;
