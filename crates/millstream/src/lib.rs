@@ -31,7 +31,10 @@ pub use millstream_moka as moka;
 pub use millstream_testkit as testkit;
 
 pub use millstream_core::builder::StreamServiceBuilder;
+pub use millstream_core::envelope::EventData;
 pub use millstream_core::service::exit_code;
+#[cfg(feature = "derive")]
+pub use millstream_derive::EventData;
 
 #[cfg(any(doc, all(doctest, feature = "testkit")))]
 pub mod guide;
@@ -54,6 +57,8 @@ pub mod prelude {
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 
+    #[cfg(feature = "derive")]
+    pub use millstream_derive::EventData;
     #[cfg(feature = "memory")]
     pub use millstream_memory::Memory;
     #[cfg(feature = "moka")]

@@ -2,7 +2,7 @@
 //!
 //! Who publishes it adds the rest: the id, the source, and in a handler what it follows from.
 
-use super::data::Key;
+use super::key::Key;
 use super::error::EnvelopeError;
 use super::event::EventEnvelope;
 use super::extra::Extra;

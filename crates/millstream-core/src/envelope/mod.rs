@@ -23,7 +23,7 @@
 //! | `causal` | [`CausalScope`]: ids of outputs, derived from their cause |
 //! | `generator` | [`IdGenerator`]: ids of root events, from a seed |
 //! | `timestamp` | [`Timestamp`]: RFC 3339 |
-//! | `data` | [`EventData`], [`Key`]: what a published type must say |
+//! | `data`, `key` | [`EventData`], [`Key`]: what a published type must say |
 //! | `hex`, `text` | the loops over bytes that run for every record |
 //! | `error` | what can be wrong |
 //!
@@ -61,6 +61,7 @@ mod head;
 mod hex;
 mod id;
 mod json;
+mod key;
 mod limits;
 mod metadata;
 mod read;
@@ -78,7 +79,7 @@ mod write_record;
 pub use causal::{CausalScope, Cause, Place, Slot};
 pub use cloud_event::{CloudEventError, MAX_ATTRIBUTE_BYTES};
 pub use content_mode::ContentMode;
-pub use data::{EventData, Key};
+pub use data::EventData;
 pub use draft::EventDraft;
 pub use error::{EnvelopeError, IdError, JsonError, ScanError, ScanFault, TimestampError};
 pub use event::EventEnvelope;
@@ -86,6 +87,7 @@ pub use extra::Extra;
 pub use generator::IdGenerator;
 pub use head::Head;
 pub use id::{EventId, EventKey};
+pub use key::{IntoKey, Key};
 pub use limits::{Limits, MAX_ID_BYTES, MAX_TEXT_BYTES};
 pub use metadata::Metadata;
 pub use read::read_head;

@@ -35,9 +35,14 @@ impl Output {
         self.id
     }
 
-    /// Its event type.
+    /// Its event type; nothing for a tombstone.
     pub fn event_type(&self) -> &str {
         self.event_type
+    }
+
+    /// Whether it is a tombstone, which has no event.
+    pub fn is_tombstone(&self) -> bool {
+        self.record().value().is_none()
     }
 
     /// Its record: key, value and headers.
@@ -86,7 +91,11 @@ impl Output {
 impl fmt::Display for Output {
     /// What it is, where it goes and under which key, on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` to {} with key `{}`", self.event_type, self.topic, self.key().escape_ascii())
+        match self.is_tombstone() {
+            true => f.write_str("tombstone")?,
+            false => write!(f, "`{}`", self.event_type)?,
+        }
+        write!(f, " to {} with key `{}`", self.topic, self.key().escape_ascii())
     }
 }
 

@@ -18,6 +18,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+mod tombstone;
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Sends one record at once, for `publish_now`.

@@ -7,5 +7,6 @@ mod support;
 
 mod arguments;
 mod deferral;
+mod derived;
 mod returned;
 mod tombstones;

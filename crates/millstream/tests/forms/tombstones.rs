@@ -87,3 +87,30 @@ async fn what_follows_from_a_tombstone_has_an_id_that_a_redelivery_repeats() {
     assert_eq!((&ids[0], &ids[1]), (&ids[2], &ids[3]));
     assert_ne!(ids[0], ids[1]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_sends_a_tombstone_that_the_next_one_is_told_of() {
+    let book = Book::default();
+    let service = |memory| {
+        let closing = async |closed: Event<Order>, out: &mut Outputs| {
+            out.emit(DONE, &*closed)?;
+            out.tombstone(DONE, &closed.account)?;
+            Ok::<_, HandlerError>(())
+        };
+        let builder = StreamServiceBuilder::new("book", memory).add_producer().with_state(book.clone());
+        builder
+            .add_consumer_handler("paper.orders.new", "book.closing", closing)
+            .add_consumer_handler("paper.orders.done", "book.orders", Book::on_change)
+            .build()
+    };
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.done", []).await;
+    let bench = TestBench::start_on(memory, service).await.expect("a valid service");
+    bench.publish("paper.orders.new", &order("a", 1)).await;
+    bench.publish("paper.orders.new", &order("b", 2)).await;
+    bench.settled().await;
+    // What the first handler sent is the second one's input.
+    bench.settled().await;
+    assert_eq!(*book.0.lock().expect("no panic under the lock"), ["a = 1", "a is gone", "b = 2", "b is gone"]);
+    assert_eq!(bench.account().outputs, 4);
+}
