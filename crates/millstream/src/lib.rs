@@ -27,9 +27,14 @@ pub use millstream_core::{builder, clock, contract, engine, envelope, handler, l
 pub use millstream_memory as memory;
 #[cfg(feature = "moka")]
 pub use millstream_moka as moka;
+#[cfg(feature = "testkit")]
+pub use millstream_testkit as testkit;
 
 pub use millstream_core::builder::StreamServiceBuilder;
 pub use millstream_core::service::exit_code;
+
+#[cfg(any(doc, all(doctest, feature = "testkit")))]
+pub mod guide;
 
 /// What almost every service needs.
 pub mod prelude {
