@@ -57,8 +57,8 @@ pub(super) type Answer = Result<Outcome, HandlerError>;
 /// none.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a layer",
-    note = "write `impl Layer for {Self}` with `async fn around(&self, delivery: &DeliveryInfo<'_>, next: Next<'_>) -> Result<Outcome, HandlerError>`, which calls `next.run().await`",
-    note = "a layer is a type, not a function or a closure: what it needs are its fields"
+    note = "a layer is a struct with `impl Layer`: `async fn around(&self, delivery: &DeliveryInfo<'_>, next: Next<'_>) -> Result<Outcome, HandlerError>`, which calls `next.run().await`",
+    note = "it is not a function or a closure: what it needs are its fields"
 )]
 pub trait Layer: Send + Sync + 'static {
     /// Runs around one attempt: what it does before and after [`Next::run`], and the attempt's answer.

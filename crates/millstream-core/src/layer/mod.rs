@@ -6,7 +6,6 @@
 //! | `next` | what is inside a layer: the next one, or the handler |
 //! | `delivery_info` | what a layer may know of a delivery |
 //! | `layered` | a handler with its layers, as one attempt |
-//! | `panics` | a panic becomes a failure of one record |
 //!
 //! From the outside in. Nobody can reorder these, so nobody can catch a panic outside its metrics, or let a time-out run
 //! while a record waits for its turn:
@@ -25,7 +24,6 @@ mod delivery_info;
 mod layer;
 mod layered;
 mod next;
-pub(crate) mod panics;
 
 pub use delivery_info::DeliveryInfo;
 pub use layer::Layer;
@@ -33,3 +31,5 @@ pub use next::Next;
 
 pub(crate) use layer::AnyLayer;
 pub(crate) use layered::{Layered, layered};
+
+pub(crate) use crate::handler::panics;

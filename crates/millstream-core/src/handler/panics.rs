@@ -1,4 +1,5 @@
-//! Owns the catching of a handler's panics: around each call and poll, so that exactly one record is at fault.
+//! Owns the catching of panics in users' code: a handler's around each call and poll, a filter's, an error's own text; so
+//! that exactly one record is at fault.
 //!
 //! A panic prints up to 70 lines through the process's hook; a storm of them drowned seven million lines in a test. So
 //! while a handler runs, the hook is silent and the service reports the panic once, with the record. Panics elsewhere
