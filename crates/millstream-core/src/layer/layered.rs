@@ -18,6 +18,7 @@ pub(crate) struct Layered<H> {
 }
 
 /// Runs one attempt through the layers, in a seat that owns all it lends, and gives the seat back.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
 pub(crate) fn layered<Args, S, H, St>(
     mut seat: Box<Seat<Arc<Layered<H>>, St>>,
 ) -> impl Future<Output = Box<Seat<Arc<Layered<H>>, St>>> + Send
