@@ -5,7 +5,8 @@ use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
 use crate::handler::Handler;
 use crate::service::{
-    ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, StartAt, StreamService, make_runner,
+    ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, SpanHook, StartAt, StreamService,
+    make_runner,
 };
 use crate::topic::{Topic, TopicError};
 use std::hash::{BuildHasher, Hasher};
@@ -60,6 +61,7 @@ impl StreamServiceBuilder<()> {
             deduplicator: None,
             errors: ErrorHandling::default(),
             metrics: false,
+            hook: None,
             shutdown: Shutdown::default(),
             start_at: StartAt::default(),
             protocol: Protocol::default(),
@@ -102,6 +104,12 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
     /// Counts what happens, through the `metrics` facade.
     pub fn with_metrics(mut self) -> Self {
         self.said.metrics = true;
+        self
+    }
+
+    /// Ties spans to the traces of other services; see [`SpanHook`]. Without one, outputs still carry their input's trace.
+    pub fn with_span_hook(mut self, hook: impl SpanHook) -> Self {
+        self.said.hook = Some(Arc::new(hook));
         self
     }
 
