@@ -2,6 +2,8 @@
 //!
 //! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`).
 
+mod trace;
+
 use super::emit_error::EmitError;
 use super::lineage::{Attached, Lineage};
 use super::output::Output;
@@ -9,7 +11,7 @@ use super::said::Said;
 use super::writing::{Writing, check_header, check_key};
 use crate::contract::{Error, Headers, Receipt, RecordSet, RecordSetBuilder, RecordView};
 use crate::envelope::{CausalScope, Cause, ContentMode, EnvelopeMeta, EventData, EventDraft, EventId, EventKey, Head, Limits};
-use crate::envelope::{Metadata, Place, Slot, Timestamp, TraceContext, Traced, WireId};
+use crate::envelope::{Metadata, Place, Slot, Timestamp, WireId};
 use crate::topic::{Address, Namespace, Topic};
 use serde::Serialize;
 use std::fmt;
@@ -137,13 +139,6 @@ impl Outputs {
     fn begin_at(&mut self, key: EventKey) {
         self.cause = Cause::new(key, None);
         self.lineage.set_key(key);
-    }
-
-    /// Lets all that the attempt sends out carry its trace.
-    #[inline(never)]
-    pub(crate) fn carry(&mut self, headers: Headers<'_>, attempt: u32, recorded: Option<TraceContext>) {
-        let span_id = self.context.scope.span_id(self.cause, attempt);
-        self.attached.carry(Traced::of(headers), recorded, span_id);
     }
 
     /// Forgets what was emitted.
