@@ -2,18 +2,24 @@
 //!
 //! | room | what is in it |
 //! | --- | --- |
+//! | [`bench`](TestBench) | [`TestBench`]: a whole service on memory, fed and watched by a test |
+//! | `dead_letter` | [`FoundLetter`]: a dead letter as a test reads it |
 //! | [`conformance`] | the contract's clauses as cases that any backend can run |
 //! | `naive_deduplicator` | [`NaiveDeduplicator`]: the contract in its plainest form, whole or with one planted [`Flaw`] |
 //! | `switches` | [`Switches`]: what befalls the calls of a faulty part, switched by the test |
 //! | `flaky_deduplicator` · `flaky_sink` · `flaky_transport` | parts that fail as stores, sinks and brokers do |
 
+mod bench;
 pub mod conformance;
+mod dead_letter;
 mod flaky_deduplicator;
 mod flaky_sink;
 mod flaky_transport;
 mod naive_deduplicator;
 mod switches;
 
+pub use bench::TestBench;
+pub use dead_letter::FoundLetter;
 pub use flaky_deduplicator::{FlakyDeduplicator, MarkCall};
 pub use flaky_sink::FlakySink;
 pub use flaky_transport::{FlakyProducer, FlakyTransport, SendCall};

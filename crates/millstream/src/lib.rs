@@ -33,9 +33,14 @@ pub use millstream_moka as moka;
 pub use millstream_opentelemetry as opentelemetry;
 #[cfg(feature = "prometheus")]
 pub use millstream_prometheus as prometheus;
+#[cfg(feature = "testkit")]
+pub use millstream_testkit as testkit;
 
 pub use millstream_core::builder::StreamServiceBuilder;
 pub use millstream_core::service::exit_code;
+
+#[cfg(any(doc, all(doctest, feature = "testkit")))]
+pub mod guide;
 
 /// What almost every service needs.
 pub mod prelude {

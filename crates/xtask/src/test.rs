@@ -46,8 +46,8 @@ impl Part {
                 let all = ["doc", "--workspace", "--all-features", "--no-deps"];
                 Step::cargo(&all).env("RUSTDOCFLAGS", "-D warnings").run()
             }
-            Part::Tests => Step::cargo(&["test", "--workspace", "--all-targets"]).run(),
-            Part::Doctests => Step::cargo(&["test", "--workspace", "--doc"]).run(),
+            Part::Tests => Step::cargo(&["test", "--workspace", "--all-features", "--all-targets"]).run(),
+            Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
             Part::Trading => trading(),
         }
     }

@@ -8,6 +8,7 @@ mod headers;
 
 pub use builder::RecordSetBuilder;
 pub use headers::Headers;
+use headers::Initials;
 
 use super::{Epoch, Offset, TopicPartition};
 use bytes::Bytes;
@@ -58,6 +59,7 @@ pub struct RecordSet {
     meta: Vec<Meta>,
     headers: Vec<(Span, Span)>,
     base: Offset,
+    initials: Initials,
 }
 
 impl RecordSet {
@@ -88,6 +90,12 @@ impl RecordSet {
     /// All records in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = RecordView<'_>> {
         (0..self.len()).map(|index| self.view(index))
+    }
+
+    /// Whether a header of any of its records may begin with `letter`, which is lower case, in either case.
+    #[inline]
+    pub(crate) fn a_header_may_begin_with(&self, letter: u8) -> bool {
+        self.initials.may_hold(letter)
     }
 
     fn headers_of(&self, index: usize) -> &[(Span, Span)] {
@@ -279,6 +287,12 @@ impl RecordBatch {
             first = record.meta.headers;
             (record, Headers { buf: &set.buf, spans })
         })
+    }
+
+    /// Whether a header of any of its records may begin with `letter`, which is lower case, in either case: one look for all.
+    #[inline]
+    pub(crate) fn a_header_may_begin_with(&self, letter: u8) -> bool {
+        self.set.a_header_may_begin_with(letter)
     }
 
     /// The bytes of all records together. They lie side by side in the arena, so this looks at the first and the last.

@@ -3,7 +3,7 @@
 //! Reading and writing of each mode is in `json`, `binary` and `structured`.
 
 use super::cloud_event::{CloudEventError, HEADERS, is_json_format};
-use crate::contract::Headers;
+use crate::contract::{Headers, RecordBatch};
 
 /// How an event lies in a record. Chosen by who writes; who reads takes all three.
 ///
@@ -41,6 +41,11 @@ impl ContentMode {
     #[must_use]
     pub const fn is_cloud_events(self) -> bool {
         matches!(self, Self::CloudEventsBinary | Self::CloudEventsStructured)
+    }
+
+    /// Whether the headers of any of its records can tell anything of a mode.
+    pub(crate) fn may_be_told_in(batch: &RecordBatch) -> bool {
+        batch.a_header_may_begin_with(b'c')
     }
 
     /// Whether a record's headers can tell anything of a mode; for a tight loop.

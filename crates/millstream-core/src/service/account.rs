@@ -1,6 +1,7 @@
 //! Owns the account of a service: what became of each topic's records. Counted a batch at a time, read at any time.
 
 use crate::topic::Topic;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 macro_rules! counts {
@@ -69,6 +70,14 @@ impl Counts {
     }
 }
 
+/// Where the records of one handler and topic are counted.
+pub(crate) struct Tally {
+    pub(crate) group: String,
+    pub(crate) handler: String,
+    pub(crate) topic: Topic,
+    pub(crate) counters: Arc<Counters>,
+}
+
 /// What became of each handler's records, by topic.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
@@ -81,6 +90,8 @@ pub struct Account {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AccountLine {
+    /// The consumer group.
+    pub group: String,
     /// The handler.
     pub handler: String,
     /// The topic.
@@ -90,8 +101,9 @@ pub struct AccountLine {
 }
 
 impl AccountLine {
-    pub(crate) fn new(handler: String, topic: Topic, counts: Counts) -> Self {
-        AccountLine { handler, topic, counts }
+    pub(crate) fn new(tally: &Tally) -> Self {
+        let Tally { group, handler, topic, counters } = tally;
+        AccountLine { group: group.clone(), handler: handler.clone(), topic: topic.clone(), counts: counters.read() }
     }
 }
 

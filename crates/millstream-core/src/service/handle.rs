@@ -1,11 +1,10 @@
 //! Owns the view of a service from outside: how it is, what it has done, and how to stop it.
 
-use super::account::{Account, AccountLine, Counters};
+use super::account::{Account, AccountLine, Tally};
 use super::health::{Board, Health, Life};
 use super::publisher::Publisher;
 use super::shutdown::Stopper;
 use crate::contract::{Error, ErrorKind, Operation};
-use crate::topic::Topic;
 use std::sync::Arc;
 
 /// A view of a service from outside. Cheap to clone; stays valid after the service has ended.
@@ -13,7 +12,7 @@ use std::sync::Arc;
 pub struct ServiceHandle {
     pub(crate) board: Board,
     pub(crate) stopper: Stopper,
-    pub(crate) counters: Arc<Vec<(String, Topic, Arc<Counters>)>>,
+    pub(crate) tallies: Arc<Vec<Tally>>,
     pub(crate) publisher: Option<Publisher>,
 }
 
@@ -63,11 +62,6 @@ impl ServiceHandle {
 
     /// What became of its records so far. Counted a batch at a time.
     pub fn account(&self) -> Account {
-        let lines = self.counters.iter();
-        Account {
-            lines: lines
-                .map(|(handler, topic, counters)| AccountLine::new(handler.clone(), topic.clone(), counters.read()))
-                .collect(),
-        }
+        Account { lines: self.tallies.iter().map(AccountLine::new).collect() }
     }
 }

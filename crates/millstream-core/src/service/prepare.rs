@@ -104,10 +104,11 @@ impl Preparer {
 
     fn read_envelopes(&self, batch: &RecordBatch, into: &mut PreparedBatch) {
         into.heads.reserve(batch.len());
+        let told = ContentMode::may_be_told_in(batch);
         for (index, (record, headers)) in batch.with_headers().enumerate() {
             // Headers may say that it is a CloudEvent. How large the value is the scan looks at.
             if record.key_len() <= self.limits.key_bytes
-                && (headers.is_empty() || self.headers_are_plain(headers))
+                && (headers.is_empty() || self.headers_are_plain(headers, told))
                 && let Some(value) = record.value()
                 && let Ok(head) = scan(value, &self.limits)
             {
@@ -122,12 +123,12 @@ impl Preparer {
         }
     }
 
-    /// Whether headers are within the limits, and none tells of a CloudEvent.
+    /// Whether headers are within the limits, and none tells of a CloudEvent; `told` if some of the batch may.
     #[inline(always)]
-    fn headers_are_plain(&self, headers: Headers<'_>) -> bool {
+    fn headers_are_plain(&self, headers: Headers<'_>, told: bool) -> bool {
         headers.len() <= self.limits.headers
             && headers.bytes() <= self.limits.header_bytes
-            && !ContentMode::may_be_told_by(headers)
+            && !(told && ContentMode::may_be_told_by(headers))
     }
 
     /// Reads a record that may be a CloudEvent, or is no envelope in order.

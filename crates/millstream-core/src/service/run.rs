@@ -1,6 +1,6 @@
 //! Owns a service that was built, and its run: all tasks belong to `run` and end with it.
 
-use super::account::Counters;
+use super::account::Tally;
 use super::client_meters::{ClientMeters, Watch};
 use super::dead_letters::{TopicSink, letter_topic};
 use super::handle::ServiceHandle;
@@ -17,7 +17,6 @@ use super::spans::Tracing;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
-use crate::topic::Topic;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +29,7 @@ const LAST_FLUSH: Duration = Duration::from_millis(500);
 /// A service that was built. Runs once.
 pub struct StreamService {
     parts: ServiceParts,
-    counters: Arc<Vec<(String, Topic, Arc<Counters>)>>,
+    tallies: Arc<Vec<Tally>>,
     board: Board,
     stopper: Stopper,
     publisher: Option<Publisher>,
@@ -65,10 +64,11 @@ enum Ending {
 impl StreamService {
     pub(crate) fn new(parts: ServiceParts) -> Self {
         let clock = Clock::new();
-        let mut counters = Vec::new();
-        for handler in parts.handlers.iter().flat_map(|group| &group.handlers) {
+        let mut tallies = Vec::new();
+        for (group, handler) in parts.handlers.iter().flat_map(|group| group.handlers.iter().map(move |one| (group, one))) {
             for topic in &handler.topics {
-                counters.push((handler.name.clone(), topic.clone(), Arc::default()));
+                let (group, handler, topic) = (group.group.clone(), handler.name.clone(), topic.clone());
+                tallies.push(Tally { group, handler, topic, counters: Arc::default() });
             }
         }
         let board = Board::new(parts.handlers.len());
@@ -78,7 +78,7 @@ impl StreamService {
             let seed = parts.incarnation ^ 0x7075_626c_6973_6873;
             Publisher::lazy(&parts.name, parts.transport.clone(), parts.producer, seed, clock.clone())
         });
-        StreamService { parts, counters: Arc::new(counters), board, stopper, publisher, clock }
+        StreamService { parts, tallies: Arc::new(tallies), board, stopper, publisher, clock }
     }
 
     /// The service's name.
@@ -89,7 +89,7 @@ impl StreamService {
     /// A view of it from outside, valid before, during and after the run.
     pub fn handle(&self) -> ServiceHandle {
         let (board, stopper) = (self.board.clone(), self.stopper.clone());
-        ServiceHandle { board, stopper, counters: self.counters.clone(), publisher: self.publisher.clone() }
+        ServiceHandle { board, stopper, tallies: self.tallies.clone(), publisher: self.publisher.clone() }
     }
 
     /// Publishes root events under the service's name; also from [`ServiceHandle::publisher`], once it runs.
@@ -157,7 +157,7 @@ impl StreamService {
 
     async fn run_inner(self) -> Result<(), Error> {
         crate::layer::panics::install_hook();
-        let StreamService { parts, counters, board, stopper, clock, .. } = self;
+        let StreamService { parts, tallies, board, stopper, clock, .. } = self;
         let runtime = Handle::current();
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let producer = parts.transport.producer().await?;
@@ -182,7 +182,7 @@ impl StreamService {
             let mut plans = BTreeMap::new();
             for handler in &group.handlers {
                 for topic in &handler.topics {
-                    let counters = counters[next].2.clone();
+                    let counters = tallies[next].counters.clone();
                     next += 1;
                     let plan = Plan {
                         service: parts.name.clone(),

@@ -1,5 +1,6 @@
 //! Owns the writing of a [`RecordSet`]: keys, values and headers are copied into one arena as they come.
 
+use super::headers::Initials;
 use super::{Headers, Meta, NULL, RecordSet, RecordView, Span};
 use crate::contract::{Offset, Record};
 use bytes::Bytes;
@@ -11,6 +12,7 @@ pub struct RecordSetBuilder {
     meta: Vec<Meta>,
     headers: Vec<(Span, Span)>,
     base: Offset,
+    initials: Initials,
 }
 
 impl RecordSetBuilder {
@@ -21,7 +23,13 @@ impl RecordSetBuilder {
 
     /// An empty builder with room for `records` records of `bytes` bytes together.
     pub fn with_capacity(base: Offset, records: usize, bytes: usize) -> Self {
-        RecordSetBuilder { buf: Vec::with_capacity(bytes), meta: Vec::with_capacity(records), headers: Vec::new(), base }
+        RecordSetBuilder {
+            buf: Vec::with_capacity(bytes),
+            meta: Vec::with_capacity(records),
+            headers: Vec::new(),
+            base,
+            initials: Initials::default(),
+        }
     }
 
     /// How many records were pushed.
@@ -53,6 +61,7 @@ impl RecordSetBuilder {
 
     /// Appends a header of the record that is pushed next.
     pub fn header(&mut self, name: &str, value: Option<&[u8]>) {
+        self.initials.note(name);
         let name = self.keep(Some(name.as_bytes()));
         let value = self.keep(value);
         self.headers.push((name, value));
@@ -117,7 +126,7 @@ impl RecordSetBuilder {
         end.unwrap_or_else(|| {
             // A record without any bytes ends where the one before it does.
             let before =
-                RecordSetBuilder { meta: others.to_vec(), headers: self.headers.clone(), buf: Vec::new(), base: self.base };
+                RecordSetBuilder { meta: others.to_vec(), headers: self.headers.clone(), base: self.base, ..Self::default() };
             before.end_of_records()
         })
     }
@@ -148,7 +157,7 @@ impl RecordSetBuilder {
 
     /// Ends the building.
     pub fn build(self) -> RecordSet {
-        RecordSet { buf: Bytes::from(self.buf), meta: self.meta, headers: self.headers, base: self.base }
+        RecordSet { buf: Bytes::from(self.buf), meta: self.meta, headers: self.headers, base: self.base, initials: self.initials }
     }
 
     fn keep(&mut self, bytes: Option<&[u8]>) -> Span {

@@ -79,6 +79,33 @@ impl fmt::Debug for Headers<'_> {
     }
 }
 
+/// With which letters header names begin: one bit each, so that a set of records can be asked once for all.
+#[derive(Clone, Copy, Debug, Default, Eq)]
+pub(super) struct Initials(u32);
+
+impl PartialEq for Initials {
+    /// A hint, which may know of headers that were taken back: it makes no difference between sets.
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Initials {
+    /// Takes a name's first letter down. Letters that share their last five bits share a bit.
+    #[inline]
+    pub(super) fn note(&mut self, name: &str) {
+        if let Some(first) = name.as_bytes().first() {
+            self.0 |= 1 << (first & 0x1f);
+        }
+    }
+
+    /// Whether a name may begin with `letter`.
+    #[inline]
+    pub(super) fn may_hold(self, letter: u8) -> bool {
+        self.0 & (1 << (letter & 0x1f)) != 0
+    }
+}
+
 /// Whether two names of one length are the same. Names are short, so that a call would cost more than the comparison.
 #[inline]
 fn same(one: &[u8], other: &[u8]) -> bool {

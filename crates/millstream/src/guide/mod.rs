@@ -1,0 +1,29 @@
+//! Guides: each is a page of its own, and every piece of code in it is compiled and run.
+//!
+//! | guide | answers |
+//! | --- | --- |
+//! | [`first_service`] | from an empty folder to a handler that runs, a unit test, a test on memory, and a dead letter found |
+//! | [`handlers`] | what a handler may take and return, and where its arguments come from |
+//! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
+//! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
+//! | [`producing`] | outputs, root events, explicit envelopes, CloudEvents |
+//! | [`lifecycle`] | health, shutdown, exit codes |
+//! | [`records_way`] | how a record travels from the log through a handler to its commit |
+//! | [`from_python`] | names of the Python platform, and ours |
+
+#[doc = include_str!("deduplication.md")]
+pub mod deduplication {}
+#[doc = include_str!("errors.md")]
+pub mod errors {}
+#[doc = include_str!("first_service.md")]
+pub mod first_service {}
+#[doc = include_str!("from_python.md")]
+pub mod from_python {}
+#[doc = include_str!("handlers.md")]
+pub mod handlers {}
+#[doc = include_str!("lifecycle.md")]
+pub mod lifecycle {}
+#[doc = include_str!("producing.md")]
+pub mod producing {}
+#[doc = include_str!("records_way.md")]
+pub mod records_way {}

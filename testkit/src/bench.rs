@@ -1,0 +1,209 @@
+//! Owns the test bench: a whole service on memory, fed and watched by a test, without a sleep. Leaves faults to
+//! [`Switches`](crate::Switches) and to memory's own.
+
+use crate::FoundLetter;
+use millstream_core::contract::{Error, ProducerExt, Record, Transport};
+use millstream_core::envelope::{EventData, EventEnvelope};
+use millstream_core::service::{Counts, Publisher, ServiceHandle, StreamService};
+use millstream_core::topic::Topic;
+use millstream_memory::Memory;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::task::JoinHandle;
+
+/// How long [`TestBench::settled`] waits: longer than the default retries of a record (5 minutes), and no time at all
+/// where tokio's clock is paused.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A service on memory that a test feeds and watches.
+///
+/// Use it with a paused clock (`#[tokio::test(start_paused = true)]`): time then jumps over back-offs and delays, and the
+/// run is the same each time. Its methods panic where a test would: on a wrong topic name, or if the service has ended.
+///
+/// ```
+/// use millstream_core::builder::StreamServiceBuilder;
+/// use millstream_core::contract::Error;
+/// use millstream_core::handler::Event;
+/// use millstream_core::service::StreamService;
+/// use millstream_memory::Memory;
+/// use millstream_testkit::TestBench;
+///
+/// fn service(memory: Memory) -> Result<StreamService, Error> {
+///     StreamServiceBuilder::new("counter", memory)
+///         .add_consumer_handler("market.ticks", "counter.ticks", async |_: Event<f64>| {})
+///         .build()
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
+/// let bench = TestBench::start(service).await?;
+/// bench.send_raw("market.ticks", "EURUSD", b"{not json").await;
+/// bench.settled().await;
+/// assert_eq!(bench.account().dead_lettered, 1);
+/// assert_eq!(bench.dead_letters("market.ticks.dlq")[0].reason, "poison");
+/// bench.stop().await?;
+/// # Ok::<(), Error>(()) }).unwrap();
+/// ```
+pub struct TestBench {
+    memory: Memory,
+    handle: ServiceHandle,
+    publisher: Publisher,
+    task: JoinHandle<Result<(), Error>>,
+}
+
+impl TestBench {
+    /// Starts a service on a new log and waits until it is assigned.
+    ///
+    /// # Errors
+    /// If it cannot be built, or ends before it runs.
+    pub async fn start(service: impl FnOnce(Memory) -> Result<StreamService, Error>) -> Result<Self, Error> {
+        Self::start_on(Memory::new(), service).await
+    }
+
+    /// Starts a service on a log of your own: with more partitions, with records in it, or with what an earlier run left.
+    ///
+    /// # Errors
+    /// If it cannot be built, or ends before it runs.
+    pub async fn start_on(memory: Memory, service: impl FnOnce(Memory) -> Result<StreamService, Error>) -> Result<Self, Error> {
+        let service = service(memory.clone())?;
+        let (handle, publisher) = (service.handle(), Publisher::new("test", memory.clone()).await?);
+        let task = tokio::spawn(service.run());
+        handle.ready().await;
+        if task.is_finished() {
+            task.await.expect("the service does not panic")?;
+            panic!("the service ended before it ran");
+        }
+        Ok(TestBench { memory, handle, publisher, task })
+    }
+
+    /// Publishes a root event and waits until it is in the log.
+    ///
+    /// # Panics
+    /// If `topic` is none or memory refuses the record.
+    pub async fn publish<T: EventData + Serialize + Sync>(&self, topic: &str, data: &T) {
+        self.publisher.publish(&parse(topic), data).await.unwrap_or_else(|error| panic!("publish to {topic}: {error}"));
+    }
+
+    /// Writes bytes as they are, with a key: a poison record, another system's, or one with a wrong version.
+    ///
+    /// # Panics
+    /// If `topic` is none or memory refuses the record.
+    pub async fn send_raw(&self, topic: &str, key: &str, value: &[u8]) {
+        self.send(Record::new(parse(topic), key.to_owned(), value.to_vec())).await;
+    }
+
+    /// Writes a record as it is, with its headers, or without a key or a value.
+    ///
+    /// # Panics
+    /// If memory refuses it.
+    pub async fn send(&self, record: Record) {
+        let producer = self.memory.producer().await.expect("memory has a producer");
+        let topic = record.topic.clone();
+        producer.send_one(record).await.unwrap_or_else(|error| panic!("send to {topic}: {error}"));
+    }
+
+    /// Waits until every record of the service's topics is settled and committed by its groups.
+    ///
+    /// # Panics
+    /// If the service ends, or after 10 minutes (of tokio's clock, which jumps if it is paused), with the list of what is
+    /// not settled and what health says of it.
+    pub async fn settled(&self) {
+        let waited = tokio::time::timeout(PATIENCE, async {
+            while !self.unsettled().is_empty() {
+                assert!(!self.task.is_finished(), "the service ended; not settled: {}", self.unsettled().join(", "));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        if waited.await.is_err() {
+            let health = self.handle.health();
+            panic!("not settled within {PATIENCE:?}: {}; health: {health:?}", self.unsettled().join(", "));
+        }
+    }
+
+    /// What is not settled and committed yet, partition by partition.
+    fn unsettled(&self) -> Vec<String> {
+        let mut left = Vec::new();
+        for line in self.handle.account().lines {
+            let partitions = self.memory.describe(&line.topic).map_or(0, |(_, partitions)| partitions);
+            for partition in 0..partitions {
+                let end = self.memory.end(&line.topic, partition).unwrap_or_default();
+                let committed = self.memory.committed(&line.group, &line.topic, partition).map_or(0, |at| at.offset);
+                if committed < end {
+                    let (group, topic) = (&line.group, &line.topic);
+                    left.push(format!("{topic}-{partition} from {committed} to {end} by group {group}"));
+                }
+            }
+        }
+        left
+    }
+
+    /// What became of all records so far.
+    pub fn account(&self) -> Counts {
+        self.handle.account().total()
+    }
+
+    /// The data of all events of a topic, partition by partition, in the order of the log.
+    ///
+    /// # Panics
+    /// If `topic` is none or a record of it is no event with such data.
+    pub fn events<T: DeserializeOwned>(&self, topic: &str) -> Vec<T> {
+        self.envelopes(topic).into_iter().map(|envelope| envelope.data).collect()
+    }
+
+    /// As [`events`](Self::events), with their envelopes: ids, correlation, cause.
+    ///
+    /// # Panics
+    /// As [`events`](Self::events).
+    pub fn envelopes<T: DeserializeOwned>(&self, topic: &str) -> Vec<EventEnvelope<T>> {
+        let mut envelopes = Vec::new();
+        for batch in self.memory.batches(&parse(topic)) {
+            for record in batch.iter() {
+                let place = format!("{topic}-{} at offset {}", batch.partition.partition, record.offset());
+                envelopes.push(EventEnvelope::from_record(record).unwrap_or_else(|error| panic!("{place}: {error}")));
+            }
+        }
+        envelopes
+    }
+
+    /// The dead letters of a topic, in the order of the log.
+    ///
+    /// # Panics
+    /// If `topic` is none.
+    pub fn dead_letters(&self, topic: &str) -> Vec<FoundLetter> {
+        self.memory.records(&parse(topic)).into_iter().map(FoundLetter::of).collect()
+    }
+
+    /// The log: to look into it, to make it fail, or to start a second service on it.
+    pub fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// The service from outside: its health, its account, and stopping it.
+    pub fn handle(&self) -> &ServiceHandle {
+        &self.handle
+    }
+
+    /// Stops the service in order and waits for its end.
+    ///
+    /// # Errors
+    /// What its run answered.
+    ///
+    /// # Panics
+    /// If its run panicked.
+    pub async fn stop(self) -> Result<(), Error> {
+        self.handle.stop();
+        self.task.await.expect("the service does not panic")
+    }
+
+    /// Ends the service as a crash would: its run is dropped where it is. The log stays: start again with
+    /// [`start_on`](Self::start_on).
+    pub async fn crash(self) -> Memory {
+        self.task.abort();
+        let _ = self.task.await;
+        self.memory
+    }
+}
+
+fn parse(topic: &str) -> Topic {
+    topic.parse().unwrap_or_else(|error| panic!("{error}"))
+}
