@@ -23,10 +23,16 @@
 
 pub use millstream_core::{builder, clock, contract, engine, envelope, handler, layer, service, topic};
 
+#[cfg(feature = "logging")]
+pub use millstream_logging as logging;
 #[cfg(feature = "memory")]
 pub use millstream_memory as memory;
 #[cfg(feature = "moka")]
 pub use millstream_moka as moka;
+#[cfg(feature = "opentelemetry")]
+pub use millstream_opentelemetry as opentelemetry;
+#[cfg(feature = "prometheus")]
+pub use millstream_prometheus as prometheus;
 #[cfg(feature = "testkit")]
 pub use millstream_testkit as testkit;
 

@@ -6,7 +6,8 @@ use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protoc
 use crate::handler::Handler;
 use crate::layer::{AnyLayer, Layer};
 use crate::service::{
-    ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, StartAt, StreamService, make_runner,
+    ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, SpanHook, StartAt, StreamService,
+    make_runner,
 };
 use crate::topic::{Topic, TopicError};
 use std::hash::{BuildHasher, Hasher};
@@ -63,6 +64,7 @@ impl StreamServiceBuilder<()> {
             deduplicator: None,
             errors: ErrorHandling::default(),
             metrics: false,
+            hook: None,
             shutdown: Shutdown::default(),
             start_at: StartAt::default(),
             protocol: Protocol::default(),
@@ -102,9 +104,22 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         self
     }
 
-    /// Counts what happens, through the `metrics` facade.
+    /// Counts what happens, through the `metrics` facade: install a recorder before the service runs. Nothing is counted and
+    /// no clock is read for it without this.
+    ///
+    /// `messaging_process_duration_seconds` has one value an attempt. Records that are done in one run without waiting are
+    /// measured together, and each counts with the run's mean: the histogram's count and sum are exact, and what it hides is
+    /// how attempts differ within a run of microseconds. An attempt that waits is measured from the turn in which it began.
+    /// Labels are the service, the transport, groups, topics and partitions, never a key or an id. Gauges of a partition are
+    /// 0 when it has left this member.
     pub fn with_metrics(mut self) -> Self {
         self.said.metrics = true;
+        self
+    }
+
+    /// Ties spans to the traces of other services; see [`SpanHook`]. Without one, outputs still carry their input's trace.
+    pub fn with_span_hook(mut self, hook: impl SpanHook) -> Self {
+        self.said.hook = Some(Arc::new(hook));
         self
     }
 

@@ -110,6 +110,18 @@ impl CausalScope {
         EventId::v7(cause.millis, hash)
     }
 
+    /// The id of the span that an attempt is: the same at each redelivery, another one at each retry. By the byte layout
+    /// above it is the lower half of `XXH3-128( scope ‖ cause's key ‖ 0x04 ‖ attempt: 4 bytes, little end first )`, or 1
+    /// where that is 0.
+    #[must_use]
+    pub fn span_id(&self, cause: Cause, attempt: u32) -> u64 {
+        let mut bytes = [4; 37];
+        bytes[..16].copy_from_slice(&self.hash);
+        bytes[16..32].copy_from_slice(&cause.id.as_u128().to_be_bytes());
+        bytes[33..].copy_from_slice(&attempt.to_le_bytes());
+        (xxh3_128(&bytes) as u64).max(1)
+    }
+
     #[cold]
     fn long_hash(&self, cause: Cause, slot: &Slot<'_>) -> u128 {
         let mut long = Xxh3::new();

@@ -24,6 +24,7 @@
 //! | `generator` | [`IdGenerator`]: ids of root events, from a seed |
 //! | `timestamp` | [`Timestamp`]: RFC 3339 |
 //! | `data`, `key` | [`EventData`], [`Key`]: what a published type must say |
+//! | `trace_context` | [`TraceContext`]: the W3C trace context in headers |
 //! | `hex`, `text` | the loops over bytes that run for every record |
 //! | `error` | what can be wrong |
 //!
@@ -71,6 +72,7 @@ mod structured;
 mod tail;
 mod text;
 mod timestamp;
+mod trace_context;
 mod usual;
 mod wire_id;
 mod write;
@@ -93,6 +95,7 @@ pub use metadata::Metadata;
 pub use read::read_head;
 pub use scan::{scan, scan_or_else};
 pub use timestamp::Timestamp;
+pub use trace_context::{BAGGAGE, MAX_BAGGAGE_BYTES, MAX_TRACESTATE_BYTES, TRACEPARENT, TRACESTATE, TraceContext, Traced};
 pub use wire_id::{IdRef, WireId};
 pub use write::{EnvelopeMeta, write_envelope};
 

@@ -52,6 +52,11 @@ impl HandlerError {
         self.0.source.as_deref().map(|source| source as _)
     }
 
+    /// What it was said to be about, at the place.
+    pub(crate) fn context(&self) -> Option<&str> {
+        self.0.context.as_deref()
+    }
+
     fn with(mut self, failure: Failure, why: Cow<'static, str>) -> Self {
         self.0.failure = failure;
         self.0.context = Some(why);

@@ -1,6 +1,7 @@
-//! Owns what outputs take over from their cause: its ids, and the headers that every output of an attempt has.
+//! Owns what outputs take over from their cause: its ids, and the headers that every output of an attempt has, its trace
+//! among them.
 
-use crate::envelope::{EventKey, Head, IdRef, Metadata, WireId};
+use crate::envelope::{BAGGAGE, EventKey, Head, IdRef, Metadata, TRACEPARENT, TRACESTATE, TraceContext, Traced, WireId};
 
 /// The ids that an output takes over from its cause: copied once an attempt, already checked, and written as they are.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +82,24 @@ impl Attached {
     pub(crate) fn push(&mut self, name: &'static str, value: &[u8]) {
         self.values.extend_from_slice(value);
         self.names.push((name, self.values.len()));
+    }
+
+    /// Adds the trace: the context of the attempt's recorded span, else a span of the record's trace that nobody records.
+    pub(crate) fn carry(&mut self, traced: Traced<'_>, recorded: Option<TraceContext>, span_id: u64) {
+        if traced.malformed {
+            tracing::debug!("the traceparent of a record is malformed, and ignored");
+        }
+        if let Some(own) = recorded.or_else(|| traced.parent.map(|parent| parent.child(span_id))) {
+            self.push(TRACEPARENT, &own.to_ascii());
+            // Of another trace the vendors' text says nothing.
+            let same = traced.parent.is_some_and(|parent| parent.trace_id() == own.trace_id());
+            if let Some(state) = traced.state.filter(|_| same) {
+                self.push(TRACESTATE, state);
+            }
+        }
+        if let Some(baggage) = traced.baggage {
+            self.push(BAGGAGE, baggage);
+        }
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &[u8])> {

@@ -2,6 +2,8 @@
 //!
 //! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`).
 
+mod trace;
+
 use super::emit_error::EmitError;
 use super::lineage::{Attached, Lineage};
 use super::output::Output;

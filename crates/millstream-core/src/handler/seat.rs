@@ -8,7 +8,7 @@ use super::delivery::Input;
 use super::handler_error::HandlerError;
 use super::outcome::Outcome;
 use super::outputs::Outputs;
-use crate::envelope::{Head, Timestamp};
+use crate::envelope::{Head, Timestamp, TraceContext};
 
 /// What one attempt needs, and its answer afterwards.
 #[doc(hidden)]
@@ -27,8 +27,13 @@ impl<H, St> Seat<H, St> {
     /// Begins the outputs of an attempt at the record that is seated.
     // Of its own, so that the loop over records holds nothing for those that have no outputs.
     #[inline(never)]
-    pub(crate) fn begin_outputs(&mut self, head: Option<&Head>, stamp: Timestamp) {
-        self.outputs.begin(head, self.input.key, self.input.record.view(), stamp);
+    pub(crate) fn begin_outputs(&mut self, head: Option<&Head>, stamp: Timestamp, trace: Option<TraceContext>) {
+        let record = self.input.record.view();
+        self.outputs.begin(head, self.input.key, record, stamp);
+        let headers = record.headers();
+        if !headers.is_empty() || trace.is_some() {
+            self.outputs.carry(headers, self.input.attempt, trace);
+        }
     }
 
     /// Writes the attempt's answer.

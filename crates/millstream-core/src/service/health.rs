@@ -1,5 +1,6 @@
 //! Owns what a service says of itself: starting, ready, degraded and why, stopping, ended. Latest wins; never waits.
 
+use super::quote;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
@@ -75,7 +76,7 @@ impl Board {
             Some(text) if health.troubles.get(place) == Some(text) => false,
             Some(text) => {
                 if !health.troubles.contains_key(place) {
-                    tracing::warn!(place, trouble = %text, "degraded");
+                    tracing::warn!(place, trouble = quote(text), "degraded");
                 }
                 health.troubles.insert(place.to_owned(), text.clone());
                 true

@@ -1,7 +1,8 @@
 //! Owns the metric handles of one handler and topic, made once; counted a batch at a time.
 
 use super::account::Counts;
-use metrics::{Counter, Gauge, counter, gauge};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use std::time::Duration;
 
 /// Handles to the metrics of `conventions`: names and labels are promises; never a key or an id as a label.
 pub(crate) struct Meters {
@@ -12,7 +13,7 @@ pub(crate) struct Meters {
     duplicates: Counter,
     redeliveries: Counter,
     conflicts: Counter,
-    outputs: Counter,
+    process: Histogram,
     in_flight: Gauge,
 }
 
@@ -36,7 +37,7 @@ impl Meters {
             duplicates: dedup("duplicate"),
             redeliveries: dedup("redelivery"),
             conflicts: dedup("conflict"),
-            outputs: counter!("messaging_client_sent_messages_total", &labels),
+            process: histogram!("messaging_process_duration_seconds", &labels),
             in_flight: gauge!("millstream_in_flight_records", &labels),
         }
     }
@@ -49,8 +50,14 @@ impl Meters {
         self.duplicates.increment(counts.duplicates);
         self.redeliveries.increment(counts.redeliveries);
         self.conflicts.increment(counts.conflicts);
-        self.outputs.increment(counts.outputs);
         self.in_flight.increment(counts.delivered as f64);
         self.in_flight.decrement((counts.settled() + counts.abandoned) as f64);
+    }
+
+    /// `attempts` attempts together took `took`: each counts with their mean.
+    pub(crate) fn processed(&self, took: Duration, attempts: usize) {
+        if attempts > 0 {
+            self.process.record_many(took.as_secs_f64() / attempts as f64, attempts);
+        }
     }
 }

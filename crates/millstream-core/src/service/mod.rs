@@ -17,12 +17,16 @@
 //! | `dead_letters` | the dead-letter topic as a sink |
 //! | `fingerprint` | telling an id used twice from a duplicate |
 //! | `producer_settings` · `settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
-//! | `account` · `meters` · `health` | what became of records, and how the service is |
+//! | `spans` · `span_hook` | what tracing sees, and how it is tied to other services |
+//! | `account` · `health` | what became of records, and how the service is |
+//! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
+//! | `log_text` | words fit for a log |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
 
 mod account;
 mod cell;
+mod client_meters;
 mod dead_letters;
 mod error_handling;
 mod filter;
@@ -30,9 +34,11 @@ mod fingerprint;
 mod handle;
 mod health;
 mod intake;
+mod log_text;
 mod meters;
 mod outbox;
 mod outboxes;
+mod partition_meters;
 mod parts;
 mod plan;
 mod prepare;
@@ -44,6 +50,8 @@ mod settings;
 mod shutdown;
 mod sink;
 mod slots;
+mod span_hook;
+mod spans;
 mod turns;
 mod watchdog;
 mod worker;
@@ -58,8 +66,10 @@ pub use publisher::Publisher;
 pub use run::StreamService;
 pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
+pub use span_hook::SpanHook;
 
 pub(crate) use dead_letters::letter_topic;
+pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use slots::{MakeRunner, make_runner};
 
@@ -70,11 +80,4 @@ use std::sync::Arc;
 fn outbox_publisher(outbox: plan::OutboxOf, cell: Arc<cell::Cell>) -> Box<dyn PublishNow> {
     let outbox = Box::new(move |topic: &crate::topic::Topic| outbox(topic.namespace_name()));
     Box::new(outbox::PublishThrough { outbox, cell })
-}
-
-/// A text from a record, fit for a log: escaped and cut to 256 bytes.
-fn quote(text: &str) -> String {
-    let mut quoted: String = text.chars().take(256).flat_map(char::escape_default).collect();
-    quoted.truncate(256);
-    quoted
 }

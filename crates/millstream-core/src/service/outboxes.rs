@@ -1,5 +1,6 @@
 //! Owns the outboxes of a service: one a namespace, made when first asked for. Leaves running them to `run`.
 
+use super::client_meters::Watch;
 use super::health::Board;
 use super::outbox::{Outbox, OutboxHandle};
 use super::plan::OutboxOf;
@@ -17,13 +18,19 @@ pub(super) struct Outboxes {
     producer: AnyProducer,
     clock: Clock,
     board: Board,
+    watch: Watch,
 }
 
 impl Outboxes {
-    pub(super) fn new(producer: AnyProducer, clock: Clock, board: Board) -> (Self, mpsc::UnboundedReceiver<Outbox>) {
+    pub(super) fn new(
+        producer: AnyProducer,
+        clock: Clock,
+        board: Board,
+        watch: Watch,
+    ) -> (Self, mpsc::UnboundedReceiver<Outbox>) {
         // Bounded by the number of namespaces.
         let (spawn, spawned) = mpsc::unbounded_channel();
-        (Outboxes { made: Arc::default(), spawn, producer, clock, board }, spawned)
+        (Outboxes { made: Arc::default(), spawn, producer, clock, board, watch }, spawned)
     }
 
     pub(super) fn of(&self, produces: bool) -> OutboxOf {
@@ -37,7 +44,8 @@ impl Outboxes {
         made.entry(key)
             .or_insert_with(|| {
                 let name = format!("outputs of {}", namespace.unwrap_or("shared topics"));
-                let (outbox, handle) = Outbox::new(name, self.producer.clone(), self.clock.clone(), self.board.clone());
+                let (outbox, handle) =
+                    Outbox::new(name, self.producer.clone(), self.clock.clone(), self.board.clone(), self.watch.clone());
                 // The receiver lives as long as the run.
                 let _ = self.spawn.send(outbox);
                 handle

@@ -6,8 +6,10 @@ use super::producer_settings::ProducerSettings;
 use super::settings::HandlerSettings;
 use super::shutdown::Shutdown;
 use super::slots::MakeRunner;
+use super::span_hook::SpanHook;
 use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
 use crate::topic::Topic;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// One handler, validated.
@@ -35,6 +37,7 @@ pub(crate) struct ServiceParts<H = Vec<GroupParts>> {
     pub(crate) deduplicator: Option<AnyDeduplicator>,
     pub(crate) errors: ErrorHandling,
     pub(crate) metrics: bool,
+    pub(crate) hook: Option<Arc<dyn SpanHook>>,
     pub(crate) shutdown: Shutdown,
     pub(crate) start_at: StartAt,
     pub(crate) protocol: Protocol,
@@ -58,6 +61,7 @@ impl<H> ServiceParts<H> {
             deduplicator: self.deduplicator,
             errors: self.errors,
             metrics: self.metrics,
+            hook: self.hook,
             shutdown: self.shutdown,
             start_at: self.start_at,
             protocol: self.protocol,

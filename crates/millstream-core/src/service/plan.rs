@@ -6,6 +6,7 @@ use super::meters::Meters;
 use super::outbox::OutboxHandle;
 use super::settings::HandlerSettings;
 use super::slots::MakeRunner;
+use super::spans::Tracing;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
@@ -34,6 +35,7 @@ pub(crate) struct Plan {
     pub(crate) turns: Arc<Turns>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) meters: Option<Meters>,
+    pub(crate) tracing: Tracing,
     pub(crate) board: Board,
     pub(crate) clock: Clock,
     pub(crate) incarnation: u64,

@@ -1,6 +1,7 @@
 //! Owns a service that was built, and its run: all tasks belong to `run` and end with it.
 
 use super::account::Tally;
+use super::client_meters::{ClientMeters, Watch};
 use super::dead_letters::{TopicSink, letter_topic};
 use super::handle::ServiceHandle;
 use super::health::{Board, Life};
@@ -10,7 +11,9 @@ use super::outboxes::Outboxes;
 use super::parts::ServiceParts;
 use super::plan::Plan;
 use super::publisher::Publisher;
+use super::quote;
 use super::shutdown::{Stopper, Told, signal};
+use super::spans::Tracing;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
@@ -166,7 +169,11 @@ impl StreamService {
             }
         };
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
-        let (outboxes, mut new_outboxes) = Outboxes::new(producer.clone(), clock.clone(), board.clone());
+        let tracing =
+            Tracing { system: parts.transport.capabilities().name, client: parts.name.as_str().into(), hook: parts.hook.clone() };
+        let meters = parts.metrics.then(|| Arc::new(ClientMeters::new(&parts.name, tracing.system, clock.clone())));
+        let watch = Watch { tracing: tracing.clone(), meters: meters.clone() };
+        let (outboxes, mut new_outboxes) = Outboxes::new(producer.clone(), clock.clone(), board.clone(), watch.clone());
         let turns: Arc<super::turns::Turns> = Arc::default();
         let mut tasks: JoinSet<Ending> = JoinSet::new();
         let mut next = 0;
@@ -194,6 +201,7 @@ impl StreamService {
                         turns: turns.clone(),
                         counters,
                         meters: parts.metrics.then(|| Meters::new(&parts.name, &group.group, topic.as_str())),
+                        tracing: tracing.clone(),
                         board: board.clone(),
                         clock: clock.clone(),
                         incarnation: parts.incarnation,
@@ -220,6 +228,7 @@ impl StreamService {
                 start_at: parts.start_at,
                 incarnation: parts.incarnation,
                 commit_every: parts.commit_every,
+                watch: watch.clone(),
             });
             running += 1;
             if threaded {
@@ -258,7 +267,7 @@ impl StreamService {
                         }
                     };
                     if let Some(error) = error {
-                        tracing::error!(service = %parts.name, %error, "stopping because of an error");
+                        tracing::error!(service = %parts.name, error = quote(&error.to_string()), "stopping because of an error");
                         first_error.get_or_insert(error);
                         stopper.stop_once();
                     }

@@ -4,9 +4,12 @@
 //! allocated when it parks. The fast path uses the same seat again for each record. One `Box<dyn Runner>` a worker, so
 //! the worker is compiled once and not per handler.
 
+mod traced;
+
 use super::cell::Cell;
 use super::prepare::PreparedBatch;
 use super::sink::Sink;
+use super::spans::Attempt;
 use crate::contract::RecordBatch;
 use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
@@ -38,6 +41,8 @@ pub(crate) struct Start<'a> {
     pub(crate) head: Option<&'a Head>,
     pub(crate) attempt: u32,
     pub(crate) stamp: Timestamp,
+    /// Its span, if somebody records spans.
+    pub(crate) traced: Option<Attempt>,
 }
 
 /// What first attempts of a batch's records share that are started one after the other.
@@ -98,8 +103,8 @@ pub(crate) trait Runner: Send {
     fn start(&mut self, slot: usize, start: &Start<'_>, waker: &Waker, sink: &mut Sink) -> Poll<Attempted>;
     /// Polls a parked attempt.
     fn poll(&mut self, slot: usize, waker: &Waker, sink: &mut Sink) -> Poll<Attempted>;
-    /// Drops a parked attempt.
-    fn clear(&mut self, slot: usize);
+    /// Drops a parked attempt, and says why in its span.
+    fn clear(&mut self, slot: usize, why: &'static str);
 }
 
 /// Makes runners, one for each worker.
@@ -139,7 +144,18 @@ where
     F: Future<Output = Box<Seat<Arc<H>, Arc<S>>>> + Send + 'static,
 {
     let input = Input::new(first);
-    Box::new(Slots { make, handler, state, input, context, emits, futures: Vec::new(), hot: None, idle: Vec::new() })
+    Box::new(Slots {
+        make,
+        handler,
+        state,
+        input,
+        context,
+        emits,
+        futures: Vec::new(),
+        spans: Vec::new(),
+        hot: None,
+        idle: Vec::new(),
+    })
 }
 
 struct Slots<H, S, Mk, F> {
@@ -150,6 +166,8 @@ struct Slots<H, S, Mk, F> {
     context: Arc<OutputContext>,
     emits: bool,
     futures: Vec<Pin<Box<Option<F>>>>,
+    /// The attempts' spans, by slot; empty as long as nobody records spans.
+    spans: Vec<Option<Attempt>>,
     hot: Option<Box<Seat<Arc<H>, Arc<S>>>>,
     #[expect(clippy::vec_box, reason = "seats travel into futures and back as boxes")]
     idle: Vec<Box<Seat<Arc<H>, Arc<S>>>>,
@@ -180,6 +198,14 @@ where
 
     #[inline]
     fn advance(&mut self, slot: usize, waker: &Waker, sink: &mut Sink) -> Poll<Attempted> {
+        if slot < self.spans.len() {
+            return self.advance_traced(slot, waker, sink);
+        }
+        self.advance_in_place(slot, waker, sink)
+    }
+
+    #[inline]
+    fn advance_in_place(&mut self, slot: usize, waker: &Waker, sink: &mut Sink) -> Poll<Attempted> {
         let future = &mut self.futures[slot];
         let mut context = Context::from_waker(waker);
         let polled = panics::caught(|| match future.as_mut().as_pin_mut() {
@@ -199,7 +225,7 @@ where
     #[cold]
     fn panicked(&mut self, slot: usize, panic: String) -> Attempted {
         // The seat is lost with the future; a new one is made.
-        self.clear(slot);
+        self.drop_future(slot);
         Attempted::Failed(HandlerError::of(Failure::Panic, panic.into()))
     }
 
@@ -215,6 +241,15 @@ where
         };
         self.rest(seat);
         attempted
+    }
+
+    fn drop_future(&mut self, slot: usize) {
+        let future = &mut self.futures[slot];
+        if panics::caught(|| future.as_mut().set(None)).is_err() {
+            // Dropping a half-run attempt panicked: what is left of it is in no state to be dropped again.
+            let broken = std::mem::replace(future, Box::pin(None));
+            std::mem::forget(broken);
+        }
     }
 
     /// Keeps a seat for the next attempt.
@@ -276,7 +311,7 @@ where
                     seat.input.head = head.copied();
                 }
                 if emits {
-                    seat.begin_outputs(head, run.stamp);
+                    seat.begin_outputs(head, run.stamp, None);
                 }
                 future.as_mut().set(Some(make(seat)));
                 match future.as_mut().as_pin_mut().map(|future| future.poll(&mut context)) {
@@ -331,10 +366,13 @@ where
         }
         seat.input.attempt = start.attempt;
         if self.emits {
-            seat.begin_outputs(start.head, start.stamp);
+            seat.begin_outputs(start.head, start.stamp, start.traced.as_ref().and_then(|traced| traced.context));
         }
         if self.futures.len() <= slot {
             self.grow(slot);
+        }
+        if let Some(attempt) = &start.traced {
+            self.keep_span(slot, attempt);
         }
         // Calling the handler happens inside the future's first poll, so a panic there is caught too.
         self.futures[slot].as_mut().set(Some((self.make)(seat)));
@@ -345,12 +383,13 @@ where
         self.advance(slot, waker, sink)
     }
 
-    fn clear(&mut self, slot: usize) {
-        let future = &mut self.futures[slot];
-        if panics::caught(|| future.as_mut().set(None)).is_err() {
-            // Dropping a half-run attempt panicked: what is left of it is in no state to be dropped again.
-            let broken = std::mem::replace(future, Box::pin(None));
-            std::mem::forget(broken);
+    fn clear(&mut self, slot: usize, why: &'static str) {
+        match self.spans.get_mut(slot).and_then(Option::take) {
+            Some(attempt) => {
+                attempt.ended(why);
+                attempt.span.in_scope(|| self.drop_future(slot));
+            }
+            None => self.drop_future(slot),
         }
     }
 }

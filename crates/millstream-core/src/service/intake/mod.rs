@@ -1,14 +1,18 @@
 //! The intake: the only owner of a consumer. Polls, hands each batch to the worker of its partition, grants demand, plans
 //! and sends commits, answers the group. It never waits for a handler, a store or a producer (F13).
 
+mod commit;
 mod session;
 mod start;
+mod watching;
 
 pub use start::StartAt;
 
 use super::cell::{Bell, Cell, Control, Suspect};
+use super::client_meters::Watch;
 use super::health::Board;
 use super::plan::Plan;
+use super::quote;
 use super::shutdown::Told;
 use super::watchdog::Watchdog;
 use super::worker::{Worker, WorkerReport};
@@ -29,6 +33,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use watching::Watching;
 
 /// What an intake is made of.
 pub(crate) struct IntakeParts {
@@ -43,6 +48,7 @@ pub(crate) struct IntakeParts {
     pub(crate) start_at: StartAt,
     pub(crate) incarnation: u64,
     pub(crate) commit_every: Duration,
+    pub(crate) watch: Watch,
 }
 
 /// What happened while the intake waited.
@@ -68,6 +74,7 @@ pub(crate) struct Intake {
     leaving: Option<MonoTime>,
     /// The newest epoch when the group was asked about a doubt.
     doubted: Option<Epoch>,
+    watching: Watching,
 }
 
 impl Intake {
@@ -84,6 +91,7 @@ impl Intake {
             first: true,
             leaving: None,
             doubted: None,
+            watching: Watching::new(&parts),
             parts,
         }
     }
@@ -180,6 +188,7 @@ impl Intake {
                 let Some(session) = self.sessions.get_mut(&batch.epoch) else { return Ok(()) };
                 let Some(running) = &mut session.running else { return Ok(()) };
                 let (records, bytes) = (batch.len() as u64, batch.bytes() as u64);
+                let _polled = self.watching.polled(&batch, running.meters.as_mut(), now).entered();
                 running.granted = running.granted.saturating_sub(u32::try_from(records).unwrap_or(u32::MAX));
                 running.window.delivered(records, bytes);
                 running.cell.push(batch, bytes);
@@ -187,7 +196,10 @@ impl Intake {
                 grant(&mut self.parts.consumer, running, max_batch);
             }
             ConsumerEvent::Advanced { epoch, next } => {
-                if let Some(running) = self.sessions.get(&epoch).and_then(|session| session.running.as_ref()) {
+                if let Some(running) = self.sessions.get_mut(&epoch).and_then(|session| session.running.as_mut()) {
+                    if let Some(meters) = &mut running.meters {
+                        meters.advanced(next);
+                    }
                     running.cell.advance(next);
                 }
             }
@@ -215,6 +227,7 @@ impl Intake {
             }
             ConsumerEvent::Fault { epoch, fault } => self.fault(epoch, &fault),
             ConsumerEvent::Committed(committed) => {
+                self.watching.committed(&committed, now);
                 for trouble in self.commits.outcome(&committed, now) {
                     tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
                 }
@@ -227,7 +240,7 @@ impl Intake {
                 self.trust();
             }
             ConsumerEvent::Degraded(error) => {
-                tracing::warn!(group = %self.parts.request.group, %error, "the transport has trouble")
+                tracing::warn!(group = %self.parts.request.group, error = quote(&error.to_string()), "the transport has trouble")
             }
             ConsumerEvent::Fatal(error) => return Err(error),
         }
@@ -280,6 +293,9 @@ impl Intake {
                 running.cell.noted(offset);
             }
             grant(&mut self.parts.consumer, running, max_batch);
+            if let Some(meters) = &mut running.meters {
+                meters.refresh(running.cell.watermark.load(Ordering::SeqCst), now, || self.parts.clock.wall_millis());
+            }
         }
         let mut actions = self.epochs.tick(now);
         let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
@@ -288,28 +304,9 @@ impl Intake {
         }
         // Ending epochs start no worker that could fail.
         if let Err(error) = self.act(actions, now) {
-            tracing::error!(%error, "an epoch could not be ended");
+            tracing::error!(error = quote(&error.to_string()), "an epoch could not be ended");
         }
         self.commit(now);
-    }
-
-    /// Sends what is due. Whatever makes it due, everything goes as it stands now, and every worker rings again for more:
-    /// one whose mark went without that would never be heard of again.
-    fn commit(&mut self, now: MonoTime) {
-        if self.commits.due(now).is_none_or(|at| at > now) {
-            return;
-        }
-        for (&epoch, session) in &mut self.sessions {
-            let Some(running) = &mut session.running else { continue };
-            running.rung = false;
-            if running.cell.take_dirty() {
-                self.commits.mark(epoch, running.cell.watermark.load(Ordering::SeqCst), None, now);
-            }
-        }
-        if let Some((id, mut entries)) = self.commits.plan(now) {
-            self.commits.retain_open(&mut entries);
-            self.parts.consumer.submit(Command::Commit { id, entries });
-        }
     }
 
     fn act(&mut self, actions: Vec<EpochAction>, now: MonoTime) -> Result<(), Error> {
@@ -363,6 +360,7 @@ impl Intake {
         let open_note = quarantine.note_now(false);
         let cell = Cell::new(epoch, at, self.bell.clone(), self.suspect.clone());
         self.parts.watchdog.watch(format!("handler {} on {partition}", plan.handler), &cell);
+        let meters = self.watching.partition(&session.assigned);
         let topic_id = session.assigned.topic_id;
         let worker = Worker::new(plan.clone(), cell.clone(), partition.clone(), topic_id, at, quarantine);
         self.workers.spawn_on(worker.run(), &self.parts.runtime);
@@ -380,6 +378,7 @@ impl Intake {
             draining: false,
             rung: false,
             noting: None,
+            meters,
         };
         let running = session.running.insert(running);
         grant(&mut self.parts.consumer, running, self.parts.request.max_batch);

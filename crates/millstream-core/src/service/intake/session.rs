@@ -3,6 +3,7 @@
 use crate::contract::{AnyConsumer, Assigned, Command, Consumer, Offset};
 use crate::engine::Window;
 use crate::service::cell::Cell;
+use crate::service::partition_meters::PartitionMeters;
 use crate::service::plan::Plan;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +27,8 @@ pub(super) struct Running {
     pub(super) rung: bool,
     /// The note to be told of when the commit with this version is applied.
     pub(super) noting: Option<(Offset, u64)>,
+    /// Its metrics, if they are wanted.
+    pub(super) meters: Option<PartitionMeters>,
 }
 
 /// Batches that may wait in a worker's inbox: one to work on next, one to come. More would only be smaller.

@@ -4,10 +4,12 @@
 use super::handle::{OutboxHandle, Shared};
 use super::lane::{Item, Lane};
 use super::message::Message;
+use super::send::{SEND_DEADLINE, send};
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyProducer, Error, ErrorKind, Operation, Produce, Producer, Receipt, RecordSetBuilder};
 use crate::contract::{TopicPartition, partition_for_key};
 use crate::engine::Backoff;
+use crate::service::client_meters::Watch;
 use crate::service::health::Board;
 use crate::topic::Topic;
 use std::collections::{BTreeMap, VecDeque};
@@ -17,9 +19,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// A call that never answers is given up after this long; its effect is then unknown (F64). 30 s: Kafka's own
-/// `request.timeout.ms`.
-const SEND_DEADLINE: Duration = Duration::from_secs(30);
 /// How long the number of a topic's partitions is believed; then new partitions are found. A minute.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
 /// How often outputs of suspect epochs are looked at again.
@@ -53,6 +52,7 @@ pub(crate) struct Outbox {
     producer: AnyProducer,
     clock: Clock,
     board: Board,
+    watch: Watch,
     shared: Arc<Shared>,
     topics: BTreeMap<Topic, Known>,
     lanes: BTreeMap<TopicPartition, Lane>,
@@ -63,13 +63,14 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// An outbox called `name` in health, and the way into it.
-    pub(crate) fn new(name: String, producer: AnyProducer, clock: Clock, board: Board) -> (Self, OutboxHandle) {
+    pub(crate) fn new(name: String, producer: AnyProducer, clock: Clock, board: Board, watch: Watch) -> (Self, OutboxHandle) {
         let handle = OutboxHandle::default();
         let outbox = Outbox {
             name,
             producer,
             clock,
             board,
+            watch,
             shared: handle.shared.clone(),
             topics: BTreeMap::new(),
             lanes: BTreeMap::new(),
@@ -147,9 +148,9 @@ impl Outbox {
         }
         let mut message = message;
         let produce = Produce::new(places.0, places.1, std::mem::take(&mut message.records));
-        let producer = self.producer.clone();
+        let (producer, watch) = (self.producer.clone(), self.watch.clone());
         self.jobs.push(Box::pin(async move {
-            let answers = send(&producer, &produce).await;
+            let answers = send(&producer, &produce, &watch).await;
             Done::Whole(message, produce, answers)
         }));
     }
@@ -242,10 +243,10 @@ impl Outbox {
             for (number, (message, index)) in items.iter().enumerate() {
                 builder.push_view(number as u64, -1, message.records.view(*index as usize));
             }
-            let (producer, place) = (self.producer.clone(), place.clone());
+            let (producer, watch, place) = (self.producer.clone(), self.watch.clone(), place.clone());
             let produce = Produce::new(vec![place.clone()], vec![0; items.len()], builder.build());
             self.jobs.push(Box::pin(async move {
-                let answers = send(&producer, &produce).await;
+                let answers = send(&producer, &produce, &watch).await;
                 Done::Lane(place, items, answers)
             }));
         }
@@ -364,21 +365,5 @@ impl Outbox {
         let topics = topics.filter_map(|known| known.not_before);
         let suspect = (!self.suspect.is_empty()).then(|| now.after(SUSPECT_PAUSE));
         lanes.chain(topics).chain(suspect).min()
-    }
-}
-
-/// Sends with a deadline; a call that does not answer leaves all its effects unknown.
-async fn send(producer: &AnyProducer, produce: &Produce) -> Vec<Result<Receipt, Error>> {
-    let error = |kind, text: &'static str| Error::new(kind, Operation::Send, text);
-    match tokio::time::timeout(SEND_DEADLINE, producer.send(produce)).await {
-        Ok(mut answers) => {
-            // P1: an answer for every record. A client that forgets some leaves them unknown.
-            answers.truncate(produce.len());
-            while answers.len() < produce.len() {
-                answers.push(Err(error(ErrorKind::TimedOut, "the producer gave no answer for this record")));
-            }
-            answers
-        }
-        Err(_) => (0..produce.len()).map(|_| Err(error(ErrorKind::TimedOut, "no answer within 30 s"))).collect(),
     }
 }

@@ -12,6 +12,7 @@ use crate::handler::HandlerError;
 use crate::service::cell::Control;
 use crate::service::prepare::Prepared;
 use crate::service::slots::{Attempted, Start as Starting};
+use crate::service::spans::Attempt;
 use std::task::Poll;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -149,9 +150,14 @@ impl Worker {
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
         let head = current.prepared.head(index);
-        let starting = Starting { batch: &current.batch, index, key: id, head, attempt: 1, stamp };
+        let traced = Attempt::begin(&self.plan, &self.partition, record, head, id, 1);
+        let starting = Starting { batch: &current.batch, index, key: id, head, attempt: 1, stamp, traced };
+        let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
-            Poll::Ready(attempted) => self.arrived(current, index, attempted, now),
+            Poll::Ready(attempted) => {
+                began.into_iter().for_each(|began| self.measured(began, 1));
+                self.arrived(current, index, attempted, now);
+            }
             Poll::Pending => self.park(current, index, slot, now),
         }
         true
@@ -180,7 +186,7 @@ impl Worker {
     /// The first attempt of a record that was not held went pending in its slot.
     pub(super) fn park(&mut self, current: &Current, index: usize, slot: usize, now: MonoTime) {
         let (offset, id) = (current.batch.view(index).offset(), current.prepared.keys[index]);
-        self.slots.take(slot, offset, now.after(self.plan.settings.timeout));
+        self.slots.take(slot, offset, now, now.after(self.plan.settings.timeout));
         let lane = lane_of(&self.engine, &current.batch, index);
         self.engine.parked(offset, id, lane);
         self.hold(current, index, Some(current.checked));
@@ -232,10 +238,16 @@ impl Worker {
         self.sink.owner = self.tail.next_owner();
         let Prepared { key, head, .. } = &payload.prepared;
         let (key, head) = (key.as_u128(), head.as_ref());
-        let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp };
+        let record = payload.batch.view(payload.index);
+        let traced = Attempt::begin(&self.plan, &self.partition, record, head, key, attempt);
+        let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp, traced };
+        let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
         match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
-            Poll::Ready(attempted) => self.attempted(offset, attempted, now),
-            Poll::Pending => self.slots.take(slot, offset, now.after(self.plan.settings.timeout)),
+            Poll::Ready(attempted) => {
+                began.into_iter().for_each(|began| self.measured(began, 1));
+                self.attempted(offset, attempted, now);
+            }
+            Poll::Pending => self.slots.take(slot, offset, now, now.after(self.plan.settings.timeout)),
         }
         true
     }

@@ -9,6 +9,7 @@ use crate::engine::{Failure, Hold, Verdict};
 use crate::handler::HandlerError;
 use crate::service::fingerprint::fingerprint;
 use crate::service::slots::Attempted;
+use crate::service::{log_text, quote};
 use std::task::Poll;
 
 impl Worker {
@@ -36,7 +37,9 @@ impl Worker {
                 polled += 1;
                 self.sink.owner = self.tail.next_owner();
                 if let Poll::Ready(attempted) = runner.poll(slot, self.slots.waker(slot), &mut self.sink) {
+                    let began = self.slots.began(slot);
                     self.slots.give_back(slot);
+                    self.measured(began, 1);
                     self.attempted(offset, attempted, now);
                 }
             }
@@ -50,15 +53,24 @@ impl Worker {
         while let Some(slot) = self.slots.expired(now) {
             moved = true;
             if let Some(runner) = &mut self.runner {
-                runner.clear(slot);
+                runner.clear(slot, "timeout");
             }
+            let began = self.slots.began(slot);
             if let Some(offset) = self.slots.give_back(slot) {
+                self.measured(began, 1);
                 self.counts.timeouts += 1;
                 let why = format!("the attempt took longer than {:?}", self.plan.settings.timeout);
                 self.failed(offset, HandlerError::of(Failure::TimedOut, why.into()), now);
             }
         }
         moved
+    }
+
+    /// So many attempts that began at `began` have ended. Reads the clock only where metrics are wanted.
+    pub(super) fn measured(&self, began: MonoTime, attempts: usize) {
+        if let Some(meters) = &self.plan.meters {
+            meters.processed(self.plan.clock.now().since(began), attempts);
+        }
     }
 
     /// A held record's attempt ended.
@@ -88,6 +100,7 @@ impl Worker {
             payload.first_failed = wall;
         }
         payload.failure = Some((error.error_type().to_owned(), error.to_string()));
+        payload.log_text = log_text(&error);
         let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
         let passing = matches!(failure, Failure::Transient | Failure::TimedOut);
         if passing && self.probing == Some(offset) {
@@ -102,7 +115,7 @@ impl Worker {
         if passing {
             if self.breaker.failed(now) {
                 self.engine.standstill.pause(Hold::Breaker, now);
-                self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {error}")));
+                self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {}", log_text(&error))));
             }
         } else {
             self.probe_ended(offset, true, now);
@@ -110,7 +123,7 @@ impl Worker {
         match verdict {
             Verdict::Retry { .. } => {
                 self.quarantine.put_back(offset);
-                tracing::debug!(partition = %self.partition, offset, handler = %self.plan.handler, %error, "attempt failed, will be retried");
+                tracing::debug!(partition = %self.partition, offset, handler = %self.plan.handler, error = log_text(&error), "attempt failed, will be retried");
             }
             Verdict::GiveUp(reason) => self.write_letter(offset, reason),
         }
@@ -122,6 +135,8 @@ impl Worker {
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         payload.first_failed = wall;
         payload.failure = Some((error.error_type().to_owned(), error.to_string()));
+        // Such words are the framework's own, and quote nothing of a payload.
+        payload.log_text = quote(&error.to_string());
         let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
         self.engine.condemned(offset, id, lane, reason);
         self.write_letter(offset, reason);

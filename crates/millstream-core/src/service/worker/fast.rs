@@ -9,12 +9,17 @@ use crate::contract::{Fingerprint, Mark};
 use crate::envelope::Timestamp;
 use crate::service::fingerprint::fingerprint;
 use crate::service::slots::Run;
+use crate::service::spans::wants_process;
 use std::ops::Range;
 use std::task::Poll;
 
 impl Worker {
     /// Runs as many records as are on the fast path, at most `budget`; answers how many it touched.
     pub(super) fn run_fast(&mut self, current: &mut Current, budget: usize, now: MonoTime, stamp: Timestamp) -> usize {
+        if wants_process() {
+            // Each attempt has a span of its own.
+            return 0;
+        }
         if !self.engine.is_quiet() || !self.quarantine.is_idle() || !self.breaker.is_closed() {
             return 0;
         }
@@ -35,8 +40,12 @@ impl Worker {
             stamp,
             room: (MOST_OUTPUTS.saturating_sub(self.tail.owed), MOST_OUTPUT_BYTES.saturating_sub(self.tail.owed_bytes)),
         };
+        let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
         let last = runner.run(&run, first..end, &mut self.engine, &mut self.sink, &mut self.ran);
         let ended = first + self.ran.ended;
+        if let Some(began) = began {
+            self.measured(began, self.ran.ended + usize::from(matches!(last, Some(Poll::Ready(_)))));
+        }
         self.ended(current, first..ended);
         current.cursor = ended + usize::from(last.is_some());
         match last {

@@ -58,7 +58,7 @@ impl Worker {
     fn drop_attempts(&mut self) {
         for slot in self.slots.taken() {
             if let Some(runner) = &mut self.runner {
-                runner.clear(slot);
+                runner.clear(slot, "abandoned");
             }
             if let Some(offset) = self.slots.give_back(slot) {
                 self.payloads.remove(&offset);

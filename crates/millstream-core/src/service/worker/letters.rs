@@ -56,7 +56,7 @@ impl Payload {
         prepared: crate::service::prepare::Prepared,
         checked: Option<(u64, MonoTime)>,
     ) -> Self {
-        Payload { batch, index, prepared, checked, first_failed: 0, failure: None, attempts: 0 }
+        Payload { batch, index, prepared, checked, first_failed: 0, failure: None, log_text: String::new(), attempts: 0 }
     }
 
     /// The record as it was read, byte for byte.
@@ -89,7 +89,7 @@ impl Worker {
         letter.first_failed_at = if payload.first_failed == 0 { letter.last_failed_at } else { payload.first_failed };
         tracing::warn!(
             partition = %self.partition, offset, handler = %self.plan.handler, %reason, attempts = letter.attempts,
-            error = %crate::service::quote(&letter.message), "dead letter"
+            error_type = letter.error_type, error = payload.log_text, "dead letter"
         );
         self.letters.waiting.push((offset, letter));
     }
@@ -170,8 +170,9 @@ impl Worker {
         self.out_of_quarantine(offset);
         for follower in parked {
             if let Some(payload) = self.payloads.get_mut(&follower) {
-                payload.failure =
-                    Some((String::new(), format!("the record at offset {offset}, before it with its key, is a dead letter")));
+                let why = format!("the record at offset {offset}, before it with its key, is a dead letter");
+                payload.log_text.clone_from(&why);
+                payload.failure = Some((String::new(), why));
             }
             self.write_letter(follower, DeadLetterReason::Predecessor);
         }

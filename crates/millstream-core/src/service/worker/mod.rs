@@ -74,6 +74,8 @@ struct Payload {
     checked: Option<(u64, MonoTime)>,
     first_failed: u64,
     failure: Option<(String, String)>,
+    /// What may be logged of its failure.
+    log_text: String,
     attempts: u32,
 }
 

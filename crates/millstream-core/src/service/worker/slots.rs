@@ -14,6 +14,7 @@ pub(super) struct SlotTable {
     free: Vec<usize>,
     wakers: Vec<Waker>,
     occupant: Vec<Option<(Offset, u64)>>,
+    began: Vec<MonoTime>,
     pub(super) ready: Arc<Ready>,
     deadlines: VecDeque<(MonoTime, usize, u64)>,
     next_ticket: u64,
@@ -27,6 +28,7 @@ impl SlotTable {
             free: Vec::new(),
             wakers: Vec::new(),
             occupant: Vec::new(),
+            began: Vec::new(),
             ready: Ready::new(limit, cell),
             deadlines: VecDeque::new(),
             next_ticket: 0,
@@ -53,6 +55,7 @@ impl SlotTable {
         for slot in have..want {
             self.wakers.push(self.ready.waker(slot));
             self.occupant.push(None);
+            self.began.push(MonoTime::ZERO);
         }
         self.free.last().copied()
     }
@@ -68,8 +71,13 @@ impl SlotTable {
         &self.wakers[slot]
     }
 
-    /// Takes the slot that [`peek`](Self::peek) gave, for the record at `offset`, until `deadline`.
-    pub(super) fn take(&mut self, slot: usize, offset: Offset, deadline: MonoTime) {
+    /// When the slot's attempt went pending, by the clock of its turn.
+    pub(super) fn began(&self, slot: usize) -> MonoTime {
+        self.began[slot]
+    }
+
+    /// Takes the slot that [`peek`](Self::peek) gave, for the record at `offset`, from `now` until `deadline`.
+    pub(super) fn take(&mut self, slot: usize, offset: Offset, now: MonoTime, deadline: MonoTime) {
         debug_assert_eq!(self.free.last(), Some(&slot), "the slot that was peeked at is taken");
         self.free.pop();
         self.next_ticket += 1;
@@ -79,6 +87,7 @@ impl SlotTable {
             self.deadlines.retain(|&(_, slot, ticket)| occupant[slot].is_some_and(|(_, current)| current == ticket));
         }
         self.occupant[slot] = Some((offset, self.next_ticket));
+        self.began[slot] = now;
         // One time-out for all attempts makes deadlines monotone: a queue, no wheel.
         self.deadlines.push_back((deadline, slot, self.next_ticket));
         self.running += 1;
@@ -147,10 +156,10 @@ mod tests {
     fn one_attempt_that_hangs_does_not_keep_the_deadlines_of_all_others() {
         let mut slots = SlotTable::new(8, Cell::new(Epoch(1), 0, Arc::default(), Arc::default()));
         let hangs = slots.peek().expect("a free slot");
-        slots.take(hangs, 0, MonoTime::from_millis(1));
+        slots.take(hangs, 0, MonoTime::ZERO, MonoTime::from_millis(1));
         for offset in 1..10_000 {
             let slot = slots.peek().expect("a free slot");
-            slots.take(slot, offset, MonoTime::from_millis(1 + offset));
+            slots.take(slot, offset, MonoTime::ZERO, MonoTime::from_millis(1 + offset));
             assert_eq!(slots.give_back(slot), Some(offset));
         }
         assert!(slots.deadlines.len() <= 128, "{} deadlines", slots.deadlines.len());

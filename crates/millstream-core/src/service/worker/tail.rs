@@ -250,6 +250,7 @@ impl Worker {
         let mut payload = super::Payload::new(batch, index, prepared, None);
         let why = HandlerError::permanent(format!("an output was refused: {error}"));
         payload.failure = Some((String::from("output-refused"), why.to_string()));
+        payload.log_text = crate::service::quote(&why.to_string());
         payload.attempts = 1;
         self.payloads.insert(offset, payload);
         self.engine.refused(offset, id);
