@@ -137,6 +137,7 @@ async fn sending_polling_and_committing_have_spans_with_the_conventions_names() 
 async fn carried(headers: &[(&str, &str)], with_spans: bool) -> Vec<(String, String)> {
     let memory = Memory::new();
     let _seen = with_spans.then(Seen::all);
+    let _alone = (!with_spans).then(seen::alone);
     let service = builder(&memory).add_consumer_handler(IN, "desk.orders", done).build().expect("a valid service");
     let mut wire = record(IN, &order("a", 1));
     for (name, value) in headers {
@@ -177,7 +178,7 @@ async fn without_a_well_formed_trace_outputs_carry_none() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_keeps_the_trace_as_it_came() {
-    let memory = Memory::new();
+    let (memory, _alone) = (Memory::new(), seen::alone());
     let handler = async |_: Position| Err::<(), _>(HandlerError::permanent("no"));
     let service = builder(&memory).add_consumer_handler(IN, "desk.orders", handler).build().expect("a valid service");
     send(&memory, vec![record(IN, &order("a", 1)).header("traceparent", PARENT).header("tracestate", "vendor=1")]).await;

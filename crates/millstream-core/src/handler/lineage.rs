@@ -85,11 +85,11 @@ impl Attached {
     }
 
     /// Adds the trace: the context of the attempt's recorded span, else a span of the record's trace that nobody records.
-    pub(crate) fn carry(&mut self, traced: Traced<'_>, recorded: Option<TraceContext>, span_id: u64) {
+    pub(crate) fn carry(&mut self, traced: Traced<'_>, recorded: Option<TraceContext>, span_id: impl FnOnce() -> u64) {
         if traced.malformed {
             tracing::debug!("the traceparent of a record is malformed, and ignored");
         }
-        if let Some(own) = recorded.or_else(|| traced.parent.map(|parent| parent.child(span_id))) {
+        if let Some(own) = recorded.or_else(|| traced.parent.map(|parent| parent.child(span_id()))) {
             self.push(TRACEPARENT, &own.to_ascii());
             // Of another trace the vendors' text says nothing.
             let same = traced.parent.is_some_and(|parent| parent.trace_id() == own.trace_id());

@@ -31,7 +31,8 @@ impl<H, St> Seat<H, St> {
         let record = self.input.record.view();
         self.outputs.begin(head, self.input.key, record, stamp);
         let headers = record.headers();
-        if !headers.is_empty() || trace.is_some() {
+        // All three headers of a trace begin with one of these.
+        if trace.is_some() || headers.any_may_begin_with(b't') || headers.any_may_begin_with(b'b') {
             self.outputs.carry(headers, self.input.attempt, trace);
         }
     }

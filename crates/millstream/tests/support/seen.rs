@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Subscriber};
@@ -26,6 +26,25 @@ pub struct Line {
     pub process: Fields,
 }
 
+/// Ends the seeing, and then the turn.
+pub struct Guard {
+    _subscriber: tracing::subscriber::DefaultGuard,
+    _alone: Alone,
+}
+
+/// A test's turn.
+pub struct Alone {
+    _turn: MutexGuard<'static, ()>,
+}
+
+static TURN: Mutex<()> = Mutex::new(());
+
+/// Waits for the turn. Whether a span is wanted is kept for the whole process: a test without a subscriber that meets a span
+/// for the first time while another test installs one could leave it unwanted for both.
+pub fn alone() -> Alone {
+    Alone { _turn: TURN.lock().unwrap_or_else(PoisonError::into_inner) }
+}
+
 /// All that was seen on this thread.
 #[derive(Clone, Default)]
 pub struct Seen {
@@ -47,10 +66,11 @@ impl Visit for Visitor<'_> {
 
 impl Seen {
     /// Sees everything on this thread, from `TRACE` on, until the guard goes.
-    pub fn all() -> (Self, tracing::subscriber::DefaultGuard) {
+    pub fn all() -> (Self, Guard) {
+        let alone = alone();
         let seen = Seen::default();
-        let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(seen.clone()));
-        (seen, guard)
+        let subscriber = tracing::subscriber::set_default(tracing_subscriber::registry().with(seen.clone()));
+        (seen, Guard { _subscriber: subscriber, _alone: alone })
     }
 
     /// The spans of a kind that have ended.

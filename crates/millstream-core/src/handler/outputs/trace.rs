@@ -8,7 +8,7 @@ impl Outputs {
     /// Lets all that the attempt sends out carry its trace: under the span that is `recorded`, if one is.
     #[inline(never)]
     pub(crate) fn carry(&mut self, headers: Headers<'_>, attempt: u32, recorded: Option<TraceContext>) {
-        let span_id = self.context.scope.span_id(self.cause, attempt);
-        self.attached.carry(Traced::of(headers), recorded, span_id);
+        let (scope, cause) = (self.context.scope, self.cause);
+        self.attached.carry(Traced::of(headers), recorded, || scope.span_id(cause, attempt));
     }
 }
