@@ -48,16 +48,38 @@ mod tests {
 
     #[test]
     fn a_field_is_borrowed_and_an_expression_taken() {
-        let field = written(quote!(#[event(type = "tick", key = instrument)] struct Tick { instrument: u32 }));
+        let field = written(quote!(
+            #[event(type = "tick", key = instrument)]
+            struct Tick {
+                instrument: u32,
+            }
+        ));
         assert!(field.contains(&quote!(::millstream::envelope::IntoKey::into_key(&self.instrument)).to_string()), "{field}");
         assert!(!field.contains("SCHEMA_VERSION"), "{field}");
-        let place = written(quote!(#[event(type = "tick", key = self.order.account)] struct Tick;));
+        let place = written(quote!(
+            #[event(type = "tick", key = self.order.account)]
+            struct Tick;
+        ));
         assert!(place.contains(&quote!(into_key(&self.order.account)).to_string()), "{place}");
-        let value = written(quote!(#[event(type = "tick", key = self.text())] enum Tick {}));
+        let value = written(quote!(
+            #[event(type = "tick", key = self.text())]
+            enum Tick {}
+        ));
         assert!(value.contains(&quote!(into_key(self.text())).to_string()), "{value}");
-        let numbered = written(quote!(#[event(type = "tick", key = 0, version = 2)] struct Tick(String);));
+        let numbered = written(quote!(
+            #[event(type = "tick", key = 0, version = 2)]
+            struct Tick(String);
+        ));
         assert!(numbered.contains(&quote!(&self.0).to_string()), "{numbered}");
-        assert!(numbered.contains(&quote!(const SCHEMA_VERSION: u32 = 2;).to_string()), "{numbered}");
+        assert!(
+            numbered.contains(
+                &quote!(
+                    const SCHEMA_VERSION: u32 = 2;
+                )
+                .to_string()
+            ),
+            "{numbered}"
+        );
     }
 
     #[test]
@@ -72,25 +94,49 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_at_once() {
-        let errors = wrong(quote!(struct Tick { instrument: u32 }));
+        let errors = wrong(quote!(
+            struct Tick {
+                instrument: u32,
+            }
+        ));
         assert_eq!(errors.len(), 2, "{errors:?}");
         assert!(errors[0].contains("`Tick` names no event type"), "{errors:?}");
         assert!(errors[1].contains("`Tick` names no partition key"), "{errors:?}");
-        let keyless = wrong(quote!(#[event(type = "tick")] struct Tick;));
+        let keyless = wrong(quote!(
+            #[event(type = "tick")]
+            struct Tick;
+        ));
         assert!(keyless.len() == 1 && keyless[0].contains("add `key = field`"), "{keyless:?}");
     }
 
     #[test]
     fn each_wrong_word_is_answered_with_what_is_right() {
-        let error = |said: proc_macro2::TokenStream| wrong(quote!(#[event(#said)] struct Tick { a: u8, b: u8 })).remove(0);
+        let error = |said: proc_macro2::TokenStream| {
+            wrong(quote!(
+                #[event(#said)]
+                struct Tick {
+                    a: u8,
+                    b: u8,
+                }
+            ))
+            .remove(0)
+        };
         assert_eq!(error(quote!(type = "t", key = c)), "`Tick` has no field `c`: it has `a`, `b`");
         assert_eq!(error(quote!(type = "t", key = "a")), "the key is a field or an expression, not a text: `key = a`");
         assert_eq!(error(quote!(type = tick, key = a)), "the event type is a text: `type = \"order_filled\"`");
         assert_eq!(error(quote!(type = "", key = a)), "an event type has 1 to 255 bytes, and this one has 0");
         assert_eq!(error(quote!(type = "t", key = a, key = b)), "`key` is said twice");
-        assert_eq!(error(quote!(version = "1.0", type = "t", key = a)), "the version of a schema is a whole number: `version = 2`");
+        assert_eq!(
+            error(quote!(version = "1.0", type = "t", key = a)),
+            "the version of a schema is a whole number: `version = 2`"
+        );
         assert!(error(quote!(topic = "t")).starts_with("unknown word: known are `type = \"…\"`"));
-        let of_an_enum = wrong(quote!(#[event(type = "t", key = a)] enum Tick { A { a: u8 } }));
+        let of_an_enum = wrong(quote!(
+            #[event(type = "t", key = a)]
+            enum Tick {
+                A { a: u8 },
+            }
+        ));
         assert_eq!(of_an_enum, ["`Tick` is no struct, and has no fields of its own: `key = self.key_text()`"]);
     }
 }

@@ -2,11 +2,11 @@
 //!
 //! Who publishes it adds the rest: the id, the source, and in a handler what it follows from.
 
-use super::key::Key;
 use super::error::EnvelopeError;
 use super::event::EventEnvelope;
 use super::extra::Extra;
 use super::id::EventId;
+use super::key::Key;
 use super::timestamp::Timestamp;
 use super::wire_id::WireId;
 

@@ -111,7 +111,9 @@ impl<T: DeserializeOwned> Event<T> {
         let poison = |what: &dyn fmt::Display| Rejection::poison(what.to_string());
         let record = delivery.record();
         let value = record.value().ok_or_else(|| {
-            Rejection::poison("the record is a tombstone and has no event; a handler that takes `Option<Event<_>>` is given it as `None`")
+            Rejection::poison(
+                "the record is a tombstone and has no event; a handler that takes `Option<Event<_>>` is given it as `None`",
+            )
         })?;
         let head = match delivery.head() {
             Some(head) => *head,

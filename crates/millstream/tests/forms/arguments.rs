@@ -131,12 +131,13 @@ async fn an_async_closure_borrows_state_and_outputs_over_an_await() {
 #[tokio::test(start_paused = true)]
 async fn an_event_knows_its_position_its_headers_and_what_it_belongs_to() {
     let app = Arc::new(App::default());
-    let bench = bench!(app, "paper.orders.new", async |event: Event<Order>, raw: RawEvent<'_>, topic: Topic, position: Position| {
-        assert_eq!((event.position(), raw.position(), raw.topic()), (position, position, &topic));
-        assert_eq!(event.headers().text("tenant"), Some("blue"));
-        assert_eq!(event.correlation_id(), event.id());
-        assert_eq!(event.extra().get("desk"), Some("7"));
-    });
+    let bench =
+        bench!(app, "paper.orders.new", async |event: Event<Order>, raw: RawEvent<'_>, topic: Topic, position: Position| {
+            assert_eq!((event.position(), raw.position(), raw.topic()), (position, position, &topic));
+            assert_eq!(event.headers().text("tenant"), Some("blue"));
+            assert_eq!(event.correlation_id(), event.id());
+            assert_eq!(event.extra().get("desk"), Some("7"));
+        });
     let mut envelope = EventEnvelope::new(id(1), "order", Timestamp::UNIX_EPOCH, "test", order("a", 1));
     envelope.extra.set("desk", &7).expect("a field of its own");
     let value = envelope.to_json().expect("JSON");

@@ -123,7 +123,9 @@ impl World {
         for (&offset, open) in &self.open {
             match open.place {
                 Place::Runs => {
-                    let ends = endings.iter().filter(|ending| ends_an_attempt(**ending))
+                    let ends = endings
+                        .iter()
+                        .filter(|ending| ends_an_attempt(**ending))
                         .filter(|ending| !open.deferred || !matches!(ending, Ending::Defers(_)));
                     steps.extend(ends.map(|ending| Step::End(offset, *ending)));
                 }
@@ -218,7 +220,8 @@ impl World {
             }
             Step::Accept(offset) => self.accept(plan, offset),
             Step::Drain => {
-                let waits = |open: &&Open| matches!(open.place, Place::Waits | Place::BacksOff(_) | Place::Deferred(_) | Place::Due);
+                let waits =
+                    |open: &&Open| matches!(open.place, Place::Waits | Place::BacksOff(_) | Place::Deferred(_) | Place::Due);
                 let waiting: Vec<Offset> = self.open.values().filter(waits).map(|open| open.record.offset).collect();
                 assert_eq!(self.partition.abandon_waiting(), waiting);
                 waiting.into_iter().for_each(|offset| self.put(offset, Place::Abandoned));
