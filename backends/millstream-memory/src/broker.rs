@@ -6,7 +6,7 @@
 use crate::audit::Watchers;
 use crate::config::{MemoryConfig, TopicConfig, WallClock};
 use crate::error;
-use crate::group::Group;
+use crate::group::{Grant, Group};
 use crate::partition::Partition;
 use crate::topic::TopicState;
 use millstream_core::clock::{Clock, MonoTime};
@@ -96,6 +96,12 @@ impl Broker {
         let topics = self.topics();
         let topic = topics.get(&place.topic)?;
         Some((topic.id, topic.partition(place.partition)?.clone()))
+    }
+
+    /// The partition for a reader that belongs to no group.
+    pub(crate) fn grant(&self, place: &TopicPartition) -> Option<Grant> {
+        let (topic_id, partition) = self.partition(place)?;
+        Some(Grant { place: place.clone(), epoch: self.new_epoch(), topic_id, partition, committed: None })
     }
 
     pub(crate) fn create(&self, topic: &Topic, config: TopicConfig) -> Result<TopicId, Error> {

@@ -43,12 +43,24 @@ pub struct MemoryConsumer {
     tick: MonoTime,
     alarm: Alarm,
     closed: bool,
+    /// Reads named partitions and belongs to no group; those that were not told of yet.
+    alone: Option<VecDeque<Grant>>,
 }
 
 impl MemoryConsumer {
+    /// A reader of partitions that belongs to no group.
+    pub(crate) fn alone(broker: Arc<Broker>, request: ConsumerRequest, partitions: VecDeque<Grant>) -> Self {
+        Self::with(broker, request, Arc::new(Group::new("")), Some(partitions))
+    }
+
     pub(crate) fn new(broker: Arc<Broker>, request: ConsumerRequest) -> Self {
+        let group = broker.group(&request.group);
+        Self::with(broker, request, group, None)
+    }
+
+    fn with(broker: Arc<Broker>, request: ConsumerRequest, group: Arc<Group>, alone: Option<VecDeque<Grant>>) -> Self {
         MemoryConsumer {
-            group: broker.group(&request.group),
+            group,
             broker,
             request,
             signal: Arc::new(Signal::default()),
@@ -62,6 +74,7 @@ impl MemoryConsumer {
             tick: MonoTime::ZERO,
             alarm: Alarm::default(),
             closed: false,
+            alone,
         }
     }
 
@@ -72,6 +85,11 @@ impl MemoryConsumer {
         }
         if self.signal.is_stalled() {
             return None;
+        }
+        if let Some(waiting) = &mut self.alone {
+            let granted = std::mem::take(waiting);
+            self.look_alone(granted);
+            return self.events.pop_front().or_else(|| self.read());
         }
         let now = self.broker.now();
         let alive = now < self.expires();
@@ -94,6 +112,9 @@ impl MemoryConsumer {
 
     /// When the next turn is due, if nothing happens before.
     fn due(&self) -> MonoTime {
+        if self.alone.is_some() {
+            return self.broker.now().after(self.request.session_timeout);
+        }
         self.signal.last_poll().after(self.request.session_timeout / 3).min(self.tick)
     }
 
@@ -156,6 +177,17 @@ impl MemoryConsumer {
         }
     }
 
+    /// What a look at the group is for a consumer that has none.
+    fn look_alone(&mut self, granted: VecDeque<Grant>) {
+        for grant in granted {
+            self.take(&grant);
+        }
+        self.resume.clear();
+        if std::mem::take(&mut self.confirm) {
+            self.events.push_back(ConsumerEvent::Confirmed);
+        }
+    }
+
     fn apply(&mut self, change: Change) {
         match change {
             Change::Lost(epoch) => self.lose(epoch),
@@ -206,7 +238,9 @@ impl MemoryConsumer {
 
     fn commit(&mut self, id: CommitId, entries: Vec<CommitEntry>) {
         let names: Vec<(Epoch, Offset)> = entries.iter().map(|entry| (entry.epoch, entry.offset)).collect();
-        let applied = if self.closed {
+        let applied = if self.alone.is_some() {
+            vec![Applied::NotApplied(NotApplied::Refused); entries.len()]
+        } else if self.closed {
             vec![Applied::NotApplied(NotApplied::Stale); entries.len()]
         } else {
             let now = self.broker.now();
@@ -283,14 +317,20 @@ impl Consumer for MemoryConsumer {
             Command::Release { epoch } => {
                 // Released is its end: what was about to be said of it, its loss too, is not said any more.
                 self.events.retain(|event| !is_about(event, epoch));
-                if let Some(owned) = self.forget(epoch) {
+                if let Some(owned) = self.forget(epoch)
+                    && self.alone.is_none()
+                {
                     self.group.enter(|group| group.release(&owned.place, epoch, &self.broker));
                 }
             }
             Command::Restart { epoch, at } => {
                 if let Some(owned) = self.forget(epoch) {
                     self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Lost });
-                    self.group.enter(|group| group.restart(&owned.place, epoch, &self.broker));
+                    match &mut self.alone {
+                        // If the topic is gone, there is nothing to come back to.
+                        Some(waiting) => waiting.extend(self.broker.grant(&owned.place)),
+                        None => self.group.enter(|group| group.restart(&owned.place, epoch, &self.broker)),
+                    }
                     self.resume.push((owned.place, at));
                     self.look = true;
                 }

@@ -5,6 +5,7 @@ use crate::error;
 use crate::producer::MemoryProducer;
 use crate::{Memory, offsets};
 use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Operation, Transport};
+use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The shortest session: timers count in milliseconds, and a third of it must be several of them.
@@ -27,6 +28,16 @@ impl Transport for Memory {
     }
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<MemoryConsumer, Error> {
+        if !request.partitions.is_empty() {
+            let mut partitions = VecDeque::new();
+            for place in &request.partitions {
+                let topic = self.broker.topic(&place.topic, Operation::Fetch)?;
+                let count = topic.partition_count();
+                let grant = self.broker.grant(place);
+                partitions.push_back(grant.ok_or_else(|| error::no_partition(Operation::Fetch, place, count))?);
+            }
+            return Ok(MemoryConsumer::alone(self.broker.clone(), request, partitions));
+        }
         if request.group.is_empty() || request.topics.is_empty() {
             return Err(error::bad_request("a member needs a group and a topic"));
         }

@@ -96,6 +96,10 @@ cases! {
         a_member_that_leaves_is_replaced_at_once,
         a_member_in_good_standing_is_confirmed,
         a_silent_member_loses_its_partitions;
+    assignment:
+        named_partitions_are_read_from_end_to_end,
+        readers_without_a_group_share_nothing,
+        a_reader_without_a_group_commits_nothing_and_restarts;
     transport:
         two_groups_read_everything_each,
         capabilities_never_change;

@@ -10,6 +10,6 @@ pub mod contract;
 pub mod engine;
 pub mod envelope;
 pub mod handler;
-mod layer;
+pub mod layer;
 pub mod service;
 pub mod topic;

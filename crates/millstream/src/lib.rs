@@ -21,7 +21,7 @@
 //!
 //! **By value, it comes from the record; `&T`, it is the service's state; `&mut Outputs`, it is what goes out.**
 
-pub use millstream_core::{builder, clock, contract, engine, envelope, handler, service, topic};
+pub use millstream_core::{builder, clock, contract, engine, envelope, handler, layer, service, topic};
 
 #[cfg(feature = "memory")]
 pub use millstream_memory as memory;
@@ -50,6 +50,7 @@ pub mod prelude {
         AnyEmit, Attempt, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent,
         Rejection,
     };
+    pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
         Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Shutdown,
         StreamService,

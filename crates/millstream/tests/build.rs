@@ -4,6 +4,7 @@ mod support;
 
 use millstream::contract::{DeadLetter, Durability, ErrorKind, ErrorSink};
 use millstream::prelude::*;
+use millstream::service::IdSource;
 use std::time::Duration;
 use support::*;
 
@@ -89,6 +90,37 @@ fn two_handlers_of_one_name_in_a_group_are_refused() {
             .add_consumer_handler_with("paper.orders.old", "names", quiet, settings()),
     );
     assert!(text.contains("two handlers of `names` are called `same`"), "{text}");
+}
+
+#[test]
+fn settings_with_which_nothing_would_ever_move_are_refused() {
+    let zero = |set: fn(&mut HandlerSettings)| {
+        let mut settings = HandlerSettings::new();
+        set(&mut settings);
+        let builder = StreamServiceBuilder::new("zeros", Memory::new()).add_producer();
+        problems(builder.add_consumer_handler_with("paper.orders.new", "zeros", speaking, settings))
+    };
+    for (text, part) in [
+        (zero(|settings| settings.concurrency = 0), "may run no attempt"),
+        (zero(|settings| settings.in_flight_records = 0), "may have no record in flight"),
+        (zero(|settings| settings.max_letters = 0), "may have no dead letter waiting"),
+        (zero(|settings| settings.max_outputs = 0), "may emit none"),
+        (zero(|settings| settings.timeout = Duration::ZERO), "has no time for an attempt"),
+    ] {
+        assert!(text.contains(part) && text.contains("1 problem") && text.contains("remedy:"), "{part:?} is missing in:\n{text}");
+    }
+    let mut none = HandlerSettings::new();
+    none.max_outputs = 0;
+    let builder = StreamServiceBuilder::new("zeros", Memory::new());
+    builder.add_consumer_handler_with("paper.orders.new", "zeros", quiet, none).build().expect("it has none to emit");
+}
+
+#[test]
+fn a_type_can_only_be_asked_for_where_envelopes_are_read() {
+    let settings = HandlerSettings::new().only::<Order>().id_source(IdSource::Position);
+    let builder = StreamServiceBuilder::new("types", Memory::new());
+    let text = problems(builder.add_consumer_handler_with("paper.orders.new", "types", quiet, settings));
+    assert!(text.contains("wants only `order`, but its identity comes from elsewhere"), "{text}");
 }
 
 #[test]

@@ -6,6 +6,7 @@
 
 mod driver;
 
+pub mod assignment;
 pub mod consumer;
 pub mod deduplicator;
 pub mod group;

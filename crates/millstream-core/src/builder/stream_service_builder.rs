@@ -4,6 +4,7 @@ use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
 use crate::handler::Handler;
+use crate::layer::{AnyLayer, Layer};
 use crate::service::{
     ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, StartAt, StreamService, make_runner,
 };
@@ -45,6 +46,7 @@ pub(crate) type Said = ServiceParts<Vec<Added>>;
 pub struct StreamServiceBuilder<S = ()> {
     said: Said,
     state: Arc<S>,
+    layers: Vec<AnyLayer>,
 }
 
 impl StreamServiceBuilder<()> {
@@ -71,7 +73,7 @@ impl StreamServiceBuilder<()> {
             session_timeout: Duration::from_secs(45),
             revoke_budget: Duration::from_secs(30),
         };
-        StreamServiceBuilder { said, state: Arc::new(()) }
+        StreamServiceBuilder { said, state: Arc::new(()), layers: Vec::new() }
     }
 }
 
@@ -83,7 +85,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
 
     /// As [`with_state`](Self::with_state), for a state that others share.
     pub fn with_shared_state<T: Send + Sync + 'static>(self, state: Arc<T>) -> StreamServiceBuilder<T> {
-        StreamServiceBuilder { said: self.said, state }
+        StreamServiceBuilder { said: self.said, state, layers: self.layers }
     }
 
     /// Drops records whose id is done: *exact inside an epoch; across epochs and members no start whose check began after
@@ -167,6 +169,12 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         self
     }
 
+    /// Puts a layer around the handlers that follow, outside their own: inside those given before.
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(AnyLayer::new(layer));
+        self
+    }
+
     /// Adds a handler for topics, read as a member of `group`.
     pub fn add_consumer_handler<Args: 'static>(
         self,
@@ -185,11 +193,12 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         handler: H,
         settings: HandlerSettings,
     ) -> Self {
+        let layers = self.layers.iter().chain(&settings.layers).cloned().collect();
         self.said.handlers.push(Added {
             topics: topics.into_topics(),
             group: group.to_owned(),
             settings,
-            make_runner: make_runner(handler, self.state.clone()),
+            make_runner: make_runner(handler, self.state.clone(), layers),
             outputs: H::OUTPUTS,
             emits: H::EMITS,
         });

@@ -3,7 +3,7 @@
 use super::stream_service_builder::{Added, Said};
 use crate::contract::{Durability, Error, ErrorKind, ErrorSink, Operation, Support};
 use crate::envelope::ContentMode;
-use crate::service::{DeadLetterTopic, GroupParts, HandlerParts, ServiceParts, letter_topic};
+use crate::service::{DeadLetterTopic, GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic};
 use crate::topic::{Topic, check_group};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -146,7 +146,38 @@ fn handler(
             "keep it below 5 minutes, Kafka's `max.poll.interval`: nothing of a revoked partition is waited for longer",
         );
     }
+    zeros(&name, &added.settings, added.emits, problems);
+    if !added.settings.filter.types.is_empty() && added.settings.id_source != IdSource::Envelope {
+        let types = added.settings.filter.types.join("`, `");
+        let text = format!("handler `{name}` wants only `{types}`, but its identity comes from elsewhere than the envelope");
+        problems.add(text, "a record's type is read with its envelope: use `IdSource::Envelope`, or `HandlerSettings::filter`");
+    }
     HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner }
+}
+
+/// Numbers that are fields can be set to zero, and nothing would ever move.
+fn zeros(name: &str, settings: &HandlerSettings, emits: bool, problems: &mut Problems) {
+    let mut zero = |is: bool, what: &str, remedy: &str| {
+        if is {
+            problems.add(format!("handler `{name}` {what}"), remedy);
+        }
+    };
+    zero(settings.concurrency == 0, "may run no attempt", "give `HandlerSettings::concurrency` at least 1; 256 by default");
+    zero(
+        settings.in_flight_records == 0,
+        "may have no record in flight",
+        "give `HandlerSettings::in_flight` at least one record; 4,096 by default",
+    );
+    zero(
+        settings.max_letters == 0,
+        "may have no dead letter waiting, and so starts nothing",
+        "give `HandlerSettings::max_letters` at least 1; 1,024 by default",
+    );
+    zero(
+        emits && settings.max_outputs == 0,
+        "takes `&mut Outputs`, but may emit none",
+        "set `HandlerSettings::max_outputs` to at least 1, 1,000 by default; or take the argument out",
+    );
 }
 
 fn clashes(group: &str, others: &[HandlerParts], handler: &HandlerParts, problems: &mut Problems) {

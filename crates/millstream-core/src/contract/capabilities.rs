@@ -39,6 +39,8 @@ pub struct Capabilities {
     pub headers: Support,
     /// Consumer groups.
     pub groups: Support,
+    /// Reading named partitions without a group (clause C17); state is restored by it.
+    pub assignment: Support,
     /// Compacted topics.
     pub compaction: Support,
     /// The largest record it takes, in bytes.
@@ -57,6 +59,7 @@ impl Capabilities {
             ordering: Ordering::Idempotent,
             headers: Support::Yes,
             groups: Support::Yes,
+            assignment: Support::Yes,
             compaction: Support::Yes,
             max_record_bytes: 1_048_576,
             max_metadata_bytes: 4_096,

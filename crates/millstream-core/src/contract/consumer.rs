@@ -32,6 +32,10 @@ use super::{Close, Command, CommitEntry, CommitId, ConsumerEvent, EpochEnd, Erro
 /// 15. **C15** A member that does not poll keeps its partitions for the session's length and no longer; after that its
 ///     epochs are `Lost` and its commits `NotApplied`.
 /// 16. **C16** Records arrive as they were sent: bytes, nulls, repeated headers, timestamp.
+/// 17. **C17** A consumer of named partitions ([`ConsumerRequest::assigned`](super::ConsumerRequest::assigned)) belongs to no
+///     group: each of its partitions is `Assigned` once, with `committed: None` and with `log_start` and `end` known, whoever
+///     else reads it, and stays until it is released or closed, however seldom it is polled. What it commits is answered
+///     `NotApplied(Refused)`, and `Confirm` by `Confirmed`. All other clauses hold for it.
 ///
 /// # Cancel safety
 /// Dropping `poll`'s future loses nothing: all state lives in the consumer. `close` may be dropped; the member then goes

@@ -1,6 +1,6 @@
 //! Owns the client of a log: what makes producers and group members.
 
-use super::{Capabilities, Consumer, Error, Producer};
+use super::{Capabilities, Consumer, Error, Producer, TopicPartition};
 use crate::topic::Topic;
 use std::time::Duration;
 
@@ -15,14 +15,16 @@ pub enum Protocol {
     Cooperative,
 }
 
-/// What a group member is to be.
+/// What a consumer is to be: a member of a group, or a reader of named partitions that belongs to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ConsumerRequest {
-    /// The consumer group.
+    /// The consumer group; empty if it belongs to none.
     pub group: String,
     /// The topics, named one by one.
     pub topics: Vec<Topic>,
+    /// The partitions it reads without a group, each once; empty for a member. See clause C17 of [`Consumer`].
+    pub partitions: Vec<TopicPartition>,
     /// The name under which the member is seen.
     pub client_id: String,
     /// How partitions are handed over.
@@ -41,12 +43,21 @@ impl ConsumerRequest {
         ConsumerRequest {
             group: group.into(),
             topics,
+            partitions: Vec::new(),
             client_id: String::from("millstream"),
             protocol: Protocol::default(),
             session_timeout: Duration::from_secs(45),
             revoke_budget: Duration::from_secs(30),
             max_batch: 512,
         }
+    }
+
+    /// A reader of these partitions that belongs to no group, with the defaults: nobody shares them with it, nobody takes
+    /// them away, and it commits nothing. For reading a log from end to end, as when state is restored.
+    pub fn assigned(partitions: Vec<TopicPartition>) -> Self {
+        let mut topics: Vec<Topic> = partitions.iter().map(|place| place.topic.clone()).collect();
+        topics.dedup();
+        ConsumerRequest { partitions, ..ConsumerRequest::new("", topics) }
     }
 
     /// The same under another name.
@@ -108,9 +119,11 @@ pub trait Transport: Send + Sync + 'static {
     /// If the log cannot be reached.
     fn producer(&self) -> impl Future<Output = Result<Self::Producer, Error>> + Send;
 
-    /// A group member, which joins as it is polled. Cancel safe.
+    /// A group member, which joins as it is polled; or a reader without a group, if the request names partitions. Cancel
+    /// safe.
     ///
     /// # Errors
-    /// If the log cannot be reached or a topic does not exist.
+    /// If the log cannot be reached, a topic or partition does not exist, or it cannot read without a group
+    /// ([`Capabilities::assignment`]).
     fn consumer(&self, request: ConsumerRequest) -> impl Future<Output = Result<Self::Consumer, Error>> + Send;
 }

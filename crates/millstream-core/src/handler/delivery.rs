@@ -7,7 +7,7 @@ use crate::topic::{Namespace, Topic};
 
 /// What an attempt reads: the record and where it came from. Owned by the seat, so that handlers may borrow from it.
 #[derive(Clone, Debug)]
-pub(crate) struct Input {
+pub struct Input {
     pub(crate) topic: Topic,
     pub(crate) namespace: Option<Namespace>,
     pub(crate) partition: PartitionId,

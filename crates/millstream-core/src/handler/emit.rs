@@ -98,11 +98,13 @@ impl<T: EventData + Serialize> Emit<T> {
     }
 }
 
+type Emitting = Box<dyn FnOnce(&mut Outputs) -> Result<EventId, EmitError> + Send>;
+
 /// An [`Emit`] of any data: costs a box each.
 #[must_use = "an output goes out if the handler returns it"]
 pub struct AnyEmit {
     event_type: &'static str,
-    emit: Box<dyn FnOnce(&mut Outputs) -> Result<EventId, EmitError> + Send>,
+    emit: Emitting,
 }
 
 impl AnyEmit {

@@ -61,6 +61,38 @@ pub trait Extract<S: 'static = ()> {
 }
 
 /// A state that has a `T`: every state has itself; parts by `impl Provide<Pool> for App`.
+///
+/// A part may be a trait, so that a test can put something else in its place. The handler's argument is then written
+/// `&(dyn Broker + 'static)`, and so is what `provide` answers: a plain `&dyn Broker` has a shorter life, and is another
+/// type.
+///
+/// ```
+/// # use millstream_core::handler::{Event, Provide};
+/// # struct Pool;
+/// # trait Broker: Send + Sync {}
+/// struct App {
+///     pool: Pool,
+///     broker: Box<dyn Broker>,
+/// }
+///
+/// impl Provide<Pool> for App {
+///     fn provide(&self) -> &Pool {
+///         &self.pool
+///     }
+/// }
+///
+/// impl Provide<dyn Broker> for App {
+///     fn provide(&self) -> &(dyn Broker + 'static) {
+///         &*self.broker
+///     }
+/// }
+///
+/// async fn on_order(order: Event<serde_json::Value>, pool: &Pool, broker: &(dyn Broker + 'static)) {
+///     // …
+/// }
+/// # fn takes<A>(_: impl millstream_core::handler::Handler<A, App>) {}
+/// # takes(on_order);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "the service's state `{Self}` does not provide a `{T}`",
     label = "a handler asks for `&{T}`",

@@ -4,9 +4,11 @@
 //! wrong argument, return type or missing `Send` is reported by itself. [`Runs`] then gives the meaning, one impl an
 //! arity. There is exactly one impl of [`Handler`], so the compiler descends to the cause.
 
-use super::delivery::Delivery;
+use super::delivery::{Delivery, Input};
 use super::extract::{Extract, Rejection};
-use super::outcome::IntoOutcome;
+use super::handler_error::HandlerError;
+use super::outcome::{IntoOutcome, Outcome};
+use super::outputs::Outputs;
 use super::seat::Seat;
 use std::ops::Deref;
 
@@ -30,6 +32,15 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     where
         H: Deref<Target = Self> + Send + Sync,
         St: Deref<Target = S> + Send + Sync;
+
+    /// Runs one attempt that borrows what it is lent: for layers, which hold it on their stack.
+    #[doc(hidden)]
+    fn lent<'d>(
+        &'d self,
+        state: &'d S,
+        input: &'d Input,
+        outputs: &'d mut Outputs,
+    ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send;
 }
 
 impl<F, Args: 'static, S: Sync + 'static, O: IntoOutcome> Handler<Args, S> for F
@@ -67,6 +78,29 @@ where
                 Err(rejection) => s.answer(Err(rejection.into_error())),
             }
             seat
+        }
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
+    fn lent<'d>(
+        &'d self,
+        state: &'d S,
+        input: &'d Input,
+        outputs: &'d mut Outputs,
+    ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send {
+        async move {
+            #[expect(clippy::blocks_in_conditions, reason = "as above: what is returned is written into the outputs")]
+            let answer = match {
+                let mut delivery = Delivery::seated(state, input, &mut *outputs);
+                self.start(&mut delivery)
+            } {
+                Ok(started) => Ok(started.await),
+                Err(rejection) => Err(rejection),
+            };
+            match answer {
+                Ok(returned) => returned.into_outcome(outputs),
+                Err(rejection) => Err(rejection.into_error()),
+            }
         }
     }
 }

@@ -2,6 +2,7 @@
 //! letters) to the engine.
 
 use super::emit_error::EmitError;
+use super::panics;
 use crate::contract::BoxError;
 use crate::engine::Failure;
 use std::any::Any;
@@ -68,20 +69,49 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
     }
 }
 
+/// What stands for an error's text where making that panics.
+const NO_TEXT: &str = "the error's own text panicked";
+
+/// Causes that are shown; more is a chain that bites its tail.
+const MOST_CAUSES: usize = 32;
+
+impl HandlerError {
+    /// The texts of its cause and what caused that. A user's code: it may panic.
+    fn causes(&self) -> String {
+        let mut text = String::new();
+        let mut next = self.source();
+        for _ in 0..MOST_CAUSES {
+            let Some(cause) = next else { break };
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&cause.to_string());
+            next = cause.source();
+        }
+        text
+    }
+}
+
 impl fmt::Display for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut source = self.0.source.as_deref().map(|s| s as &dyn std::error::Error);
-        if let Some(context) = &self.0.context {
-            f.write_str(context)?;
-        } else if let Some(first) = source {
-            write!(f, "{first}")?;
-            source = first.source();
+        let causes = match &self.0.source {
+            Some(_) => panics::contained(|| self.causes()).unwrap_or_else(|_| NO_TEXT.to_owned()),
+            None => String::new(),
+        };
+        match &self.0.context {
+            Some(context) if causes.is_empty() => f.write_str(context),
+            Some(context) => write!(f, "{context}: {causes}"),
+            None => f.write_str(&causes),
         }
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A user's error may panic when it is dropped, wherever that is: the record has failed already, and that is all.
+        if let Some(source) = self.source.take() {
+            let _ = panics::contained(|| drop(source));
         }
-        Ok(())
     }
 }
 

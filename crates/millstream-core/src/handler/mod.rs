@@ -17,6 +17,7 @@
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
+//! | `panics` | a panic becomes a failure of one record |
 //! | `seat` | what an attempt's future owns |
 
 mod attempt;
@@ -33,6 +34,7 @@ mod lineage;
 mod outcome;
 mod output;
 mod outputs;
+pub(crate) mod panics;
 mod said;
 mod seat;
 mod until;

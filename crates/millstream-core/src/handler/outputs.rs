@@ -27,9 +27,11 @@ pub(crate) trait PublishNow: Send + Sync {
     fn publish(&self, topic: Topic, record: RecordSet) -> Boxed<Result<Receipt, Error>>;
 }
 
-/// What all attempts of one worker share when they emit.
+/// What all attempts of one worker share: whose they are, and what they need when they emit.
 pub(crate) struct OutputContext {
     pub(crate) source: String,
+    pub(crate) group: String,
+    pub(crate) handler: String,
     pub(crate) scope: CausalScope,
     pub(crate) limits: Limits,
     pub(crate) most: usize,
@@ -82,6 +84,8 @@ impl Outputs {
     pub fn of(from: &Topic) -> Self {
         let context = OutputContext {
             source: String::from("unit-test"),
+            group: String::from("unit-test"),
+            handler: String::from("unit-test"),
             scope: CausalScope::new(0, "unit-test", "unit-test"),
             limits: Limits::DEFAULT,
             most: 10_000,

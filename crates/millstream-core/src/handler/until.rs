@@ -15,7 +15,7 @@ pub enum Until {
 impl Until {
     /// How long that is, where the wall clock shows `wall` milliseconds since the Unix epoch: at least a millisecond, so
     /// that a time that is over does not run the handler without a pause.
-    pub(crate) fn from_now(self, wall: u64) -> Duration {
+    pub(crate) fn counted_from(self, wall: u64) -> Duration {
         let wait = match self {
             Until::After(wait) => wait,
             Until::At(at) => {
@@ -34,13 +34,13 @@ mod tests {
     #[test]
     fn a_time_by_the_wall_clock_is_as_far_as_it_is_from_now() {
         let at = Until::At(Timestamp::from_micros(1_700_000_000_000_500));
-        assert_eq!(at.from_now(1_699_999_999_998), Duration::from_micros(2_500));
-        assert_eq!(Until::After(Duration::from_secs(7)).from_now(0), Duration::from_secs(7));
+        assert_eq!(at.counted_from(1_699_999_999_998), Duration::from_micros(2_500));
+        assert_eq!(Until::After(Duration::from_secs(7)).counted_from(0), Duration::from_secs(7));
     }
 
     #[test]
     fn a_time_that_is_over_is_a_millisecond_away() {
         let over = [Until::At(Timestamp::from_millis(5)), Until::At(Timestamp::UNIX_EPOCH), Until::After(Duration::ZERO)];
-        assert_eq!(over.map(|until| until.from_now(u64::MAX)), [Duration::from_millis(1); 3]);
+        assert_eq!(over.map(|until| until.counted_from(u64::MAX)), [Duration::from_millis(1); 3]);
     }
 }

@@ -39,6 +39,8 @@ counts! {
     done,
     /// Settled because the handler skipped them.
     skipped,
+    /// Settled without a handler call, because a filter does not want them.
+    filtered,
     /// Settled because their id was done before, elsewhere.
     duplicates,
     /// Settled because they were done before themselves, and redelivered.
@@ -68,7 +70,7 @@ counts! {
 impl Counts {
     /// All that are settled.
     pub fn settled(&self) -> u64 {
-        self.done + self.skipped + self.duplicates + self.redeliveries + self.dead_lettered
+        self.done + self.skipped + self.filtered + self.duplicates + self.redeliveries + self.dead_lettered
     }
 }
 

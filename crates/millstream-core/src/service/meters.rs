@@ -8,6 +8,7 @@ pub(crate) struct Meters {
     consumed: Counter,
     retries: Counter,
     dead_letters: Counter,
+    filtered: Counter,
     duplicates: Counter,
     redeliveries: Counter,
     conflicts: Counter,
@@ -31,6 +32,7 @@ impl Meters {
             consumed: counter!("messaging_client_consumed_messages_total", &labels),
             retries: counter!("millstream_retries_total", &labels),
             dead_letters: counter!("millstream_dead_letters_total", &labels),
+            filtered: counter!("millstream_filtered_total", &labels),
             duplicates: dedup("duplicate"),
             redeliveries: dedup("redelivery"),
             conflicts: dedup("conflict"),
@@ -43,6 +45,7 @@ impl Meters {
         self.consumed.increment(counts.delivered);
         self.retries.increment(counts.retries);
         self.dead_letters.increment(counts.dead_lettered);
+        self.filtered.increment(counts.filtered);
         self.duplicates.increment(counts.duplicates);
         self.redeliveries.increment(counts.redeliveries);
         self.conflicts.increment(counts.conflicts);

@@ -10,6 +10,7 @@
 //! | `cell` | what intake and worker share |
 //! | `slots` | handler futures, in place |
 //! | `prepare` | a record's identity and limits |
+//! | `filter` | which records a handler wants |
 //! | `sink` | outputs on their way out of a worker |
 //! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `publisher` | root events, outside handlers |
@@ -24,6 +25,7 @@ mod account;
 mod cell;
 mod dead_letters;
 mod error_handling;
+mod filter;
 mod fingerprint;
 mod handle;
 mod health;

@@ -4,6 +4,7 @@
 use super::settings::IdSource;
 use crate::contract::{Headers, RecordBatch, RecordView, TopicId};
 use crate::envelope::{ContentMode, EventKey, Head, Limits, read_head_of, scan};
+use std::ops::Range;
 
 /// What is known of one record that left the fast path.
 pub(crate) struct Prepared {
@@ -22,6 +23,8 @@ pub(crate) struct PreparedBatch {
     pub(crate) keys: Vec<u128>,
     heads: Vec<Head>,
     poison: Vec<(usize, Box<str>)>,
+    /// Runs of records that the handler does not want, in order.
+    filtered: Vec<Range<usize>>,
 }
 
 impl PreparedBatch {
@@ -43,9 +46,34 @@ impl PreparedBatch {
         Some(&self.poison[found].1)
     }
 
-    /// The first poison record from `index` on, or `end`.
-    pub(crate) fn next_poison(&self, index: usize, end: usize) -> usize {
-        self.poison.iter().map(|(at, _)| *at).find(|&at| at >= index).unwrap_or(end)
+    /// The first record from `index` on that is poison or filtered out, or `end`.
+    pub(crate) fn plain_until(&self, index: usize, end: usize) -> usize {
+        let poison = self.poison.iter().map(|(at, _)| *at).find(|&at| at >= index).unwrap_or(end);
+        match self.filtered.get(self.filtered.partition_point(|run| run.end <= index)) {
+            Some(run) => poison.min(run.start.max(index)),
+            None => poison,
+        }
+    }
+
+    /// The end of the run of filtered records that the `index`th is in, if it is.
+    #[inline]
+    pub(crate) fn filtered_until(&self, index: usize) -> Option<usize> {
+        let run = self.filtered.get(self.filtered.partition_point(|run| run.end <= index))?;
+        (run.start <= index).then_some(run.end)
+    }
+
+    /// The `index`th record is filtered out; called in their order.
+    pub(crate) fn filter_out(&mut self, index: usize) {
+        match self.filtered.last_mut() {
+            Some(run) if run.end == index => run.end += 1,
+            _ => self.filtered.push(index..index + 1),
+        }
+    }
+
+    /// The `index`th record is poison, because of `why`.
+    pub(crate) fn condemn(&mut self, index: usize, why: Box<str>) {
+        let place = self.poison.partition_point(|(at, _)| *at < index);
+        self.poison.insert(place, (index, why));
     }
 
     /// One record's part.
@@ -62,6 +90,7 @@ impl PreparedBatch {
         self.keys.clear();
         self.heads.clear();
         self.poison.clear();
+        self.filtered.clear();
     }
 }
 

@@ -1,7 +1,9 @@
 //! Owns what can be set for one handler, each default with its reason.
 
+use super::filter::Filter;
 use crate::engine::{Followers, LanePolicy, RetryPolicy};
-use crate::envelope::Limits;
+use crate::envelope::{EventData, Limits};
+use crate::layer::{AnyLayer, DeliveryInfo, Layer};
 use std::time::Duration;
 
 /// Where a record's identity comes from, by which it is deduplicated.
@@ -49,6 +51,10 @@ pub struct HandlerSettings {
     pub max_outputs: usize,
     /// Dead letters of one partition that may wait for the sink before nothing more is started. 1,024 by default.
     pub max_letters: usize,
+    /// What is around each attempt, the outermost first.
+    pub(crate) layers: Vec<AnyLayer>,
+    /// Which records it wants.
+    pub(crate) filter: Filter,
 }
 
 impl Default for HandlerSettings {
@@ -66,6 +72,8 @@ impl Default for HandlerSettings {
             in_flight_bytes: 32 << 20,
             max_outputs: 1_000,
             max_letters: 1_024,
+            layers: Vec::new(),
+            filter: Filter::default(),
         }
     }
 }
@@ -137,6 +145,41 @@ impl HandlerSettings {
     #[must_use]
     pub fn max_letters(mut self, letters: usize) -> Self {
         self.max_letters = letters.max(1);
+        self
+    }
+
+    /// The same for events of `T`'s type only; said several times, of any of these types. Others are *filtered*: settled
+    /// without a handler call, counted as such, never decoded, and not marked in the deduplicator.
+    ///
+    /// The type stands in the envelope or the CloudEvent, so identity must come from there too
+    /// ([`IdSource::Envelope`], the default); `build()` refuses another. Tombstones have no type and are not filtered by
+    /// it: a deletion must not be lost. What is no event stays poison.
+    #[must_use]
+    pub fn only<T: EventData>(mut self) -> Self {
+        self.filter.types.push(T::TYPE);
+        self
+    }
+
+    /// The same for records of which `wanted` says `true`; said several times, of which all do. Others are *filtered*, as
+    /// by [`only`](Self::only), which is asked first.
+    ///
+    /// Asked once a record when it comes in, of tombstones too, and not of what is poison. A record for which it panics
+    /// becomes a dead letter with reason `poison`.
+    ///
+    /// ```
+    /// # use millstream_core::service::HandlerSettings;
+    /// let settings = HandlerSettings::new().filter(|delivery| delivery.headers().text("tenant") == Some("blue"));
+    /// ```
+    #[must_use]
+    pub fn filter(mut self, wanted: impl Fn(&DeliveryInfo<'_>) -> bool + Send + Sync + 'static) -> Self {
+        self.filter.add(wanted);
+        self
+    }
+
+    /// The same with a layer around each attempt, inside those named before and inside the builder's.
+    #[must_use]
+    pub fn layer(mut self, layer: impl Layer) -> Self {
+        self.layers.push(AnyLayer::new(layer));
         self
     }
 }

@@ -11,7 +11,7 @@ use crate::contract::RecordBatch;
 use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
 use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat, Until};
-use crate::layer::panics;
+use crate::layer::{AnyLayer, Layered, layered, panics};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::pin::Pin;
@@ -105,14 +105,22 @@ pub(crate) trait Runner: Send {
 /// Makes runners, one for each worker.
 pub(crate) type MakeRunner = Arc<dyn Fn(&RecordBatch, Arc<OutputContext>) -> Box<dyn Runner> + Send + Sync>;
 
-/// A maker of runners for `handler` over `state`.
-pub(crate) fn make_runner<Args, S, H>(handler: H, state: Arc<S>) -> MakeRunner
+/// A maker of runners for `handler` over `state`, inside `layers`.
+pub(crate) fn make_runner<Args, S, H>(handler: H, state: Arc<S>, layers: Vec<AnyLayer>) -> MakeRunner
 where
     Args: 'static,
     S: Send + Sync + 'static,
     H: Handler<Args, S>,
 {
     let handler = Arc::new(handler);
+    if !layers.is_empty() {
+        let layers: Arc<[AnyLayer]> = layers.into();
+        return Arc::new(move |first, context| {
+            let (handler, layers) = (handler.clone(), layers.clone());
+            let handler = Arc::new(Layered { handler, layers, context: context.clone() });
+            slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, H::EMITS, layered::<Args, S, H, _>)
+        });
+    }
     Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, H::EMITS, H::seated))
 }
 

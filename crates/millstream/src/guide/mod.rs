@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`first_service`] | from an empty folder to a handler that runs, a unit test, a test on memory, and a dead letter found |
 //! | [`handlers`] | what a handler may take and return, and where its arguments come from |
+//! | [`layers`] | code around handlers, and which records they want at all |
 //! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
 //! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
 //! | [`producing`] | outputs, root events, explicit envelopes, CloudEvents |
@@ -21,6 +22,8 @@ pub mod first_service {}
 pub mod from_python {}
 #[doc = include_str!("handlers.md")]
 pub mod handlers {}
+#[doc = include_str!("layers.md")]
+pub mod layers {}
 #[doc = include_str!("lifecycle.md")]
 pub mod lifecycle {}
 #[doc = include_str!("producing.md")]

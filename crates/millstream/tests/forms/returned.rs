@@ -32,7 +32,7 @@ async fn one(new: Event<Order>) -> Emit<Order> {
 }
 
 async fn perhaps_one(new: Event<Order>) -> Result<Option<Emit<Order>>, HandlerError> {
-    Ok((new.number % 2 == 0).then(|| Emit::to(DONE, new.into_data())))
+    Ok(new.number.is_multiple_of(2).then(|| Emit::to(DONE, new.into_data())))
 }
 
 async fn many(new: Event<Order>) -> Vec<Emit<Order>> {

@@ -8,6 +8,7 @@ use super::{Payload, STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
 use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Offset, RecordBatch, Seen};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
+use crate::service::filter::Filtering;
 use crate::service::prepare::PreparedBatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -31,11 +32,11 @@ pub(super) struct Current {
 }
 
 impl Current {
-    /// The end of the plain records from the cursor on: no poison, and fresh if they are `checked`.
+    /// The end of the plain records from the cursor on: no poison, not filtered out, and fresh if they are `checked`.
     pub(super) fn plain_end(&mut self, checked: bool) -> usize {
         let first = self.cursor;
         if self.plain <= first {
-            self.plain = self.prepared.next_poison(first, self.batch.len());
+            self.plain = self.prepared.plain_until(first, self.batch.len());
             if checked {
                 let seen = self.seen.get(first..self.plain).unwrap_or_default();
                 self.plain = first + seen.iter().position(|seen| *seen != Seen::Fresh).unwrap_or(seen.len());
@@ -223,6 +224,10 @@ impl Worker {
         self.open.admit(&batch, bytes);
         let mut prepared = std::mem::take(&mut self.checks.spare.2);
         self.preparer.prepare(&batch, &mut prepared);
+        if !self.plan.settings.filter.is_empty() {
+            let filter = || Filtering::new(self.plan.settings.filter.clone(), &batch, self.context.clone());
+            self.filtering.get_or_insert_with(filter).sift(&batch, &mut prepared);
+        }
         if self.runner.is_none() {
             self.runner = Some((self.plan.make_runner)(&batch, self.context.clone()));
         }

@@ -14,7 +14,7 @@ impl Worker {
         let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
         self.counts.deferred += 1;
         // The one place where wall time becomes a time to wait (F77).
-        let wait = until.from_now(self.plan.clock.wall_millis());
+        let wait = until.counted_from(self.plan.clock.wall_millis());
         self.engine.deferred(offset, id, lane, now.after(wait), now);
         self.quarantine.put_back(offset);
         if self.probing.take_if(|probing| *probing == offset).is_some() {

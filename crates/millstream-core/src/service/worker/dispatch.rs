@@ -84,6 +84,11 @@ impl Worker {
         let record = current.batch.view(index);
         let offset = record.offset();
         let id = current.prepared.keys[index];
+        if let Some(end) = current.prepared.filtered_until(index) {
+            current.cursor = end;
+            self.settle_filtered(current, index..end);
+            return true;
+        }
         if let Some(poison) = current.prepared.poison(index) {
             let error = poisoned(poison);
             current.cursor += 1;

@@ -8,6 +8,7 @@
 //! | `ended` | what an attempt's end means |
 //! | `deferred` | a record that its handler puts off |
 //! | `fast` | runs of fresh records that are done in place |
+//! | `filtered` | records the handler does not want |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
 //! | `tail` | outputs → marks → settled |
@@ -21,6 +22,7 @@ mod deferred;
 mod dispatch;
 mod ended;
 mod fast;
+mod filtered;
 mod leave;
 mod letters;
 mod open;
@@ -30,6 +32,7 @@ mod turn;
 
 use super::account::Counts;
 use super::cell::{Ack, Cell};
+use super::filter::Filtering;
 use super::plan::Plan;
 use super::prepare::{Prepared, Preparer};
 use super::sink::Sink;
@@ -83,6 +86,7 @@ pub(crate) struct Worker {
     breaker: Breaker,
     quarantine: Quarantine,
     preparer: Preparer,
+    filtering: Option<Filtering>,
     context: Arc<OutputContext>,
     runner: Option<Box<dyn Runner>>,
     slots: slots::SlotTable,
@@ -125,6 +129,8 @@ impl Worker {
         let publisher = super::outbox_publisher(outbox, cell.clone());
         let context = Arc::new(OutputContext {
             source: plan.service.clone(),
+            group: plan.group.clone(),
+            handler: plan.handler.clone(),
             scope: crate::envelope::CausalScope::new(plan.run, &plan.group, &plan.handler),
             limits: plan.settings.limits,
             most: plan.settings.max_outputs,
@@ -144,6 +150,7 @@ impl Worker {
             engine: Partition::new(at, policy),
             quarantine,
             preparer,
+            filtering: None,
             context,
             runner: None,
             slots,

@@ -1,4 +1,5 @@
-//! Owns the catching of a handler's panics: around each call and poll, so that exactly one record is at fault.
+//! Owns the catching of panics in users' code: a handler's around each call and poll, a filter's, an error's own text; so
+//! that exactly one record is at fault.
 //!
 //! A panic prints up to 70 lines through the process's hook; a storm of them drowned seven million lines in a test. So
 //! while a handler runs, the hook is silent and the service reports the panic once, with the record. Panics elsewhere
@@ -27,18 +28,34 @@ pub(crate) fn install_hook() {
     });
 }
 
-/// Runs `work`; a panic becomes its text.
+/// Runs `work`, a handler's; a panic becomes a sentence.
 #[inline]
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    INSIDE.set(true);
+    contained(work).map_err(sentence)
+}
+
+/// Runs `work`, a user's; a panic becomes its words.
+#[inline]
+pub(crate) fn contained<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let before = INSIDE.replace(true);
     // What a panicking handler leaves half-changed is its own state; the framework's is not touched inside.
-    let result = catch_unwind(AssertUnwindSafe(work));
-    INSIDE.set(false);
-    result.map_err(|panic| text(panic.as_ref()))
+    let result = catch_unwind(AssertUnwindSafe(work)).map_err(words);
+    INSIDE.set(before);
+    result
 }
 
 #[cold]
-fn text(panic: &(dyn Any + Send)) -> String {
+fn sentence(words: String) -> String {
+    format!("the handler panicked: {words}")
+}
+
+#[cold]
+fn words(panic: Box<dyn Any + Send>) -> String {
     let words = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the handler panicked: {}", words.unwrap_or("(no text)"))
+    let words = words.unwrap_or("(no text)").to_owned();
+    // A panic may carry anything, also what panics when it is dropped. What that one carries is left alone.
+    if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(again);
+    }
+    words
 }
