@@ -15,11 +15,11 @@ use crate::envelope::{Metadata, Place, Slot, Timestamp, WireId};
 use crate::topic::{Address, Namespace, Topic};
 use serde::Serialize;
 use std::fmt;
-use std::ops::Index;
 use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+mod looks;
 mod tombstone;
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -254,16 +254,6 @@ impl Outputs {
         self.len() == 0
     }
 
-    /// The outputs of a unit test, in order.
-    pub fn iter(&self) -> impl Iterator<Item = &Output> {
-        self.recorded.iter().flatten()
-    }
-
-    /// The outputs of a unit test that go to a topic called `topic`.
-    pub fn to(&self, topic: &str) -> Vec<&Output> {
-        self.iter().filter(|output| output.topic().as_str() == topic).collect()
-    }
-
     /// The id of the input, as the outputs' causation id says it.
     pub fn cause(&self) -> Option<WireId> {
         self.lineage.cause()
@@ -391,14 +381,5 @@ impl Outputs {
         let logical = xxh3_64_with_seed(topic.logical_name().as_bytes(), 0);
         self.destinations.push(Destination { domain: key.domain, event_type: key.event_type, namespace, topic, logical });
         Ok(self.destinations.len() - 1)
-    }
-}
-
-impl Index<usize> for Outputs {
-    type Output = Output;
-
-    fn index(&self, index: usize) -> &Output {
-        let recorded = self.recorded.as_ref().expect("outputs are looked at in unit tests: make them with `Outputs::of`");
-        &recorded[index]
     }
 }
