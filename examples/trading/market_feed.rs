@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream::contract::{Error, ErrorKind, Operation, Produce, Producer, Retry, partition_for_key};
+use millstream::contract::{Error, ErrorKind, Operation, Produce, Producer, TryAgain, partition_for_key};
 use millstream::prelude::*;
 
 use crate::effects::Effects;
@@ -65,7 +65,7 @@ impl<P: Producer> MarketFeed<P> {
             for (record, answer) in self.batch.drain(..).zip(answers) {
                 match answer {
                     Ok(_) => {}
-                    Err(error) if error.retry() == Retry::No => return Err(error),
+                    Err(error) if error.retry() == TryAgain::No => return Err(error),
                     Err(_) => failed.push(record),
                 }
             }

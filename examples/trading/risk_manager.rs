@@ -62,7 +62,7 @@ impl RiskManager {
 
 /// The service.
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], risk: RiskManager) -> Result<StreamService, Error> {
-    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
+    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("risk-manager", transport)
         .with_deduplicator(WindowDeduplicator::new(moka::Limits::new().with_ids(65_536)))
         .with_error_handling(ErrorHandling::new().retry(retry))

@@ -61,7 +61,7 @@ impl StrategyRunner {
 /// A planned failure passes at once, so retries come quickly. Duplicates come within a few hundred ticks of each other:
 /// the deduplicator is to remember more than that, and need not remember the day.
 pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Result<StreamService, Error> {
-    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
+    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("strategy-runner", transport)
         .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
         .with_error_handling(ErrorHandling::new().retry(retry))

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream::engine::BreakerPolicy;
+use millstream::engine::Breaker;
 use millstream::moka::Limits;
 use millstream::prelude::*;
 
@@ -56,8 +56,8 @@ impl TradingEngine {
 /// A venue that is down fails every order, and none of these failures is the order's fault: the breaker opens, and no
 /// order becomes a dead letter because it was tried too often meanwhile.
 pub(crate) fn service(transport: impl Transport, venues: &[Venue], engine: TradingEngine) -> Result<StreamService, Error> {
-    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
-    let breaker = BreakerPolicy::new(20, Duration::from_secs(10), Duration::from_millis(20));
+    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
+    let breaker = Breaker::after(20).within(Duration::from_secs(10)).probe_every(Duration::from_millis(20));
     StreamServiceBuilder::new("trading-engine", transport)
         .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))

@@ -50,7 +50,7 @@ pub mod prelude {
     pub use millstream_core::builder::StreamServiceBuilder;
     pub use millstream_core::clock::Clock;
     pub use millstream_core::contract::{ConsumerExt, Error, Headers, Position, ProducerExt, Record, Transport};
-    pub use millstream_core::engine::RetryPolicy;
+    pub use millstream_core::engine::{Breaker, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         AnyEmit, Attempt, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent,

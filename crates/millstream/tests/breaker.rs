@@ -2,7 +2,7 @@
 
 mod support;
 
-use millstream::engine::BreakerPolicy;
+use millstream::engine::Breaker;
 use millstream::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,9 +28,10 @@ impl Down {
 async fn ride_out_an_outage() -> (u64, u64, u64, u64) {
     let memory = Memory::new();
     let down = Arc::new(Down { calls: AtomicU64::new(0), until: 30 });
-    let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(5));
-    let errors =
-        ErrorHandling::new().retry(retry).breaker(BreakerPolicy::new(10, Duration::from_secs(10), Duration::from_secs(1)));
+    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(5));
+    let errors = ErrorHandling::new()
+        .retry(retry)
+        .breaker(Breaker::after(10).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1)));
     let service = StreamServiceBuilder::new("seen", memory.clone())
         .with_error_handling(errors)
         .with_shared_state(down.clone())

@@ -2,7 +2,7 @@
 
 mod support;
 
-use millstream::engine::{BreakerPolicy, Note};
+use millstream::engine::{Breaker, Note};
 use millstream::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -31,8 +31,8 @@ async fn an_open_breaker_waits_without_work_and_goes_on_by_a_probe() {
     let memory = Memory::new();
     let state = Arc::new(Dependency::default());
     state.down.store(true, Ordering::SeqCst);
-    let retry = RetryPolicy::exponential(Duration::from_millis(10), Duration::from_millis(20)).attempts(50);
-    let breaker = BreakerPolicy::new(3, Duration::from_secs(10), Duration::from_secs(5));
+    let retry = Retry::exponential(Duration::from_millis(10), Duration::from_millis(20)).attempts(50);
+    let breaker = Breaker::after(3).within(Duration::from_secs(10)).probe_every(Duration::from_secs(5));
     let service = StreamServiceBuilder::new("seen", memory.clone())
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
         .with_shared_state(state.clone())

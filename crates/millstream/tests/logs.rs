@@ -5,7 +5,7 @@
 mod seen;
 mod support;
 
-use millstream::engine::BreakerPolicy;
+use millstream::engine::Breaker;
 use millstream::memory::Memory;
 use millstream::prelude::*;
 use seen::Seen;
@@ -32,10 +32,9 @@ async fn fails_in_every_way(data: Event<serde_json::Value>, out: &mut Outputs) -
 #[tokio::test(start_paused = true)]
 async fn a_payload_a_key_and_a_header_never_appear_in_what_is_logged() {
     let (memory, (seen, _guard)) = (Memory::new(), Seen::all());
-    let errors =
-        ErrorHandling::new().retry(RetryPolicy::exponential(Duration::from_millis(10), Duration::from_millis(10)).attempts(2));
+    let errors = ErrorHandling::new().retry(Retry::exponential(Duration::from_millis(10), Duration::from_millis(10)).attempts(2));
     // Nothing recovers here, so an open breaker would stay open.
-    let errors = errors.breaker(BreakerPolicy::new(10_000, Duration::from_secs(10), Duration::from_secs(5)));
+    let errors = errors.breaker(Breaker::after(10_000).within(Duration::from_secs(10)).probe_every(Duration::from_secs(5)));
     let settings = HandlerSettings::new().timeout(Duration::from_secs(1));
     let service = StreamServiceBuilder::new("desk", memory.clone())
         .add_producer()
@@ -74,8 +73,7 @@ async fn words_from_outside_break_no_line_and_are_cut() {
         let text = hostile.clone();
         async move { Err::<(), _>(HandlerError::transient(text)) }
     };
-    let errors =
-        ErrorHandling::new().retry(RetryPolicy::exponential(Duration::from_millis(10), Duration::from_millis(10)).attempts(2));
+    let errors = ErrorHandling::new().retry(Retry::exponential(Duration::from_millis(10), Duration::from_millis(10)).attempts(2));
     let service = StreamServiceBuilder::new("desk", memory.clone())
         .with_error_handling(errors)
         .add_consumer_handler_with(

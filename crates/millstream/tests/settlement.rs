@@ -100,7 +100,7 @@ impl Shaky {
 async fn a_failing_record_is_retried_in_its_keys_order_and_other_keys_pass() {
     let memory = Memory::new();
     let shaky = Arc::new(Shaky { seen: Seen::default(), failures: Mutex::new(2) });
-    let retry = RetryPolicy::exponential(Duration::from_millis(10), Duration::from_secs(1));
+    let retry = Retry::exponential(Duration::from_millis(10), Duration::from_secs(1));
     let service = StreamServiceBuilder::new("seen", memory.clone())
         .with_error_handling(ErrorHandling::new().retry(retry))
         .with_shared_state(shaky.clone())

@@ -19,8 +19,7 @@ const DONE: Sibling = Sibling::new("orders", "done");
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 fn builder(memory: &Memory) -> StreamServiceBuilder {
-    let errors =
-        ErrorHandling::new().retry(RetryPolicy::exponential(Duration::from_millis(10), Duration::from_millis(10)).attempts(3));
+    let errors = ErrorHandling::new().retry(Retry::exponential(Duration::from_millis(10), Duration::from_millis(10)).attempts(3));
     StreamServiceBuilder::new("desk", memory.clone()).add_producer().with_error_handling(errors)
 }
 
@@ -108,7 +107,7 @@ async fn an_attempt_that_takes_too_long_or_panics_says_so_in_its_span() {
         assert!(order.number != 2, "a panic");
         std::future::pending::<()>().await;
     };
-    let settings = HandlerSettings::new().timeout(Duration::from_secs(1)).retry(RetryPolicy::none());
+    let settings = HandlerSettings::new().timeout(Duration::from_secs(1)).retry(Retry::none());
     let service =
         builder(&memory).add_consumer_handler_with(IN, "desk.orders", handler, settings).build().expect("a valid service");
     send_orders(&memory, IN, [order("a", 1), order("b", 2)]).await;

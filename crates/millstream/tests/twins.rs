@@ -43,7 +43,7 @@ impl Seen {
 async fn a_duplicate_behind_a_busy_key_is_dropped_though_its_twin_was_marked_meanwhile() {
     let memory = Memory::new();
     let seen = Arc::new(Seen::default());
-    let retry = RetryPolicy::exponential(Duration::from_millis(50), Duration::from_millis(50));
+    let retry = Retry::exponential(Duration::from_millis(50), Duration::from_millis(50));
     let service = StreamServiceBuilder::new("seen", memory.clone())
         .with_deduplicator(WindowDeduplicator::default())
         .with_error_handling(ErrorHandling::new().retry(retry))

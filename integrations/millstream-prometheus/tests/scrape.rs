@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// The names of the conventions, and what each is.
-const PROMISED: [(&str, &str); 13] = [
+const PROMISED: [(&str, &str); 14] = [
     ("messaging_client_consumed_messages_total", "counter"),
     ("messaging_client_operation_duration_seconds", "histogram"),
     ("messaging_client_sent_messages_total", "counter"),
@@ -20,6 +20,7 @@ const PROMISED: [(&str, &str); 13] = [
     ("millstream_consumer_lag_seconds", "gauge"),
     ("millstream_dead_letters_total", "counter"),
     ("millstream_dedup_total", "counter"),
+    ("millstream_filtered_total", "counter"),
     ("millstream_in_flight_records", "gauge"),
     ("millstream_partition_last_progress_timestamp_seconds", "gauge"),
     ("millstream_partition_records_total", "counter"),
@@ -123,7 +124,7 @@ async fn a_scrape_finds_every_promised_name_and_what_happened() {
     let memory = Memory::new();
     memory.create_topic(&IN.parse().expect("a topic"), TopicConfig::new(1)).expect("a new topic");
     let build = |memory: &Memory| {
-        let retry = RetryPolicy::exponential(Duration::from_millis(1), Duration::from_millis(1)).attempts(3);
+        let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(1)).attempts(3);
         StreamServiceBuilder::new("desk", memory.clone())
             .add_producer()
             .with_metrics()

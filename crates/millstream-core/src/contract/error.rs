@@ -43,7 +43,7 @@ pub enum ErrorKind {
 /// Whether doing the same again may help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Retry {
+pub enum TryAgain {
     /// It may: the cause is expected to pass.
     Yes,
     /// It may, but not before this long.
@@ -139,7 +139,7 @@ struct Inner {
     kind: ErrorKind,
     operation: Operation,
     context: Cow<'static, str>,
-    retry: Retry,
+    retry: TryAgain,
     applied: Applied,
     source: Option<BoxError>,
 }
@@ -147,14 +147,14 @@ struct Inner {
 impl Error {
     /// An error that says that `operation` failed because of `context`.
     ///
-    /// Whether to retry follows from the kind and can be overridden with [`retry`](Self::with_retry); the effect is
+    /// Whether to retry follows from the kind and can be overridden with [`retry`](Self::with_try_again); the effect is
     /// [`Unknown`](Applied::Unknown) for a time-out and "not applied" otherwise, unless said with
     /// [`applied`](Self::with_applied).
     pub fn new(kind: ErrorKind, operation: Operation, context: impl Into<Cow<'static, str>>) -> Self {
         use ErrorKind as K;
         let retry = match kind {
-            K::Unavailable | K::TimedOut | K::Full | K::Unwritable => Retry::Yes,
-            _ => Retry::No,
+            K::Unavailable | K::TimedOut | K::Full | K::Unwritable => TryAgain::Yes,
+            _ => TryAgain::No,
         };
         let applied = match kind {
             K::TimedOut => Applied::Unknown,
@@ -173,7 +173,7 @@ impl Error {
 
     /// The same error with another advice on trying again.
     #[must_use]
-    pub fn with_retry(mut self, retry: Retry) -> Self {
+    pub fn with_try_again(mut self, retry: TryAgain) -> Self {
         self.0.retry = retry;
         self
     }
@@ -201,13 +201,13 @@ impl Error {
     }
 
     /// Whether doing the same again may help.
-    pub fn retry(&self) -> Retry {
+    pub fn retry(&self) -> TryAgain {
         self.0.retry
     }
 
     /// Whether doing the same again may help, now or later.
     pub fn is_retriable(&self) -> bool {
-        self.0.retry != Retry::No
+        self.0.retry != TryAgain::No
     }
 
     /// What is known of the effect.

@@ -37,7 +37,7 @@ pub use command::{Close, Command, CommitEntry, CommitId};
 pub use consumer::{Consumer, ConsumerExt};
 pub use deduplicator::{DedupScope, Deduplicator, Fingerprint, Mark, Marked, Scope, Seen};
 pub use erased::{AnyConsumer, AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport};
-pub use error::{Applied, BoxError, Error, ErrorKind, NotApplied, Operation, Retry};
+pub use error::{Applied, BoxError, Error, ErrorKind, NotApplied, Operation, TryAgain};
 pub use error_sink::{DeadLetter, DeadLetterReason, Durability, ErrorSink};
 pub use event::{Assigned, Committed, CommittedOffset, ConsumerEvent, EpochEnd, PartitionFault};
 pub use partitioner::partition_for_key;

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// How often, how fast and how long a failing record is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct RetryPolicy {
+pub struct Retry {
     /// Handler calls per delivery, the first included; at least 1. 4 by default: with the default backoff a record holds
     /// its key for about a second before it becomes a dead letter.
     pub max_attempts: u32,
@@ -26,15 +26,15 @@ pub struct RetryPolicy {
     pub retry_panics: bool,
 }
 
-impl RetryPolicy {
+impl Retry {
     /// Exponential delays with full jitter from `base` to `cap`, and otherwise the defaults.
     pub fn exponential(base: Duration, cap: Duration) -> Self {
-        RetryPolicy { backoff: Backoff::new(base, cap), ..RetryPolicy::default() }
+        Retry { backoff: Backoff::new(base, cap), ..Retry::default() }
     }
 
     /// One attempt: whatever fails becomes a dead letter.
     pub fn none() -> Self {
-        RetryPolicy::default().attempts(1)
+        Retry::default().attempts(1)
     }
 
     /// The same with this many handler calls in all, the first included; 0 counts as 1.
@@ -66,14 +66,9 @@ impl RetryPolicy {
     }
 }
 
-impl Default for RetryPolicy {
+impl Default for Retry {
     fn default() -> Self {
-        RetryPolicy {
-            max_attempts: 4,
-            backoff: Backoff::default(),
-            deadline: Some(Duration::from_secs(300)),
-            retry_panics: false,
-        }
+        Retry { max_attempts: 4, backoff: Backoff::default(), deadline: Some(Duration::from_secs(300)), retry_panics: false }
     }
 }
 
@@ -223,14 +218,7 @@ impl Attempts {
 
     /// Counts a failed attempt and says what follows (I5, F27, B13). A poison record counts none, and gives up. Gives up
     /// at once, rather than wait in vain, if the next attempt would start after the deadline.
-    pub fn failed(
-        &mut self,
-        failure: Failure,
-        policy: &RetryPolicy,
-        standstill: &Standstill,
-        now: MonoTime,
-        entropy: u64,
-    ) -> Verdict {
+    pub fn failed(&mut self, failure: Failure, policy: &Retry, standstill: &Standstill, now: MonoTime, entropy: u64) -> Verdict {
         if failure == Failure::Poison {
             return Verdict::GiveUp(DeadLetterReason::Poison);
         }

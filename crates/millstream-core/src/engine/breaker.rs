@@ -9,7 +9,7 @@ use std::time::Duration;
 /// When a breaker opens, and how it looks for the way back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub struct BreakerPolicy {
+pub struct Breaker {
     /// Transient failures that open it; at least 1. 20 by default: five records that use up their four attempts, so one
     /// bad record never opens it.
     pub after: u32,
@@ -19,16 +19,38 @@ pub struct BreakerPolicy {
     pub probe_every: Duration,
 }
 
-impl BreakerPolicy {
-    /// Opens after `after` transient failures `within` this time, and probes every `probe_every`.
-    pub fn new(after: u32, within: Duration, probe_every: Duration) -> Self {
-        BreakerPolicy { after: after.max(1), within, probe_every }
+impl Breaker {
+    /// Opens after `failures` transient failures (at least 1) within 10 s, and probes every 5 s.
+    ///
+    /// ```
+    /// use millstream_core::engine::Breaker;
+    /// use std::time::Duration;
+    /// let breaker = Breaker::after(50).within(Duration::from_secs(10)).probe_every(Duration::from_secs(5));
+    /// assert_eq!(breaker.after, 50);
+    /// ```
+    pub const fn after(failures: u32) -> Self {
+        let after = if failures == 0 { 1 } else { failures };
+        Breaker { after, within: Duration::from_secs(10), probe_every: Duration::from_secs(5) }
+    }
+
+    /// The same, where the failures must come within `span`.
+    #[must_use]
+    pub const fn within(mut self, span: Duration) -> Self {
+        self.within = span;
+        self
+    }
+
+    /// The same, probing every `pause` while it is open.
+    #[must_use]
+    pub const fn probe_every(mut self, pause: Duration) -> Self {
+        self.probe_every = pause;
+        self
     }
 }
 
-impl Default for BreakerPolicy {
+impl Default for Breaker {
     fn default() -> Self {
-        BreakerPolicy::new(20, Duration::from_secs(10), Duration::from_secs(5))
+        Breaker::after(20)
     }
 }
 
@@ -62,8 +84,8 @@ pub enum Start {
 /// It opens at the `after`th failure within the policy's time, if since the first of these at least half of all attempts
 /// failed: at 10,000 records a second twenty failures alone mean nothing. Memory is bounded by `after`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Breaker {
-    policy: BreakerPolicy,
+pub struct Circuit {
+    policy: Breaker,
     state: BreakerState,
     /// Each recent failure and how many attempts had succeeded by then; at most `after`.
     failures: VecDeque<(MonoTime, u64)>,
@@ -71,10 +93,10 @@ pub struct Breaker {
     successes: u64,
 }
 
-impl Breaker {
+impl Circuit {
     /// A closed breaker.
-    pub fn new(policy: BreakerPolicy) -> Self {
-        Breaker { policy, state: BreakerState::Closed, failures: VecDeque::new(), successes: 0 }
+    pub fn new(policy: Breaker) -> Self {
+        Circuit { policy, state: BreakerState::Closed, failures: VecDeque::new(), successes: 0 }
     }
 
     /// Whether an attempt may start now. A [`Start::Probe`] is handed out once, until its end is told.

@@ -1,7 +1,7 @@
 //! Owns the words in which a partition speaks of its records: what a new one may do, and where a held one is. Leaves the
 //! rules to `partition`.
 
-use super::{Attempts, LaneKey, LanePolicy, RetryPolicy};
+use super::{Attempts, LaneKey, LanePolicy, Retry};
 use crate::clock::MonoTime;
 use crate::contract::DeadLetterReason;
 
@@ -64,7 +64,7 @@ pub struct PartitionPolicy {
     /// Which records may run at the same time.
     pub lanes: LanePolicy,
     /// How often failing ones are tried.
-    pub retry: RetryPolicy,
+    pub retry: Retry,
     /// What becomes of those behind a dead letter.
     pub followers: Followers,
     /// Whether ids are watched for twins: with a deduplicator.
@@ -74,6 +74,6 @@ pub struct PartitionPolicy {
 impl PartitionPolicy {
     /// Key order, the default retries, followers go on.
     pub fn new(twins: bool) -> Self {
-        PartitionPolicy { lanes: LanePolicy::ByKey, retry: RetryPolicy::default(), followers: Followers::default(), twins }
+        PartitionPolicy { lanes: LanePolicy::ByKey, retry: Retry::default(), followers: Followers::default(), twins }
     }
 }

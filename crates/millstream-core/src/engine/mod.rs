@@ -7,7 +7,7 @@
 //! | `lanes` | [`Lanes`]: which keys are busy, who waits | I8; F29, F30, F32; B17, B62 |
 //! | `attempts` | [`Attempts`]: what follows a failure | I5; F24–F28, F110; B13, B19, B27, B48 |
 //! | `backoff` | [`Backoff`]: how long to wait | F27 |
-//! | `breaker` | [`Breaker`]: when to stop calling at all | F110 |
+//! | `breaker` | [`Circuit`]: when to stop calling at all | F110 |
 //! | `window` | [`Window`]: how much more to take | I11; F06, F95; B25, B54, B66 |
 //! | `commits` | [`Commits`]: when to commit, and what | I2, I3; F03, F17, F23, F90, F91; B09, B23, B31, B40, B41, B58, B65 |
 //! | `epochs` | [`Epochs`]: who owns what, whose worker lives | I3, I17, I21; F01, F93; B56, B57, B60 |
@@ -30,9 +30,9 @@ mod suspicion;
 mod twins;
 mod window;
 
-pub use attempts::{Attempts, Failure, Hold, RetryPolicy, Standstill, Stopwatch, Verdict};
+pub use attempts::{Attempts, Failure, Hold, Retry, Standstill, Stopwatch, Verdict};
 pub use backoff::Backoff;
-pub use breaker::{Breaker, BreakerPolicy, BreakerState, Start};
+pub use breaker::{Breaker, BreakerState, Circuit, Start};
 pub use commits::{CommitPolicy, CommitTrouble, Commits};
 pub use drain::{Drain, Phase};
 pub use epochs::{EpochAction, Epochs};

@@ -118,6 +118,7 @@ fn describe() {
     counter!("millstream_retries_total", Unit::Count, "attempts after one that failed");
     counter!("millstream_dead_letters_total", Unit::Count, "records settled because their dead letter was accepted");
     counter!("millstream_dedup_total", Unit::Count, "records whose id was done before, by outcome");
+    counter!("millstream_filtered_total", Unit::Count, "records settled unread because a filter does not want them");
     gauge!("millstream_in_flight_records", Unit::Count, "records handed to workers and not settled");
     gauge!(
         "millstream_partition_last_progress_timestamp_seconds",

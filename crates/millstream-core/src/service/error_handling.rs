@@ -1,7 +1,7 @@
 //! Owns what can be set for error handling, each default with its reason.
 
 use crate::contract::AnyErrorSink;
-use crate::engine::{BreakerPolicy, RetryPolicy};
+use crate::engine::{Breaker, Retry};
 
 /// Where dead letters go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,13 +19,13 @@ pub enum DeadLetterTopic {
 #[non_exhaustive]
 pub struct ErrorHandling {
     /// How often failing records are tried.
-    pub retry: RetryPolicy,
+    pub retry: Retry,
     /// How dead-letter topics are named.
     pub dead_letters: DeadLetterTopic,
     /// A sink of your own in place of the dead-letter topic.
     pub sink: Option<AnyErrorSink>,
     /// When to stop calling at all.
-    pub breaker: BreakerPolicy,
+    pub breaker: Breaker,
     /// Why a sink that may lose letters is good enough; `None` refuses one.
     pub loss_allowed: Option<String>,
 }
@@ -50,7 +50,7 @@ impl ErrorHandling {
 
     /// The same with other retries.
     #[must_use]
-    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+    pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = retry;
         self
     }
@@ -78,7 +78,7 @@ impl ErrorHandling {
 
     /// The same with another breaker.
     #[must_use]
-    pub fn breaker(mut self, breaker: BreakerPolicy) -> Self {
+    pub fn breaker(mut self, breaker: Breaker) -> Self {
         self.breaker = breaker;
         self
     }

@@ -10,7 +10,7 @@ use super::spans::Tracing;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
-use crate::engine::{BreakerPolicy, RetryPolicy, WindowPolicy};
+use crate::engine::{Breaker, Retry, WindowPolicy};
 use crate::envelope::ContentMode;
 use std::sync::Arc;
 
@@ -24,8 +24,8 @@ pub(crate) struct Plan {
     pub(crate) handler: String,
     pub(crate) run: u32,
     pub(crate) settings: HandlerSettings,
-    pub(crate) retry: RetryPolicy,
-    pub(crate) breaker: BreakerPolicy,
+    pub(crate) retry: Retry,
+    pub(crate) breaker: Breaker,
     pub(crate) make_runner: MakeRunner,
     pub(crate) emits: bool,
     pub(crate) mode: ContentMode,

@@ -1,7 +1,7 @@
 //! Owns what can be set for one handler, each default with its reason.
 
 use super::filter::Filter;
-use crate::engine::{Followers, LanePolicy, RetryPolicy};
+use crate::engine::{Followers, LanePolicy, Retry};
 use crate::envelope::{EventData, Limits};
 use crate::layer::{AnyLayer, DeliveryInfo, Layer};
 use std::time::Duration;
@@ -35,7 +35,7 @@ pub struct HandlerSettings {
     /// Which records of a partition may run at the same time.
     pub lanes: LanePolicy,
     /// How often failing records are tried; by default what error handling says.
-    pub retry: Option<RetryPolicy>,
+    pub retry: Option<Retry>,
     /// What becomes of those behind a dead letter of their key.
     pub followers: Followers,
     /// Where identity comes from.
@@ -114,7 +114,7 @@ impl HandlerSettings {
 
     /// The same with retries of its own.
     #[must_use]
-    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+    pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = Some(retry);
         self
     }

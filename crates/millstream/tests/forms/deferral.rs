@@ -1,7 +1,7 @@
 //! A deferred record is not settled and not failed: it waits with its key, and comes again.
 
 use crate::support::*;
-use millstream::engine::BreakerPolicy;
+use millstream::engine::Breaker;
 use millstream::prelude::*;
 use millstream_testkit::TestBench;
 use std::collections::BTreeMap;
@@ -250,7 +250,7 @@ async fn a_probe_of_an_open_breaker_that_defers_is_followed_by_another_at_its_ti
             2 => Ok(Outcome::defer_for(Duration::from_secs(60), "in a minute")),
             _ => Ok(Outcome::Done),
         };
-        let breaker = BreakerPolicy::new(2, Duration::from_secs(10), Duration::from_secs(5));
+        let breaker = Breaker::after(2).within(Duration::from_secs(10)).probe_every(Duration::from_secs(5));
         let builder = StreamServiceBuilder::new("forms", memory)
             .with_error_handling(ErrorHandling::new().breaker(breaker))
             .with_state(calls.clone());

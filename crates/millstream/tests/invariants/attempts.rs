@@ -4,7 +4,7 @@
 use super::support::*;
 use super::world::*;
 use millstream::contract::DeadLetterReason;
-use millstream::engine::BreakerPolicy;
+use millstream::engine::Breaker;
 use millstream::memory::Memory;
 use millstream::prelude::*;
 use millstream_testkit::FlakySink;
@@ -84,7 +84,7 @@ async fn each_failure_gets_exactly_its_attempts() {
 async fn a_deadline_ends_attempts_early() {
     let (memory, sink) = (log(1), FlakySink::new());
     let ways = Ways::new(&memory);
-    let retry = RetryPolicy::exponential(ms(100), ms(100)).attempts(1000).within(Duration::from_secs(2));
+    let retry = Retry::exponential(ms(100), ms(100)).attempts(1000).within(Duration::from_secs(2));
     let service = builder(memory.clone(), 7)
         .with_error_handling(into_sink(&sink).retry(retry))
         .with_shared_state(ways.clone())
@@ -117,9 +117,11 @@ async fn an_outage_opens_the_breaker_and_makes_no_dead_letters() {
     let (memory, sink) = (log(1), FlakySink::new());
     let history = History::watch(&memory, false);
     // Thirty probes fail, and none of them counts as an attempt.
-    let retry = RetryPolicy::exponential(ms(100), ms(500)).attempts(3).within(Duration::from_secs(30));
+    let retry = Retry::exponential(ms(100), ms(500)).attempts(3).within(Duration::from_secs(30));
     let service = builder(memory.clone(), 7)
-        .with_error_handling(into_sink(&sink).retry(retry).breaker(BreakerPolicy::new(5, ms(2_000), Duration::from_secs(20))))
+        .with_error_handling(
+            into_sink(&sink).retry(retry).breaker(Breaker::after(5).within(ms(2_000)).probe_every(Duration::from_secs(20))),
+        )
         .with_state(Outage(history.clone(), tokio::time::Instant::now()))
         .add_consumer_handler(NEW, GROUP, Outage::on_order)
         .build()

@@ -95,7 +95,7 @@ async fn a_stop_does_not_wait_for_retries() {
     let memory = log(1);
     let (history, state) = begun(&memory, &["fails", "fails", "0"]).await;
     let service = builder(memory.clone(), 1)
-        .with_error_handling(ErrorHandling::new().retry(RetryPolicy::exponential(Duration::from_secs(9), Duration::from_secs(9))))
+        .with_error_handling(ErrorHandling::new().retry(Retry::exponential(Duration::from_secs(9), Duration::from_secs(9))))
         .with_shared_state(state.clone())
         .add_producer()
         .add_consumer_handler(NEW, GROUP, Slow::on_order)

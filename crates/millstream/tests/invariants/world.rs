@@ -209,9 +209,9 @@ pub fn builder(transport: impl Transport, seed: u64) -> StreamServiceBuilder {
 
 /// Four attempts, a few milliseconds apart.
 pub fn quick() -> ErrorHandling {
-    use millstream::engine::BreakerPolicy;
-    let never = BreakerPolicy::new(u32::MAX, Duration::from_secs(1), Duration::from_secs(1));
-    ErrorHandling::new().retry(RetryPolicy::exponential(ms(2), ms(20))).breaker(never)
+    use millstream::engine::Breaker;
+    let never = Breaker::after(u32::MAX).within(Duration::from_secs(1)).probe_every(Duration::from_secs(1));
+    ErrorHandling::new().retry(Retry::exponential(ms(2), ms(20))).breaker(never)
 }
 
 /// As [`quick`], into a sink of its own.

@@ -11,7 +11,7 @@ fn at(millis: u64) -> MonoTime {
 }
 
 /// Fails until the verdict is to give up; answers handler calls and the reason.
-fn fail_for_good(failure: Failure, policy: &RetryPolicy) -> (u32, DeadLetterReason) {
+fn fail_for_good(failure: Failure, policy: &Retry) -> (u32, DeadLetterReason) {
     let standstill = Standstill::new();
     let mut now = at(5);
     let mut attempts = Attempts::new(now, &standstill);
@@ -29,33 +29,33 @@ fn fail_for_good(failure: Failure, policy: &RetryPolicy) -> (u32, DeadLetterReas
 #[test]
 fn transient_failures_make_exactly_as_many_calls_as_the_policy_says() {
     for n in 1..20 {
-        let policy = RetryPolicy::default().attempts(n).without_deadline();
+        let policy = Retry::default().attempts(n).without_deadline();
         for failure in TRANSIENT {
             assert_eq!(fail_for_good(failure, &policy), (n, DeadLetterReason::Exhausted));
         }
     }
-    assert_eq!(fail_for_good(Failure::Transient, &RetryPolicy::default()).0, 4);
-    assert_eq!(fail_for_good(Failure::Transient, &RetryPolicy::none()).0, 1);
-    assert_eq!(RetryPolicy::default().attempts(0).max_attempts, 1);
+    assert_eq!(fail_for_good(Failure::Transient, &Retry::default()).0, 4);
+    assert_eq!(fail_for_good(Failure::Transient, &Retry::none()).0, 1);
+    assert_eq!(Retry::default().attempts(0).max_attempts, 1);
 }
 
 #[test]
 fn a_permanent_failure_is_one_call_and_a_poison_record_none() {
-    let policy = RetryPolicy::default();
+    let policy = Retry::default();
     assert_eq!(fail_for_good(Failure::Permanent, &policy), (1, DeadLetterReason::Permanent));
     assert_eq!(fail_for_good(Failure::Poison, &policy), (0, DeadLetterReason::Poison));
 }
 
 #[test]
 fn a_panic_is_permanent_unless_said_otherwise() {
-    let policy = RetryPolicy::default();
+    let policy = Retry::default();
     assert_eq!(fail_for_good(Failure::Panic, &policy), (1, DeadLetterReason::Panic));
     assert_eq!(fail_for_good(Failure::Panic, &policy.retrying_panics()), (4, DeadLetterReason::Exhausted));
 }
 
 #[test]
 fn a_permanent_failure_ends_a_history_of_transient_ones() {
-    let (policy, standstill) = (RetryPolicy::default(), Standstill::new());
+    let (policy, standstill) = (Retry::default(), Standstill::new());
     let mut attempts = Attempts::new(at(0), &standstill);
     assert!(matches!(attempts.failed(Failure::Transient, &policy, &standstill, at(0), 0), Verdict::Retry { .. }));
     let verdict = attempts.failed(Failure::Permanent, &policy, &standstill, at(100), 0);
@@ -64,7 +64,7 @@ fn a_permanent_failure_ends_a_history_of_transient_ones() {
 
 #[test]
 fn delays_grow_with_the_attempts_made() {
-    let policy = RetryPolicy::exponential(Duration::from_millis(100), Duration::from_millis(250)).attempts(9);
+    let policy = Retry::exponential(Duration::from_millis(100), Duration::from_millis(250)).attempts(9);
     let standstill = Standstill::new();
     let mut attempts = Attempts::new(at(0), &standstill);
     let mut retry = || attempts.failed(Failure::Transient, &policy, &standstill, at(1_000), u64::MAX);
@@ -75,7 +75,7 @@ fn delays_grow_with_the_attempts_made() {
 
 #[test]
 fn no_attempt_starts_after_the_deadline() {
-    let policy = RetryPolicy::exponential(Duration::from_millis(100), Duration::from_millis(100)).attempts(99);
+    let policy = Retry::exponential(Duration::from_millis(100), Duration::from_millis(100)).attempts(99);
     let policy = policy.within(Duration::from_millis(1_000));
     let standstill = Standstill::new();
     let verdict = |now| Attempts::new(at(0), &standstill).failed(Failure::Transient, &policy, &standstill, now, u64::MAX);
@@ -85,7 +85,7 @@ fn no_attempt_starts_after_the_deadline() {
 
 #[test]
 fn the_deadline_stands_still_while_the_breaker_is_open() {
-    let policy = RetryPolicy::exponential(Duration::from_millis(100), Duration::from_millis(100)).attempts(99);
+    let policy = Retry::exponential(Duration::from_millis(100), Duration::from_millis(100)).attempts(99);
     let policy = policy.within(Duration::from_millis(1_000));
     let mut standstill = Standstill::new();
     let mut attempts = Attempts::new(at(0), &standstill);
@@ -143,7 +143,7 @@ proptest! {
     fn every_history_gives_up_after_at_most_max_attempts_and_within_the_deadline(
         max in 1..8u32, deadline in prop::option::of(0..5_000u64), took in prop::collection::vec(0..3_000u64, 10), entropy: u64,
     ) {
-        let mut policy = RetryPolicy::default().attempts(max).without_deadline();
+        let mut policy = Retry::default().attempts(max).without_deadline();
         if let Some(deadline) = deadline {
             policy = policy.within(Duration::from_millis(deadline));
         }
@@ -173,7 +173,7 @@ proptest! {
 
 #[test]
 fn a_deferral_is_neither_an_attempt_nor_a_time_of_failing() {
-    let (policy, standstill) = (RetryPolicy::default(), Standstill::new());
+    let (policy, standstill) = (Retry::default(), Standstill::new());
     let deadline = policy.deadline.expect("a deadline by default");
     let fails = |attempts: &mut Attempts, now| attempts.failed(Failure::Transient, &policy, &standstill, now, 0);
     let mut attempts = Attempts::new(at(0), &standstill);

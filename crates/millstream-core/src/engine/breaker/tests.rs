@@ -7,11 +7,11 @@ fn at(seconds: u64) -> MonoTime {
     MonoTime::from_millis(seconds * 1_000)
 }
 
-fn breaker(after: u32) -> Breaker {
-    Breaker::new(BreakerPolicy::new(after, Duration::from_secs(10), Duration::from_secs(5)))
+fn breaker(after: u32) -> Circuit {
+    Circuit::new(Breaker::after(after).within(Duration::from_secs(10)).probe_every(Duration::from_secs(5)))
 }
 
-fn opened() -> Breaker {
+fn opened() -> Circuit {
     let mut breaker = breaker(1);
     assert!(breaker.failed(at(0)));
     breaker
@@ -126,7 +126,7 @@ impl Model {
     }
 }
 
-fn walk(breaker: &Breaker, model: &Model, now: u64, depth: usize, seen: &mut HashSet<(Breaker, Model, u64, usize)>) {
+fn walk(breaker: &Circuit, model: &Model, now: u64, depth: usize, seen: &mut HashSet<(Circuit, Model, u64, usize)>) {
     let expected = match model {
         Model::Closed(_) => BreakerState::Closed,
         Model::Open(until) => BreakerState::Open { until: at(*until) },

@@ -1,7 +1,7 @@
 //! What a partition promises of its records: who may start, who waits for whom, and what is settled.
 
 use super::*;
-use crate::engine::RetryPolicy;
+use crate::engine::Retry;
 use std::time::Duration;
 
 mod every_state;
@@ -17,9 +17,9 @@ const B: u128 = 2;
 const C: u128 = 3;
 
 /// With backoffs of 1 to 2 ms.
-fn retries(attempts: u32) -> RetryPolicy {
+fn retries(attempts: u32) -> Retry {
     let longest = Duration::from_millis(2);
-    RetryPolicy::exponential(longest, longest).attempts(attempts).without_deadline()
+    Retry::exponential(longest, longest).attempts(attempts).without_deadline()
 }
 
 fn partition(followers: Followers) -> Partition {

@@ -39,7 +39,7 @@ use super::sink::Sink;
 use super::slots::{Ran, Runner};
 use crate::clock::MonoTime;
 use crate::contract::{DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
-use crate::engine::{Breaker, Drain, Note, Partition, PartitionPolicy, Quarantine};
+use crate::engine::{Circuit, Drain, Note, Partition, PartitionPolicy, Quarantine};
 use crate::handler::OutputContext;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -85,7 +85,7 @@ pub(crate) struct Worker {
     cell: Arc<Cell>,
     partition: TopicPartition,
     engine: Partition,
-    breaker: Breaker,
+    breaker: Circuit,
     quarantine: Quarantine,
     preparer: Preparer,
     filtering: Option<Filtering>,
@@ -148,7 +148,7 @@ impl Worker {
         let slots = slots::SlotTable::new(plan.settings.concurrency, cell.clone());
         let entropy = plan.incarnation ^ (cell.epoch.0 << 32) ^ u64::from(partition.partition);
         Worker {
-            breaker: Breaker::new(plan.breaker),
+            breaker: Circuit::new(plan.breaker),
             engine: Partition::new(at, policy),
             quarantine,
             preparer,
