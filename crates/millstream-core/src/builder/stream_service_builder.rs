@@ -3,7 +3,7 @@
 use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
-use crate::handler::Handler;
+use crate::handler::{Handler, Wants};
 use crate::layer::{AnyLayer, Layer};
 use crate::service::{
     ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, SpanHook, StartAt, StreamService,
@@ -22,6 +22,7 @@ pub(crate) struct Added {
     pub(crate) make_runner: MakeRunner,
     pub(crate) outputs: usize,
     pub(crate) emits: bool,
+    pub(crate) wants: Wants,
 }
 
 /// What was said of a service.
@@ -153,22 +154,23 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         self
     }
 
-    /// Says how long a silent member keeps its partitions, and how long it has to finish what is revoked.
+    /// Says how long a silent member keeps its partitions, and how long it has to finish what is revoked. 45 s and 30 s by
+    /// default. `build()` refuses a session that the transport does not take, and a budget of ten sessions or five minutes.
     pub fn membership(mut self, session_timeout: Duration, revoke_budget: Duration) -> Self {
         self.said.session_timeout = session_timeout;
         self.said.revoke_budget = revoke_budget;
         self
     }
 
-    /// Says how often offsets are committed at most. 100 ms by default.
+    /// Says how often offsets are committed at most. 100 ms by default, an hour at most.
     pub fn commit_every(mut self, every: Duration) -> Self {
         self.said.commit_every = every;
         self
     }
 
-    /// Says how many records a batch has at most. 512 by default.
+    /// Says how many records a batch has at most. 512 by default; `build()` refuses none.
     pub fn max_batch(mut self, records: usize) -> Self {
-        self.said.max_batch = records.max(1);
+        self.said.max_batch = records;
         self
     }
 
@@ -216,6 +218,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             make_runner: make_runner(handler, self.state.clone(), layers),
             outputs: H::OUTPUTS,
             emits: H::EMITS,
+            wants: H::WANTS,
         });
         self
     }

@@ -7,6 +7,7 @@ use super::delivery::Delivery;
 use super::event::{Event, RawEvent};
 use super::handler_error::HandlerError;
 use super::outputs::Outputs;
+use super::wants::Wants;
 use crate::contract::{Headers, Position};
 use crate::engine::Failure;
 use crate::topic::{Namespace, Topic};
@@ -41,7 +42,7 @@ impl From<HandlerError> for Rejection {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take an argument of type `{Self}`",
     label = "the service's state is `{S}`",
-    note = "by value, from the record: `Event<T>`, `Option<Event<T>>`, `RawEvent<'_>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, `Attempt`, or your own `impl Extract`",
+    note = "by value, from the record: `Event<T>`, `Option<Event<T>>`, `RawEvent<'_>`, `Json<T>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, `Attempt`, or your own `impl Extract`",
     note = "by reference, from the state: `&{S}`, or `&T` where `{S}: Provide<T>`",
     note = "what goes out: `&mut Outputs`"
 )]
@@ -52,6 +53,10 @@ pub trait Extract<S: 'static = ()> {
     /// How many `Outputs` it takes; for `build()`, which refuses two.
     #[doc(hidden)]
     const OUTPUTS: usize = 0;
+
+    /// What it wants of topics and records; for `build()`, which refuses what can never be had.
+    #[doc(hidden)]
+    const WANTS: Wants = Wants::NOTHING;
 
     /// Makes the argument.
     ///
@@ -167,8 +172,11 @@ impl<S: 'static> Extract<S> for Topic {
     }
 }
 
+/// The namespace of the record's topic. `build()` refuses it of a shared topic, which has none; take `Option<Namespace>` where
+/// topics of both kinds are read.
 impl<S: 'static> Extract<S> for Namespace {
     type Item<'d> = Namespace;
+    const WANTS: Wants = Wants::NAMESPACE;
 
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Namespace, Rejection> {
         let topic = delivery.topic();
@@ -176,6 +184,15 @@ impl<S: 'static> Extract<S> for Namespace {
             HandlerError::permanent(format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none"))
                 .into()
         })
+    }
+}
+
+/// `None` of a shared topic.
+impl<S: 'static> Extract<S> for Option<Namespace> {
+    type Item<'d> = Option<Namespace>;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Option<Namespace>, Rejection> {
+        Ok(delivery.namespace().cloned())
     }
 }
 

@@ -10,6 +10,7 @@ use super::handler_error::HandlerError;
 use super::outcome::{IntoOutcome, Outcome};
 use super::outputs::Outputs;
 use super::seat::Seat;
+use super::wants::Wants;
 use std::ops::Deref;
 
 /// A handler over the state `S`. Implemented for functions; not to be implemented by hand.
@@ -25,6 +26,10 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     /// Whether anything may go out: by an argument or by what it returns.
     #[doc(hidden)]
     const EMITS: bool;
+
+    /// What its arguments want.
+    #[doc(hidden)]
+    const WANTS: Wants;
 
     /// Runs one attempt in a seat that owns all it lends, and gives the seat back.
     #[doc(hidden)]
@@ -51,6 +56,7 @@ where
 {
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
     const EMITS: bool = <F as Runs<Args, S, O>>::OUTPUTS > 0 || O::EMITS;
+    const WANTS: Wants = <F as Runs<Args, S, O>>::WANTS;
 
     #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
     fn seated<H, St>(mut seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
@@ -119,6 +125,8 @@ pub trait HandlerFn<Args> {
 pub trait Runs<Args, S: 'static, O> {
     /// How many `Outputs` it takes.
     const OUTPUTS: usize;
+    /// What its arguments want.
+    const WANTS: Wants;
     /// Extracts the arguments and starts the handler.
     ///
     /// # Errors
@@ -149,6 +157,7 @@ macro_rules! arity {
             Func: for<'d> HandlerFn<($($arg::Item<'d>,)*), Returned: Future<Output = O> + Send>,
         {
             const OUTPUTS: usize = 0 $(+ <$arg as Extract<S>>::OUTPUTS)*;
+            const WANTS: Wants = Wants::NOTHING $(.and(<$arg as Extract<S>>::WANTS))*;
             #[inline(always)]
             fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Func, S, O, $($arg),*>, Rejection> {
                 let _ = &delivery;

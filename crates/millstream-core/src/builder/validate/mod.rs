@@ -7,53 +7,70 @@
 //! | `transport` | what the transport can do |
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
+//! | `retries` | how failing records are tried again |
+//! | `dedup` | how long ids are remembered |
 //! | `sinks` | where dead letters go |
 
+mod dedup;
 mod handler;
 mod problems;
+mod retries;
 mod service;
 mod sinks;
 mod topics;
 mod transport;
 
-use super::stream_service_builder::Said;
+use super::stream_service_builder::{Added, Said};
 use crate::contract::Error;
 use crate::service::{GroupParts, HandlerParts, ServiceParts};
 use crate::topic::Topic;
 use problems::Problems;
-use std::collections::BTreeMap;
 
 /// The service's parts, or all that is wrong.
 pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
     let mut problems = Problems::default();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
-    let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
-    let mut order = Vec::new();
-    let (said, handlers) = said.with_handlers(());
-    for (number, mut added) in handlers.into_iter().enumerate() {
-        let topics = topics::topics(number + 1, std::mem::take(&mut added.topics), &mut problems);
-        let name = added.settings.name.clone().unwrap_or_else(|| joined(&topics));
-        topics::group(&name, &added.group, &mut problems);
-        handler::handler(&name, &added, said.produces, &mut problems);
-        let group = added.group;
-        let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner };
-        sinks::loops(&group, &handler, &said.errors, &mut problems);
-        if !order.contains(&group) {
-            order.push(group.clone());
-        }
-        let others = groups.entry(group.clone()).or_default();
-        topics::clashes(&group, others, &handler, &mut problems);
-        others.push(handler);
-    }
+    retries::retry("error handling", &said.errors.retry, &mut problems);
+    retries::breaker(&said.errors.breaker, &mut problems);
     sinks::durability(&said.errors, &mut problems);
+    let (said, handlers) = said.with_handlers(());
+    let mut groups: Vec<GroupParts> = Vec::new();
+    for (number, added) in handlers.into_iter().enumerate() {
+        let group = added.group.clone();
+        let handler = handler(number + 1, added, &said, &mut problems);
+        match groups.iter_mut().find(|others| others.group == group) {
+            Some(others) => {
+                topics::clashes(&group, &others.handlers, &handler, &mut problems);
+                others.handlers.push(handler);
+            }
+            None => groups.push(GroupParts { group, handlers: vec![handler] }),
+        }
+    }
+    sinks::loops(&groups, &said.errors, &mut problems);
     problems.into_error(&said.name)?;
-    let groups = order.into_iter().filter_map(|group| groups.remove_entry(&group));
-    let handlers = groups.map(|(group, handlers)| GroupParts { group, handlers }).collect();
-    Ok(said.with_handlers(handlers).0)
+    Ok(said.with_handlers(groups).0)
 }
 
-/// A handler's name, if it was given none.
-fn joined(topics: &[Topic]) -> String {
-    topics.iter().map(Topic::as_str).collect::<Vec<_>>().join("+")
+/// The parts of the `nth` handler.
+fn handler(nth: usize, mut added: Added, said: &ServiceParts<()>, problems: &mut Problems) -> HandlerParts {
+    let topics = topics::topics(nth, std::mem::take(&mut added.topics), problems);
+    let given = added.settings.name.as_deref();
+    let name = given.map_or_else(|| joined(nth, &topics), str::to_owned);
+    topics::names(nth, &name, given, &added.group, problems);
+    handler::handler(&name, &topics, &added, said, problems);
+    if let Some(own) = &added.settings.retry {
+        retries::retry(&format!("handler `{name}`"), own, problems);
+    }
+    let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner };
+    dedup::retention(said, &handler, problems);
+    handler
+}
+
+/// A handler's name, if it was given none; without topics its number, which is only to be read.
+fn joined(nth: usize, topics: &[Topic]) -> String {
+    match topics {
+        [] => nth.to_string(),
+        topics => topics.iter().map(Topic::as_str).collect::<Vec<_>>().join("+"),
+    }
 }
