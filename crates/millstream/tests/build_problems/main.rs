@@ -85,10 +85,27 @@ fn all_problems_are_told_at_once_and_the_process_ends_with_78() {
         .expect_err("it has many problems");
     assert_eq!(
         error.to_string(),
-        "build failed: service `` has 11 problems:
+        "build failed: service `` has 10 problems:
   1. the service has no name
      remedy: name it, since its events say where they come from: `StreamServiceBuilder::new(\"trading-engine\", …)`
-"
+  2. there is no time between commits, so one would follow the other
+     remedy: give some: `.commit_every(Duration::from_millis(100))`, the default
+  3. the shutdown has no time, so nothing could be finished
+     remedy: give it some: `.with_shutdown(Shutdown::within(Duration::from_secs(25)))`, the default
+  4. the breaker waits no time before it probes, so it would never hold anything back
+     remedy: give it some: `Breaker::after(20).within(Duration::from_secs(10)).probe_every(Duration::from_secs(5))`, the default
+  5. handler 1: the topic `paper.orders.*` cannot be used: topics are named one by one: wildcard subscriptions are not supported
+     remedy: name each of them: `[\"paper.signals.raw\", \"zerodha.signals.raw\"]`
+  6. handler `market.ticks`: the group `desk/ticks` cannot be used: only the characters a-z, A-Z, 0-9, `.`, `_` and `-` are allowed
+     remedy: a group's name is like `\"alpha-panda.trading-engine.signals\"`
+  7. handler `market.ticks` takes `&mut Outputs`, but the service has no producer
+     remedy: add it before `build()`: `.add_producer()`; or take the argument out
+  8. handler `market.ticks` takes `&mut Outputs` 2 times
+     remedy: take it once, it is one list: `async fn on_signal(signal: Event<Signal>, out: &mut Outputs)`
+  9. handler `market.ticks` takes a `Namespace`, and the shared topic `market.ticks` has none
+     remedy: take it where there is one: `namespace: Option<Namespace>`; or read the topic by another handler
+  10. handler `letters` reads the dead-letter topic `market.ticks.dlq`, and its own dead letters would feed it
+     remedy: give the service a sink of its own: `ErrorHandling::new().error_sink(my_sink)`"
     );
     assert_eq!(error.kind(), ErrorKind::Configuration);
     assert_eq!(millstream::exit_code(Err(error)), std::process::ExitCode::from(78));

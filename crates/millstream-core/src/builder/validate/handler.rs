@@ -88,8 +88,8 @@ fn numbers(name: &str, settings: &HandlerSettings, emits: bool, problems: &mut P
     zero(settings.in_flight_bytes == 0, "may have no byte in flight, so records would come one at a time", window);
     let letters = "`HandlerSettings::new().max_letters(1_024)`";
     zero(settings.max_letters == 0, "may have no dead letter waiting, and so starts nothing", letters);
-    let outputs = "set `HandlerSettings::max_outputs` to 1,000";
-    zero(emits && settings.max_outputs == 0, "sends outputs, but may emit none", outputs);
+    let outputs = "`settings.max_outputs = 1_000`";
+    zero(emits && settings.max_outputs == 0, "sends outputs, but may send none", outputs);
 }
 
 /// Limits under which all that comes is poison.

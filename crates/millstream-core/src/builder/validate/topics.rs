@@ -2,7 +2,7 @@
 
 use super::problems::Problems;
 use crate::service::HandlerParts;
-use crate::topic::{Topic, TopicError, check_group};
+use crate::topic::{Topic, TopicError, TopicFault, check_group};
 
 /// The topics of the `nth` handler, without those that are none.
 pub(super) fn topics(nth: usize, said: Vec<Result<Topic, TopicError>>, problems: &mut Problems) -> Vec<Topic> {
@@ -17,8 +17,11 @@ pub(super) fn topics(nth: usize, said: Vec<Result<Topic, TopicError>>, problems:
             }
             Ok(topic) => topics.push(topic),
             Err(error) => {
-                let text = format!("handler {nth}: the topic `{}` cannot be used", error.text());
-                problems.add(text, error.fault().remedy());
+                let remedy = match error.fault() {
+                    TopicFault::Wildcard => "name each of them: `[\"paper.signals.raw\", \"zerodha.signals.raw\"]`",
+                    _ => "a topic's name is like `\"paper.signals.raw\"`, and of shared topics like `\"market.ticks\"`",
+                };
+                problems.add(format!("handler {nth}: {error}"), remedy);
             }
         }
     }
@@ -32,8 +35,7 @@ pub(super) fn names(nth: usize, name: &str, given: Option<&str>, group: &str, pr
         problems.add(format!("handler {nth} has an empty name"), remedy);
     }
     if let Err(error) = check_group(group) {
-        let text = format!("handler `{name}`: the group `{}` cannot be used", error.text());
-        problems.add(text, error.fault().remedy());
+        problems.add(format!("handler `{name}`: {error}"), "a group's name is like `\"alpha-panda.trading-engine.signals\"`");
     }
 }
 
