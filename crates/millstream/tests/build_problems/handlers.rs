@@ -32,7 +32,7 @@ fn returned_outputs_without_a_producer_are_refused() {
     assert_eq!(
         said(builder.add_consumer_handler("paper.orders.new", "desk.orders", copy)),
         "handler `paper.orders.new` returns outputs, but the service has no producer
-     remedy: add it before `build()`: `.add_producer()`; or return none"
+     remedy: add it before `build()`: `.add_producer()`; or return no `Emit`"
     );
 }
 

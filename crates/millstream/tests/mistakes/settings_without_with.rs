@@ -1,4 +1,5 @@
 //! settings given to `add_consumer_handler`
+//! Weak: it does not name `add_consumer_handler_with`
 
 use millstream::prelude::*;
 

@@ -26,7 +26,7 @@ fn outputs(name: &str, topics: &[Topic], added: &Added, produces: bool, problems
         return;
     }
     let (how, or) = match added.outputs {
-        0 => ("returns outputs", "return none"),
+        0 => ("returns outputs", "return no `Emit`"),
         _ => ("takes `&mut Outputs`", "take the argument out"),
     };
     if !produces {

@@ -1,4 +1,5 @@
 //! the handler where the group belongs
+//! Weak: said twice, since two bounds are open
 
 use millstream::prelude::*;
 
