@@ -3,10 +3,15 @@
 use super::stream_service_builder::{Added, Said};
 use crate::contract::{Durability, Error, ErrorKind, ErrorSink, Operation, Support};
 use crate::envelope::ContentMode;
-use crate::service::{DeadLetterTopic, GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic};
+use crate::service::{
+    BatchPolicy, Calls, DeadLetterTopic, GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic,
+};
 use crate::topic::{Topic, check_group};
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// Longer than this no record waits for company.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
 
 /// Problems found so far.
 #[derive(Default)]
@@ -147,12 +152,46 @@ fn handler(
         );
     }
     zeros(&name, &added.settings, added.emits, problems);
+    if let Calls::Batch(policy, _) = &added.calls {
+        let (batches, layered) = (added.batches, added.layered_batch);
+        batch(&name, batches, layered, &added.settings, policy, problems);
+    }
     if !added.settings.filter.types.is_empty() && added.settings.id_source != IdSource::Envelope {
         let types = added.settings.filter.types.join("`, `");
         let text = format!("handler `{name}` wants only `{types}`, but its identity comes from elsewhere than the envelope");
         problems.add(text, "a record's type is read with its envelope: use `IdSource::Envelope`, or `HandlerSettings::filter`");
     }
-    HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner }
+    HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls }
+}
+
+/// What holds for batch handlers only.
+fn batch(name: &str, batches: usize, layered: bool, settings: &HandlerSettings, policy: &BatchPolicy, problems: &mut Problems) {
+    match batches {
+        1 => {}
+        0 => {
+            problems.add(format!("batch handler `{name}` takes no `Batch<T>`"), "take one, or add it with `add_consumer_handler`")
+        }
+        many => problems.add(format!("batch handler `{name}` takes {many} batches"), "take one `Batch<T>`: it has all records"),
+    }
+    if layered {
+        problems.add(
+            format!("batch handler `{name}` is added behind layers, which go around single records"),
+            "add it before `.layer(…)`, and do what the layers did in the handler",
+        );
+    }
+    if policy.linger > LONGEST_LINGER {
+        problems.add(
+            format!("a record of batch handler `{name}` may wait {:?} for company", policy.linger),
+            "keep `BatchSettings::linger` at 10 s or less: what was looked up of a record counts for 30 s, and what waits is redone after a rebalance",
+        );
+    }
+    if policy.records as u64 > settings.in_flight_records {
+        let text = format!(
+            "a batch of handler `{name}` may have {} records, but only {} may be in flight: it would never be full",
+            policy.records, settings.in_flight_records
+        );
+        problems.add(text, "lower `BatchSettings::records`, or raise `BatchSettings::in_flight`");
+    }
 }
 
 /// Numbers that are fields can be set to zero, and nothing would ever move.
