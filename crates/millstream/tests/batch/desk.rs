@@ -49,7 +49,7 @@ impl Desk {
     }
 
     /// The same with calls that may fail as a whole, or panic.
-    pub fn as_a_whole(mut self, whole: impl Fn(&[u64]) -> Result<(), HandlerError> + Send + Sync + 'static) -> Self {
+    pub fn wholly(mut self, whole: impl Fn(&[u64]) -> Result<(), HandlerError> + Send + Sync + 'static) -> Self {
         self.whole = Arc::new(whole);
         self
     }

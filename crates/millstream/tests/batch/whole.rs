@@ -7,7 +7,7 @@ use millstream::prelude::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_makes_its_call_panic_becomes_a_dead_letter_alone() {
-    let desk = Desk::new().as_a_whole(|numbers| {
+    let desk = Desk::new().wholly(|numbers| {
         assert!(!numbers.contains(&5), "five");
         Ok(())
     });
@@ -23,9 +23,9 @@ async fn a_record_that_makes_its_call_panic_becomes_a_dead_letter_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_as_a_whole_counts_no_attempt_and_costs_one_call_more_at_most() {
+async fn a_call_that_fails_wholly_counts_no_attempt_and_costs_one_call_more_at_most() {
     // Always fails in company, and order 5 also alone.
-    let desk = Desk::new().as_a_whole(|numbers| match numbers.len() > 1 || numbers.contains(&5) {
+    let desk = Desk::new().wholly(|numbers| match numbers.len() > 1 || numbers.contains(&5) {
         true => Err(HandlerError::transient("the store is away")),
         false => Ok(()),
     });
@@ -42,7 +42,7 @@ async fn a_call_that_fails_as_a_whole_counts_no_attempt_and_costs_one_call_more_
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_error_of_a_call_is_permanent_for_those_alone_that_meet_it_alone() {
-    let desk = Desk::new().as_a_whole(|numbers| match numbers.contains(&5) {
+    let desk = Desk::new().wholly(|numbers| match numbers.contains(&5) {
         true => Err(HandlerError::permanent("no such thing")),
         false => Ok(()),
     });
@@ -74,8 +74,8 @@ async fn a_call_that_takes_too_long_is_dropped_and_sorted_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_transient_failure_as_a_whole_the_records_wait_before_they_come_alone() {
-    let desk = Desk::new().as_a_whole(|numbers| match numbers.len() {
+async fn after_a_transient_failure_wholly_the_records_wait_before_they_come_alone() {
+    let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
         _ => Err(HandlerError::transient("the store is away")),
     });
@@ -89,9 +89,9 @@ async fn after_a_transient_failure_as_a_whole_the_records_wait_before_they_come_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_as_a_whole_is_one_failure_to_the_breaker() {
+async fn a_call_that_fails_wholly_is_one_failure_to_the_breaker() {
     use millstream::engine::Breaker;
-    let desk = Desk::new().as_a_whole(|numbers| match numbers.len() {
+    let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
         _ => Err(HandlerError::transient("the store is away")),
     });
