@@ -14,6 +14,7 @@
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
 //! | `emit`, `into_outputs` | outputs that a handler returns |
+//! | `batch` | handlers of many records at once |
 //! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
 //! | `lineage` | what outputs take over from their cause |
@@ -23,6 +24,7 @@
 //! | `seat` | what an attempt's future owns |
 
 mod attempt;
+mod batch;
 mod delivery;
 mod emit;
 mod emit_error;
@@ -45,6 +47,8 @@ mod wants;
 mod writing;
 
 pub use attempt::Attempt;
+pub use batch::{Batch, BatchDelivery, BatchHandler, BatchOutputs, BatchSeat, ExtractBatch, InBatch, IntoOutcomes, Outcomes};
+pub use batch::{RunsBatch, Slot};
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
@@ -62,6 +66,7 @@ pub use until::Until;
 #[doc(hidden)]
 pub use wants::Wants;
 
+pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -5,7 +5,7 @@ use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
 use crate::contract::Support;
 use crate::handler::Wants;
-use crate::service::{HandlerSettings, IdSource, ServiceParts};
+use crate::service::{Calls, HandlerSettings, IdSource, ServiceParts};
 use crate::topic::Topic;
 use std::time::Duration;
 
@@ -25,17 +25,21 @@ fn outputs(name: &str, topics: &[Topic], added: &Added, produces: bool, problems
     if !added.emits {
         return;
     }
+    let (argument, once) = match added.calls {
+        Calls::Each(_) => ("`&mut Outputs`", "async fn on_signal(signal: Event<Signal>, out: &mut Outputs)"),
+        Calls::Batch(..) => ("`&mut BatchOutputs`", "async fn on_signals(signals: Batch<Signal>, out: &mut BatchOutputs)"),
+    };
     let (how, or) = match added.outputs {
-        0 => ("returns outputs", "return no `Emit`"),
-        _ => ("takes `&mut Outputs`", "take the argument out"),
+        0 => ("returns outputs".to_owned(), "return no `Emit`"),
+        _ => (format!("takes {argument}"), "take the argument out"),
     };
     if !produces {
         let text = format!("handler `{name}` {how}, but the service has no producer");
         problems.add(text, format!("add it before `build()`: `.add_producer()`; or {or}"));
     }
     if added.outputs > 1 {
-        let text = format!("handler `{name}` takes `&mut Outputs` {} times", added.outputs);
-        problems.add(text, "take it once, it is one list: `async fn on_signal(signal: Event<Signal>, out: &mut Outputs)`");
+        let text = format!("handler `{name}` takes {argument} {} times", added.outputs);
+        problems.add(text, format!("take it once, it is one list: `{once}`"));
     }
     for topic in topics.iter().filter(|topic| topic.is_group_dlq()) {
         let text = format!("handler `{name}` {how}, but an output of `{topic}` has no address: its name hides its namespace");

@@ -7,10 +7,12 @@
 //! | `transport` | what the transport can do |
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
+//! | `batch` | what is said of a batch handler beside |
 //! | `retries` | how failing records are tried again |
 //! | `dedup` | how long ids are remembered |
 //! | `sinks` | where dead letters go |
 
+mod batch;
 mod dedup;
 mod handler;
 mod problems;
@@ -22,7 +24,7 @@ mod transport;
 
 use super::stream_service_builder::{Added, Said};
 use crate::contract::Error;
-use crate::service::{GroupParts, HandlerParts, ServiceParts};
+use crate::service::{Calls, GroupParts, HandlerParts, ServiceParts};
 use crate::topic::Topic;
 use problems::Problems;
 
@@ -53,17 +55,20 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
 }
 
 /// The parts of the `nth` handler.
-fn handler(nth: usize, mut added: Added, said: &ServiceParts<()>, problems: &mut Problems) -> HandlerParts {
+fn handler(nth: usize, mut added: Added, said: &ServiceParts<()>, all: &mut Problems) -> HandlerParts {
+    let problems = &mut Problems::default();
     let topics = topics::topics(nth, std::mem::take(&mut added.topics), problems);
     let given = added.settings.name.as_deref();
     let name = given.map_or_else(|| joined(nth, &topics), str::to_owned);
     topics::names(nth, &name, given, &added.group, problems);
     handler::handler(&name, &topics, &added, said, problems);
+    batch::batch(&name, &added, problems);
     if let Some(own) = &added.settings.retry {
         retries::retry(&format!("handler `{name}`"), own, problems);
     }
-    let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner };
+    let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };
     dedup::retention(said, &handler, problems);
+    all.append(std::mem::take(problems), matches!(handler.calls, Calls::Batch(..)));
     handler
 }
 
