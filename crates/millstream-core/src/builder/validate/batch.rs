@@ -43,10 +43,13 @@ fn gathering(name: &str, added: &Added, policy: &BatchPolicy, problems: &mut Pro
             "a batch of handler `{name}` may have {} records, but only {window} may be in flight: it would never be full",
             policy.records
         );
-        problems.add(text, format!(
-            "take fewer: `BatchSettings::new().records({window})`; or let more be in flight: \
+        problems.add(
+            text,
+            format!(
+                "take fewer: `BatchSettings::new().records({window})`; or let more be in flight: \
              `BatchSettings::new().in_flight({}, 32 << 20)`",
-            policy.records
-        ));
+                policy.records
+            ),
+        );
     }
 }
