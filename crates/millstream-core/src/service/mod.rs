@@ -14,7 +14,9 @@
 //! | `sink` | outputs on their way out of a worker |
 //! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `publisher` | root events, outside handlers |
-//! | `dead_letters` | the dead-letter topic as a sink |
+//! | `dead_letters` | the dead-letter topic as a sink, and its name |
+//! | `sinks` | sinks made of sinks |
+//! | `classify` | what errors of a type mean |
 //! | `fingerprint` | telling an id used twice from a duplicate |
 //! | `producer_settings` · `settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
 //! | `spans` · `span_hook` | what tracing sees, and how it is tied to other services |
@@ -26,6 +28,7 @@
 
 mod account;
 mod cell;
+mod classify;
 mod client_meters;
 mod dead_letters;
 mod error_handling;
@@ -49,6 +52,7 @@ mod run;
 mod settings;
 mod shutdown;
 mod sink;
+mod sinks;
 mod slots;
 mod span_hook;
 mod spans;
@@ -57,7 +61,8 @@ mod watchdog;
 mod worker;
 
 pub use account::{Account, AccountLine, Counts};
-pub use error_handling::{DeadLetterTopic, ErrorHandling};
+pub use dead_letters::{DeadLetterTopic, Naming};
+pub use error_handling::ErrorHandling;
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
 pub use intake::StartAt;
@@ -65,6 +70,7 @@ pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
 pub use run::StreamService;
 pub use settings::{HandlerSettings, IdSource};
+pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};
 pub use shutdown::{Shutdown, exit_code};
 pub use span_hook::SpanHook;
 

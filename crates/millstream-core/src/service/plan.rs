@@ -1,6 +1,7 @@
 //! Owns what is fixed for one handler's view of one topic: names, settings, and the parts its workers share.
 
 use super::account::Counters;
+use super::classify::Rules;
 use super::health::Board;
 use super::meters::Meters;
 use super::outbox::OutboxHandle;
@@ -10,7 +11,7 @@ use super::spans::Tracing;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
-use crate::engine::{Breaker, Retry, WindowPolicy};
+use crate::engine::{Breaker, Followers, Retry, WindowPolicy};
 use crate::envelope::ContentMode;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     pub(crate) run: u32,
     pub(crate) settings: HandlerSettings,
     pub(crate) retry: Retry,
+    pub(crate) rules: Rules,
+    pub(crate) followers: Followers,
     pub(crate) breaker: Breaker,
     pub(crate) make_runner: MakeRunner,
     pub(crate) emits: bool,
