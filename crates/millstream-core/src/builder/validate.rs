@@ -3,7 +3,7 @@
 use super::stream_service_builder::{Added, Said};
 use crate::contract::{Durability, Error, ErrorKind, ErrorSink, Operation, Support};
 use crate::envelope::ContentMode;
-use crate::service::{DeadLetterTopic, GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic};
+use crate::service::{ErrorHandling, GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic};
 use crate::topic::{Topic, check_group};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -39,10 +39,11 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
     transport(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
     let mut order = Vec::new();
-    let (said, handlers) = said.with_handlers(());
+    let (mut said, handlers) = said.with_handlers(());
+    said.errors.compose();
     for (number, added) in handlers.into_iter().enumerate() {
         let group = added.group.clone();
-        let handler = handler(number, added, said.produces, &said.errors.dead_letters, said.errors.sink.is_some(), &mut problems);
+        let handler = handler(number, added, said.produces, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
         }
@@ -74,7 +75,7 @@ fn transport(said: &Said, problems: &mut Problems) {
         problems.add(format!("the transport `{}` has no consumer groups: {why}", can.name), "use a transport that has them");
     }
     if let Support::No(why) = can.headers
-        && said.errors.sink.is_none()
+        && said.errors.writes_topics()
     {
         let text = format!("dead letters need headers, which the transport `{}` does not keep: {why}", can.name);
         problems.add(text, "give `ErrorHandling` a sink of its own");
@@ -91,8 +92,7 @@ fn handler(
     number: usize,
     added: Added,
     produces: bool,
-    naming: &DeadLetterTopic,
-    own_sink: bool,
+    errors: &ErrorHandling,
     problems: &mut Problems,
 ) -> HandlerParts {
     let mut topics: Vec<Topic> = Vec::new();
@@ -124,12 +124,17 @@ fn handler(
     if added.outputs > 1 {
         problems.add(format!("handler `{name}` takes `&mut Outputs` {} times", added.outputs), "take it once: it is one list");
     }
-    if !own_sink {
+    if errors.writes_topics() {
         for topic in &topics {
-            if topic.is_dlq() || letter_topic(topic, &added.group, naming).is_err() {
+            if topic.is_dlq() {
                 let text =
                     format!("handler `{name}` reads the dead-letter topic `{topic}`, and its own dead letters would feed it");
                 problems.add(text, "give `ErrorHandling` a sink of its own for the service that reads dead letters");
+            } else if check_group(&added.group).is_ok()
+                && let Err(error) = letter_topic(topic, &added.group, &errors.dead_letters)
+            {
+                let remedy = "name one in the namespace of its topic: `DeadLetterTopic::named(|topic, group| …)`, or keep `{topic}.dlq`";
+                problems.add(format!("handler `{name}`: {}", error.context()), remedy);
             }
         }
     }

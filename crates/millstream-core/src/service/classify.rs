@@ -88,6 +88,7 @@ fn causes(error: &HandlerError) -> impl Iterator<Item = &Cause> {
 
 /// What caused an error. An I/O error hides what it was made of from `source`.
 fn behind<'e>(cause: &&'e Cause) -> Option<&'e Cause> {
+    let cause: &'e Cause = *cause;
     let made_of = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     made_of.map(|inner| inner as &Cause).or_else(|| cause.source())
 }

@@ -115,7 +115,8 @@ impl ErrorHandling {
     /// is called once for each service that is built.
     #[must_use]
     pub fn error_sink_with<S: ErrorSink>(mut self, compose: impl Fn(ToTopic) -> S + Send + Sync + 'static) -> Self {
-        (self.sink, self.compose) = (None, Some(Arc::new(move |to_topic| AnyErrorSink::new(compose(to_topic)))));
+        self.sink = None;
+        self.compose = Some(Arc::new(move |to_topic| AnyErrorSink::new(compose(to_topic))));
         self
     }
 
