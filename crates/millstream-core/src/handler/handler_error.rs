@@ -85,13 +85,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
         // Our own error knows better: an output that is too large will be so the next time.
         let emitted = (&error as &dyn Any).downcast_ref::<EmitError>().map(EmitError::failure);
         let failure = emitted.unwrap_or(Failure::Transient);
-        HandlerError(Box::new(Inner {
-            failure,
-            said: emitted.is_some(),
-            context: None,
-            error_type,
-            source: Some(error.into()),
-        }))
+        HandlerError(Box::new(Inner { failure, said: emitted.is_some(), context: None, error_type, source: Some(error.into()) }))
     }
 }
 

@@ -78,10 +78,7 @@ impl ErrorHandling {
     ///     .classify(|_: &serde_json::Error| Failure::Permanent);
     /// ```
     #[must_use]
-    pub fn classify<E: std::error::Error + 'static>(
-        mut self,
-        class: impl Fn(&E) -> Failure + Send + Sync + 'static,
-    ) -> Self {
+    pub fn classify<E: std::error::Error + 'static>(mut self, class: impl Fn(&E) -> Failure + Send + Sync + 'static) -> Self {
         self.rules.classify(class);
         self
     }

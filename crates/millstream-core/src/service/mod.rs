@@ -70,8 +70,8 @@ pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
 pub use run::StreamService;
 pub use settings::{HandlerSettings, IdSource};
-pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};
 pub use shutdown::{Shutdown, exit_code};
+pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};
 pub use span_hook::SpanHook;
 
 pub(crate) use dead_letters::letter_topic;

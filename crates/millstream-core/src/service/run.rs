@@ -185,11 +185,7 @@ impl StreamService {
                         handler: handler.name.clone(),
                         run: parts.run,
                         retry: handler.settings.retry.unwrap_or(parts.errors.retry),
-                        rules: Rules::nearest(
-                            &handler.settings.rules,
-                            handler.settings.retry.is_some(),
-                            &parts.errors.rules,
-                        ),
+                        rules: Rules::nearest(&handler.settings.rules, handler.settings.retry.is_some(), &parts.errors.rules),
                         followers: handler.settings.followers.unwrap_or(parts.errors.followers),
                         settings: handler.settings.clone(),
                         breaker: parts.errors.breaker,

@@ -126,10 +126,7 @@ impl HandlerSettings {
     /// The same, where errors of this handler are what `class` says; asked before the rules of the whole service. See
     /// [`ErrorHandling::classify`](super::ErrorHandling::classify).
     #[must_use]
-    pub fn classify<E: std::error::Error + 'static>(
-        mut self,
-        class: impl Fn(&E) -> Failure + Send + Sync + 'static,
-    ) -> Self {
+    pub fn classify<E: std::error::Error + 'static>(mut self, class: impl Fn(&E) -> Failure + Send + Sync + 'static) -> Self {
         self.rules.classify(class);
         self
     }

@@ -97,11 +97,9 @@ fn a_rule_that_panics_makes_the_error_permanent_and_says_so() {
 
 #[test]
 fn what_only_the_framework_finds_out_is_no_class() {
-    for (said, is) in [
-        (Failure::Poison, Failure::Permanent),
-        (Failure::Panic, Failure::Permanent),
-        (Failure::TimedOut, Failure::Transient),
-    ] {
+    for (said, is) in
+        [(Failure::Poison, Failure::Permanent), (Failure::Panic, Failure::Permanent), (Failure::TimedOut, Failure::Transient)]
+    {
         let mut rules = Rules::default();
         rules.classify(move |_: &Trade| said);
         assert_eq!(failure(&rules, Trade::Busy), is, "{said:?}");

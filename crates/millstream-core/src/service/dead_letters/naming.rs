@@ -66,13 +66,16 @@ impl DeadLetterTopic {
 
 /// The dead-letter topic of a topic, or of the one it retries, as a group reads it.
 pub(crate) fn letter_topic(topic: &Topic, group: &str, naming: &DeadLetterTopic) -> Result<Topic, Error> {
-    let no = |why: &str| Error::new(ErrorKind::Configuration, Operation::DeadLetter, format!("{topic} has no dead-letter topic: {why}"));
+    let no = |why: &str| {
+        Error::new(ErrorKind::Configuration, Operation::DeadLetter, format!("{topic} has no dead-letter topic: {why}"))
+    };
     match naming {
         DeadLetterTopic::PerTopic => topic.dlq().map_err(|error| no(&error.to_string())),
         DeadLetterTopic::GroupPrefixed => topic.group_dlq(group).map_err(|error| no(&error.to_string())),
         DeadLetterTopic::Named(Naming(name)) => {
             let logical = topic.logical();
-            let name = panics::contained(|| name(&logical, group)).map_err(|words| no(&format!("its naming panicked: {words}")))?;
+            let name =
+                panics::contained(|| name(&logical, group)).map_err(|words| no(&format!("its naming panicked: {words}")))?;
             let name = name.ok_or_else(|| no("it is not in the list of dead-letter topics"))?;
             let named: Topic = name.parse().map_err(|error: crate::topic::TopicError| no(&error.to_string()))?;
             if named == logical || named == *topic {
@@ -80,7 +83,8 @@ pub(crate) fn letter_topic(topic: &Topic, group: &str, naming: &DeadLetterTopic)
             }
             // The framework's own form for a group stays where its topic is, though its text does not say so.
             if !named.same_namespace(&logical) && !logical.group_dlq(group).is_ok_and(|own| own == named) {
-                let of = |topic: &Topic| topic.namespace().map_or_else(|| "no namespace".into(), |n| format!("the namespace `{n}`"));
+                let of =
+                    |topic: &Topic| topic.namespace().map_or_else(|| "no namespace".into(), |n| format!("the namespace `{n}`"));
                 return Err(no(&format!("`{named}` is of {}, `{logical}` of {}", of(&named), of(&logical))));
             }
             Ok(named)
