@@ -9,7 +9,7 @@ async fn refuses(_: Event<Order>) -> Result<(), HandlerError> {
 }
 
 fn broken(memory: &Memory, naming: DeadLetterTopic, topics: &[&str]) -> StreamServiceBuilder {
-    desk(memory, ErrorHandling::new().dead_letters(naming)).add_consumer_handler(topics, GROUP, refuses)
+    desk(memory, ErrorHandling::new().dead_letters(naming)).add_consumer_handler(topics.to_vec(), GROUP, refuses)
 }
 
 #[tokio::test(start_paused = true)]
