@@ -75,6 +75,22 @@ fn a_topic_whose_dead_letter_topic_has_too_long_a_name_is_refused() {
 }
 
 #[test]
+fn dead_letters_that_go_round_are_refused() {
+    let naming = DeadLetterTopic::named(|topic, _| match topic.as_str() {
+        "paper.orders.broken" => "paper.orders.new".into(),
+        _ => "paper.orders.broken".into(),
+    });
+    let builder = sound().with_error_handling(ErrorHandling::new().dead_letters(naming));
+    assert_eq!(said(builder.add_consumer_handler("paper.orders.broken", "desk.broken", quiet)), "");
+}
+
+#[test]
+fn dead_letters_named_across_namespaces_are_refused() {
+    let naming = DeadLetterTopic::named(|_, _| "zerodha.orders.broken".into());
+    assert_eq!(said(sound().with_error_handling(ErrorHandling::new().dead_letters(naming))), "");
+}
+
+#[test]
 fn error_handling_without_an_attempt_is_refused() {
     let mut retry = Retry::none();
     retry.max_attempts = 0;
@@ -151,6 +167,13 @@ fn marks_that_do_not_outlive_retries_without_an_end_are_refused() {
     let retry = Retry::default().attempts(u32::MAX).without_deadline();
     assert_eq!(said(retrying(retry).with_deduplicator(WindowDeduplicator::default())), "the deduplicator forgets after 604800s, but handler `paper.orders.new` may try a record for ever: what was done behind it comes again after a crash, and would be done twice
      remedy: try within a bound: `Retry::default().within(Duration::from_secs(300))`");
+}
+
+#[test]
+fn marks_that_do_not_outlive_the_retries_of_one_type_of_error_are_refused() {
+    let errors = ErrorHandling::new().retry_for::<std::io::Error>(Retry::default().attempts(u32::MAX).without_deadline());
+    let text = said(sound().with_error_handling(errors).with_deduplicator(WindowDeduplicator::default()));
+    assert!(text.contains("handler `paper.orders.new` may try a record for ever"), "{text}");
 }
 
 #[test]

@@ -3,14 +3,17 @@
 use super::problems::Problems;
 use crate::contract::Deduplicator;
 use crate::engine::Retry;
-use crate::service::{HandlerParts, ServiceParts};
+use crate::service::{HandlerParts, Rules, ServiceParts};
 use std::time::Duration;
 
 /// A mark must outlive the retries of the records before it: until those are settled nothing behind them is committed, and
 /// after a crash it comes again.
 pub(super) fn retention(said: &ServiceParts<()>, handler: &HandlerParts, problems: &mut Problems) {
     let Some(kept) = said.deduplicator.as_ref().and_then(Deduplicator::retention) else { return };
-    let span = longest(handler.settings.retry.as_ref().unwrap_or(&said.errors.retry), handler.settings.timeout);
+    let settings = &handler.settings;
+    let by_type = Rules::nearest(&settings.rules, settings.retry.is_some(), &said.errors.rules);
+    let usual = settings.retry.as_ref().unwrap_or(&said.errors.retry);
+    let span = by_type.retries().fold(longest(usual, settings.timeout), |span, own| span.max(longest(own, settings.timeout)));
     if kept > span {
         return;
     }

@@ -29,11 +29,14 @@ use crate::topic::Topic;
 use problems::Problems;
 
 /// The service's parts, or all that is wrong.
-pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
+pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     let mut problems = Problems::default();
+    said.errors.compose();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
-    retries::retry("error handling", &said.errors.retry, &mut problems);
+    for retry in std::iter::once(&said.errors.retry).chain(said.errors.rules.retries()) {
+        retries::retry("error handling", retry, &mut problems);
+    }
     retries::breaker(&said.errors.breaker, &mut problems);
     sinks::durability(&said.errors, &mut problems);
     let (said, handlers) = said.with_handlers(());
@@ -63,7 +66,7 @@ fn handler(nth: usize, mut added: Added, said: &ServiceParts<()>, all: &mut Prob
     topics::names(nth, &name, given, &added.group, problems);
     handler::handler(&name, &topics, &added, said, problems);
     batch::batch(&name, &added, problems);
-    if let Some(own) = &added.settings.retry {
+    for own in added.settings.retry.iter().chain(added.settings.rules.retries()) {
         retries::retry(&format!("handler `{name}`"), own, problems);
     }
     let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };

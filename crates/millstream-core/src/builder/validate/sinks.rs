@@ -3,7 +3,7 @@
 use super::problems::Problems;
 use crate::contract::{Durability, ErrorSink};
 use crate::service::{ErrorHandling, GroupParts, letter_topic};
-use crate::topic::Topic;
+use crate::topic::{Topic, check_group};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A sink of the user's must keep what it accepts.
@@ -20,26 +20,30 @@ pub(super) fn durability(errors: &ErrorHandling, problems: &mut Problems) {
 /// The ways of dead letters: from each topic that is read to where its letters go. None may lead back, since what fails for
 /// good would fail again, and go round for ever.
 pub(super) fn loops(groups: &[GroupParts], errors: &ErrorHandling, problems: &mut Problems) {
-    if errors.sink.is_some() {
+    if !errors.writes_topics() {
         return;
     }
     let own_sink = "give the service a sink of its own: `ErrorHandling::new().error_sink(my_sink)`";
     let mut ways: BTreeMap<Topic, BTreeSet<Topic>> = BTreeMap::new();
     for GroupParts { group, handlers } in groups {
         for handler in handlers {
+            let name = &handler.name;
             for topic in &handler.topics {
-                let name = &handler.name;
+                if topic.is_dlq() {
+                    let text =
+                        format!("handler `{name}` reads the dead-letter topic `{topic}`, and its own dead letters would feed it");
+                    problems.add(text, own_sink);
+                    continue;
+                }
                 match letter_topic(topic, group, &errors.dead_letters) {
                     Ok(to) => drop(ways.entry(topic.clone()).or_default().insert(to)),
-                    Err(_) if topic.is_dlq() => {
-                        let text = format!(
-                            "handler `{name}` reads the dead-letter topic `{topic}`, and its own dead letters would feed it"
-                        );
-                        problems.add(text, own_sink);
-                    }
+                    // A group without a name is a problem of its own.
+                    Err(_) if check_group(group).is_err() => {}
                     Err(error) => {
                         let text = format!("dead letters of handler `{name}` have nowhere to go: {}", error.context());
-                        problems.add(text, own_sink);
+                        let remedy = "name a topic in its namespace: `DeadLetterTopic::named(|topic, _group| format!(\"{topic}-broken\"))`; \
+                                      or keep the default: `DeadLetterTopic::PerTopic`";
+                        problems.add(text, remedy);
                     }
                 }
             }

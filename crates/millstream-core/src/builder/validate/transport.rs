@@ -12,7 +12,7 @@ pub(super) fn transport(said: &Said, problems: &mut Problems) {
         problems.add(text, "use one that has: `StreamServiceBuilder::new(\"trading-engine\", Memory::new())`");
     }
     let Support::No(why) = can.headers else { return };
-    if said.errors.sink.is_none() {
+    if said.errors.writes_topics() {
         let text = format!("dead letters need headers, which the transport `{}` does not keep: {why}", can.name);
         problems.add(text, "keep them elsewhere: `.with_error_handling(ErrorHandling::new().error_sink(my_sink))`");
     }
