@@ -1,4 +1,6 @@
 //! a batch handler added as a single one
+//!
+//! Weak: it does not name `add_batch_handler`.
 
 use millstream::prelude::*;
 

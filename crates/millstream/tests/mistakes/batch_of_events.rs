@@ -1,4 +1,6 @@
 //! `Batch<Event<T>>` instead of `Batch<T>`
+//!
+//! Weak: it speaks of `Deserialize`, not of the argument: `Batch<T>` holds events already.
 
 use millstream::prelude::*;
 
