@@ -70,7 +70,7 @@ fn a_topic_whose_dead_letter_topic_has_too_long_a_name_is_refused() {
     assert_eq!(
         said(builder).replace(&topic, "TOPIC"),
         "dead letters of handler `long` have nowhere to go: TOPIC has no dead-letter topic: the topic `TOPIC.dlq` cannot be used: it is longer than 249 bytes, Kafka's limit: shorten it
-     remedy: give the service a sink of its own: `ErrorHandling::new().error_sink(my_sink)`"
+     remedy: name a topic in its namespace: `DeadLetterTopic::named(|topic, _group| format!(\"{topic}-broken\"))`; or keep the default: `DeadLetterTopic::PerTopic`"
     );
 }
 
@@ -81,13 +81,18 @@ fn dead_letters_that_go_round_are_refused() {
         _ => "paper.orders.broken".into(),
     });
     let builder = sound().with_error_handling(ErrorHandling::new().dead_letters(naming));
-    assert_eq!(said(builder.add_consumer_handler("paper.orders.broken", "desk.broken", quiet)), "");
+    assert_eq!(
+        said(builder.add_consumer_handler("paper.orders.broken", "desk.broken", quiet)),
+        "dead letters go round: `paper.orders.broken` → `paper.orders.new` → `paper.orders.broken`
+     remedy: give the service a sink of its own: `ErrorHandling::new().error_sink(my_sink)`"
+    );
 }
 
 #[test]
 fn dead_letters_named_across_namespaces_are_refused() {
     let naming = DeadLetterTopic::named(|_, _| "zerodha.orders.broken".into());
-    assert_eq!(said(sound().with_error_handling(ErrorHandling::new().dead_letters(naming))), "");
+    assert_eq!(said(sound().with_error_handling(ErrorHandling::new().dead_letters(naming))), "dead letters of handler `paper.orders.new` have nowhere to go: paper.orders.new has no dead-letter topic: `zerodha.orders.broken` is of the namespace `zerodha`, `paper.orders.new` of the namespace `paper`
+     remedy: name a topic in its namespace: `DeadLetterTopic::named(|topic, _group| format!(\"{topic}-broken\"))`; or keep the default: `DeadLetterTopic::PerTopic`");
 }
 
 #[test]
