@@ -2,6 +2,7 @@
 
 use super::delivery::{Delivery, Input};
 use super::extract::Rejection;
+use super::origin::position_of;
 use crate::contract::{Headers, PartitionId, Position, Record, RecordRef, RecordSetBuilder, RecordView};
 use crate::envelope::{
     ContentMode, EnvelopeError, EnvelopeMeta, EventData, EventEnvelope, EventId, EventKey, Extra, Head, IdGenerator, Limits,
@@ -25,6 +26,7 @@ pub struct Event<T> {
     record: RecordRef,
     head: Head,
     partition: PartitionId,
+    copied: bool,
 }
 
 impl<T> Event<T> {
@@ -93,9 +95,9 @@ impl<T> Event<T> {
         self.record().headers()
     }
 
-    /// Where the record lies: its partition and offset.
+    /// Where the record lies: its partition and offset. Of a copy in a retry topic, where it lay first.
     pub fn position(&self) -> Position {
-        Position { partition: self.partition, offset: self.record().offset() }
+        position_of(self.record(), self.partition, self.copied)
     }
 
     /// The envelope's fields that the framework does not know, and a CloudEvent's extensions. Read anew at each call, which
@@ -120,7 +122,13 @@ impl<T: DeserializeOwned> Event<T> {
             None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
         };
         let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&describe(&error)))?;
-        Ok(Event { data, record: delivery.shared_record(), head, partition: delivery.input().partition })
+        Ok(Event {
+            data,
+            record: delivery.shared_record(),
+            head,
+            partition: delivery.input().partition,
+            copied: delivery.input().copied,
+        })
     }
 }
 
@@ -154,7 +162,7 @@ impl<T: DeserializeOwned> Event<T> {
         let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("the record is no event: {error}"));
         let data = head.decode(value, &Limits::DEFAULT);
         let data = data.unwrap_or_else(|error| panic!("the record is no such event: {}", describe(&error)));
-        Event { data, record, head, partition: 0 }
+        Event { data, record, head, partition: 0, copied: false }
     }
 }
 
@@ -181,7 +189,7 @@ impl<T: EventData + Serialize> Event<T> {
             .expect("example data can be written as JSON");
         let record = RecordRef::new(Arc::new(builder.build()), 0);
         let head = scan(record.view().value().unwrap_or_default(), &Limits::DEFAULT).expect("a written envelope can be scanned");
-        Event { data, record, head, partition: 0 }
+        Event { data, record, head, partition: 0, copied: false }
     }
 }
 
@@ -225,10 +233,10 @@ impl<'d> RawEvent<'d> {
         &self.input.topic
     }
 
-    /// Where the record lies: its partition and offset.
+    /// Where the record lies: its partition and offset. Of a copy in a retry topic, where it lay first.
     #[inline]
     pub fn position(&self) -> Position {
-        Position { partition: self.input.partition, offset: self.record().offset() }
+        self.input.position()
     }
 
     /// The record's headers.

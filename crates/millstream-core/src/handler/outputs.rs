@@ -39,6 +39,8 @@ pub(crate) struct OutputContext {
     pub(crate) most: usize,
     pub(crate) mode: ContentMode,
     pub(crate) publisher: Option<Box<dyn PublishNow>>,
+    /// Whether inputs are of a retry topic.
+    pub(crate) copied: bool,
 }
 
 /// Where outputs of one input topic go, resolved once.
@@ -93,6 +95,7 @@ impl Outputs {
             most: 10_000,
             mode: ContentMode::Envelope,
             publisher: None,
+            copied: false,
         };
         let mut outputs = Outputs::new(Arc::new(context), from.clone());
         outputs.recorded = Some(Vec::new());

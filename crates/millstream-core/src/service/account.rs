@@ -55,6 +55,8 @@ counts! {
     deferred,
     /// Settled because their dead letter was accepted.
     dead_lettered,
+    /// Settled because a retry topic has taken a copy, which is counted there anew.
+    handed_on,
     /// Outputs confirmed.
     outputs,
     /// Given up unsettled at the end of an epoch; redone by the next owner.
@@ -70,7 +72,7 @@ counts! {
 impl Counts {
     /// All that are settled.
     pub fn settled(&self) -> u64 {
-        self.done + self.skipped + self.filtered + self.duplicates + self.redeliveries + self.dead_lettered
+        self.done + self.skipped + self.filtered + self.duplicates + self.redeliveries + self.dead_lettered + self.handed_on
     }
 }
 

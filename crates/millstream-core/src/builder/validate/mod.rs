@@ -8,9 +8,11 @@
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
 //! | `sinks` | where dead letters go |
+//! | `retry_topics` | where they cannot work |
 
 mod handler;
 mod problems;
+mod retry_topics;
 mod service;
 mod sinks;
 mod topics;
@@ -29,6 +31,7 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     said.errors.compose();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
+    retry_topics::service(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
     let mut order = Vec::new();
     let (said, handlers) = said.with_handlers(());
@@ -40,6 +43,7 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
         let group = added.group;
         let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner };
         sinks::topics(&group, &handler, &said.errors, &mut problems);
+        retry_topics::handler(&handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
         }

@@ -3,6 +3,7 @@
 
 use super::care::Quarantined;
 use super::check::Current;
+use super::retried::Turn;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Offset, RecordBatch, Seen};
@@ -75,7 +76,7 @@ impl Worker {
             && self.slots.peek().is_some()
             && self.tail.owed + self.sink.len() < MOST_OUTPUTS
             && self.tail.owed_bytes + self.sink.bytes() < MOST_OUTPUT_BYTES
-            && self.letters.len() < self.plan.settings.max_letters
+            && self.letters.len() + self.copies.len() < self.plan.settings.max_letters
     }
 
     /// One record arrives; answers whether the next may follow.
@@ -85,6 +86,17 @@ impl Worker {
         let record = current.batch.view(index);
         let offset = record.offset();
         let id = current.prepared.keys[index];
+        if self.retry_topic().is_some() {
+            match self.copys_turn(current, now) {
+                Turn::Now => {}
+                Turn::Later => return false,
+                Turn::Foreign => {
+                    current.cursor += 1;
+                    self.settle_filtered(current, index..index + 1);
+                    return true;
+                }
+            }
+        }
         if let Some(end) = current.prepared.filtered_until(index) {
             current.cursor = end;
             self.settle_filtered(current, index..end);

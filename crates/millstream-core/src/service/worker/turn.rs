@@ -73,6 +73,7 @@ impl Worker {
             moved |= self.hand_over();
             moved |= self.mark(now, cx);
             moved |= self.send_letters(now, cx);
+            moved |= self.send_copies(now, cx);
             moved |= self.pass_turn();
             if let Some(report) = self.leave(now) {
                 return Turned::Ended(report);
@@ -153,9 +154,10 @@ impl Worker {
         // Backoffs that are due but may not start are due again when what stops them changes. A breaker whose time has come
         // does not: it waits for a record to probe with.
         let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !holds_back);
-        let timers =
-            [drain, breaker, backoff, self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due()];
-        timers.into_iter().flatten().filter(|&at| at > now).min()
+        let sinks = [self.letters.due(), self.copies.due()];
+        let copy = self.waits.map(|(_, at)| at).filter(|_| self.drain.is_none());
+        let timers = [drain, breaker, backoff, copy, self.slots.next_deadline(), self.checks.due(), self.tail.due()];
+        timers.into_iter().chain(sinks).flatten().filter(|&at| at > now).min()
     }
 }
 
