@@ -68,6 +68,7 @@ pub(crate) fn position_of(record: RecordView<'_>, partition: u32, copied: bool) 
 mod tests {
     use super::*;
     use crate::contract::{Epoch, RecordBatch, RecordSetBuilder, TopicPartition};
+    use std::sync::Arc;
 
     const ORIGIN: Origin = Origin {
         topic_id: TopicId(7),
@@ -78,13 +79,13 @@ mod tests {
     };
 
     fn batch(headers: &[(String, Option<Bytes>)]) -> RecordBatch {
-        let mut set = RecordSetBuilder::default();
+        let mut set = RecordSetBuilder::new(9);
         for (name, value) in headers {
             set.header(name, value.as_deref());
         }
         set.push(9, 0, None, None);
         let topic = "paper.orders.new.retry.1".parse().expect("a topic");
-        RecordBatch::new(TopicPartition::new(topic, 1), Epoch(1), 10, set.build())
+        RecordBatch::new(TopicPartition::new(topic, 1), Epoch(1), Arc::new(set.build()), 0..1, 10)
     }
 
     fn written() -> Vec<(String, Option<Bytes>)> {

@@ -246,6 +246,9 @@ impl Worker {
         // Also after a probe that failed, which counts no attempt.
         if payload.failure.is_some() {
             self.counts.retries += 1;
+            if let Some(meters) = &self.plan.meters {
+                meters.retried(payload.failed);
+            }
         }
         self.sink.owner = self.tail.next_owner();
         let Prepared { key, head, .. } = &payload.prepared;

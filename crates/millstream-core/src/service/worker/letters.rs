@@ -96,7 +96,7 @@ impl Worker {
         let mut trouble = None;
         for (offset, letter, answer) in answered {
             match answer {
-                Ok(()) => self.letter_accepted(offset),
+                Ok(()) => self.letter_accepted(offset, letter.reason),
                 Err(error) => {
                     // Never settled on a refusal: it waits, however long, and says so.
                     trouble = Some(error.to_string());
@@ -121,8 +121,12 @@ impl Worker {
         }
     }
 
-    fn letter_accepted(&mut self, offset: Offset) {
+    fn letter_accepted(&mut self, offset: Offset, reason: DeadLetterReason) {
         self.counts.dead_lettered += 1;
+        self.plan.counters.letter(reason);
+        if let Some(meters) = &self.plan.meters {
+            meters.dead_letter(reason);
+        }
         for follower in self.left(offset) {
             if let Some(payload) = self.payloads.get_mut(&follower) {
                 let why = format!("the record at offset {offset}, before it with its key, is a dead letter");

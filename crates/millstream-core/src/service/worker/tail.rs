@@ -286,6 +286,7 @@ impl Worker {
             tail.marking = Some(Marking { call, runs, skipped: std::mem::take(&mut tail.confirmed.skipped) });
             moved = true;
         }
+        let tail = &mut self.tail;
         let Some(marking) = &mut tail.marking else { return moved };
         let Poll::Ready((result, mut marks)) = marking.call.as_mut().poll(cx) else { return moved };
         let Some(Marking { runs, skipped, .. }) = tail.marking.take() else { return moved };
