@@ -10,6 +10,9 @@ use std::sync::Arc;
 type Cause = dyn Error + 'static;
 type Class = Arc<dyn Fn(&Cause) -> Option<Failure> + Send + Sync>;
 
+/// Whether a cause is of a rule's type.
+type Is = fn(&Cause) -> bool;
+
 /// Causes that are looked at; more is a chain that bites its tail.
 const MOST_CAUSES: usize = 32;
 
@@ -17,7 +20,7 @@ const MOST_CAUSES: usize = 32;
 #[derive(Clone, Default)]
 pub(crate) struct Rules {
     classes: Vec<Class>,
-    retries: Vec<(fn(&Cause) -> bool, Retry)>,
+    retries: Vec<(Is, Retry)>,
 }
 
 impl fmt::Debug for Rules {
@@ -88,7 +91,7 @@ fn causes(error: &HandlerError) -> impl Iterator<Item = &Cause> {
 
 /// What caused an error. An I/O error hides what it was made of from `source`.
 fn behind<'e>(cause: &&'e Cause) -> Option<&'e Cause> {
-    let cause: &'e Cause = *cause;
+    let cause: &'e Cause = cause;
     let made_of = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     made_of.map(|inner| inner as &Cause).or_else(|| cause.source())
 }
