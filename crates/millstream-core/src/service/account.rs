@@ -127,7 +127,13 @@ pub struct AccountLine {
 impl AccountLine {
     pub(crate) fn new(tally: &Tally) -> Self {
         let Tally { group, handler, topic, counters } = tally;
-        AccountLine { group: group.clone(), handler: handler.clone(), topic: topic.clone(), counts: counters.read(), dead_letters: counters.letters() }
+        AccountLine {
+            group: group.clone(),
+            handler: handler.clone(),
+            topic: topic.clone(),
+            counts: counters.read(),
+            dead_letters: counters.letters(),
+        }
     }
 }
 

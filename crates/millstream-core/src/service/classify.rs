@@ -86,12 +86,11 @@ impl Rules {
 
 /// The error that made a failure, and what caused it, the outermost first.
 fn causes(error: &HandlerError) -> impl Iterator<Item = &Cause> {
-    std::iter::successors(error.source(), |cause| behind(cause)).take(MOST_CAUSES)
+    std::iter::successors(error.source(), |&cause| behind(cause)).take(MOST_CAUSES)
 }
 
 /// What caused an error. An I/O error hides what it was made of from `source`.
-fn behind<'e>(cause: &&'e Cause) -> Option<&'e Cause> {
-    let cause: &'e Cause = cause;
+fn behind(cause: &Cause) -> Option<&Cause> {
     let made_of = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
     made_of.map(|inner| inner as &Cause).or_else(|| cause.source())
 }

@@ -198,7 +198,7 @@ impl StreamService {
                         followers: handler.settings.followers.unwrap_or(parts.errors.followers),
                         settings: handler.settings.clone(),
                         breaker: parts.errors.breaker,
-                        make_runner: handler.make_runner.clone(),
+                        calls: handler.calls.clone(),
                         emits: handler.emits,
                         mode: parts.producer.content_mode,
                         deduplicator: parts.deduplicator.clone(),

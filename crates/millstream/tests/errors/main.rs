@@ -8,6 +8,7 @@ mod support;
 mod classify;
 mod followers;
 mod naming;
+mod retry_topics;
 mod sinks;
 
 use millstream::prelude::*;

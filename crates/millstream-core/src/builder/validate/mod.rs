@@ -7,9 +7,11 @@
 //! | `transport` | what the transport can do |
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
+//! | `batch` | what is said of a batch handler beside |
 //! | `sinks` | where dead letters go |
 //! | `retry_topics` | where they cannot work |
 
+mod batch;
 mod handler;
 mod problems;
 mod retry_topics;
@@ -40,8 +42,9 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
         let name = added.settings.name.clone().unwrap_or_else(|| joined(&topics));
         topics::group(&name, &added.group, &mut problems);
         handler::handler(&name, &added, said.produces, &mut problems);
+        batch::batch(&name, &added, &mut problems);
         let group = added.group;
-        let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner };
+        let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };
         sinks::topics(&group, &handler, &said.errors, &mut problems);
         retry_topics::handler(&handler, &said.errors, &mut problems);
         if !order.contains(&group) {

@@ -28,6 +28,7 @@ impl Payload {
             failed: Failure::Transient,
             log_text: String::new(),
             attempts: 0,
+            alone: false,
         }
     }
 
