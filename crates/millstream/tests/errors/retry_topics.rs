@@ -412,3 +412,43 @@ fn retry_topics_are_refused_where_they_cannot_work_or_would_break_an_order() {
         assert!(text.contains(part) && text.contains("remedy:"), "{part:?} is missing in:\n{text}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_handler_has_retry_topics_too() {
+    let (memory, seen) = (log(), Arc::new(Mutex::new(Vec::new())));
+    let told = seen.clone();
+    let handler = move |batch: Batch<Order>| {
+        let told = told.clone();
+        async move {
+            let mut answers = Outcomes::new();
+            for (slot, event) in batch.iter() {
+                let mut seen = told.lock().expect("no panic under it");
+                seen.push((event.account.clone(), event.position()));
+                match seen.iter().filter(|(account, _)| *account == event.account).count() {
+                    3.. => answers.done(slot),
+                    _ => answers.fail(slot, TradeError::Busy),
+                }
+            }
+            answers
+        }
+    };
+    send_orders(&memory, NEW, [order("a", 1), order("b", 2)]).await;
+    let (account, total) = run(&memory, super::desk(&memory, errors()).add_batch_handler(NEW, GROUP, handler)).await;
+    assert_eq!((account.topic(NEW).handed_on, account.topic(FIRST).done, total.dead_lettered), (2, 2, 0));
+    let places = |account: &str| {
+        seen.lock().expect("no panic").iter().filter(|(of, _)| of == account).map(|(_, at)| at.offset).collect::<Vec<_>>()
+    };
+    assert_eq!((places("a"), places("b")), (vec![0, 0, 0], vec![1, 1, 1]), "under the original's place");
+}
+
+/// The copy with its headers is too large for its topic: it is a dead letter then, at the worst a pointer.
+#[tokio::test(start_paused = true)]
+async fn a_record_whose_copy_is_too_large_is_a_dead_letter() {
+    let (memory, desk) = (Memory::new(), Desk::failing(100));
+    memory.create_topic(&topic(FIRST), TopicConfig::new(1).max_record_bytes(300)).expect("a new topic");
+    send_orders(&memory, NEW, [order("a", 1)]).await;
+    let (account, _) = run(&memory, service(&memory, &desk, errors())).await;
+    assert_eq!((account.topic(NEW).handed_on, account.topic(NEW).dead_lettered), (0, 1));
+    let letter = letters(&memory).pop().expect("a letter");
+    assert_eq!((letter.reason.as_str(), letter.attempts), ("exhausted", 2));
+}
