@@ -42,7 +42,7 @@ async fn every_dead_letter_is_one_warning_with_its_reason_and_every_retry_a_line
         ["permanent", "1", r"refused\nby the broker"],
         ["panic", "1", "the handler panicked: no idea"],
         ["exhausted", "3", "the broker is Busy"],
-        ["poison", "0", "the record does not fit the handler's arguments; its dead letter says why"],
+        ["poison", "0", "the envelope is not JSON at byte 1"],
     ] {
         assert_eq!(told.iter().filter(|line| **line == part).count(), 1, "{part:?} in {told:?}");
     }
