@@ -18,6 +18,7 @@
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
+//! | `origin` | where a record lay before it went to a retry topic |
 //! | `panics` | a panic becomes a failure of one record |
 //! | `seat` | what an attempt's future owns |
 
@@ -33,6 +34,7 @@ mod handler;
 mod handler_error;
 mod into_outputs;
 mod lineage;
+mod origin;
 mod outcome;
 mod output;
 mod outputs;
@@ -61,5 +63,6 @@ pub use until::Until;
 
 pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
+pub(crate) use origin::{Origin, RETRY_HEADERS, RETRY_HEADERS_ADD, position_of};
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -16,6 +16,7 @@
 //! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `publisher` | root events, outside handlers |
 //! | `dead_letters` | the dead-letter topic as a sink, and its name |
+//! | `retry_topics` · `topic_writer` | copies of failed records for later, and their way into the log |
 //! | `sinks` | sinks made of sinks |
 //! | `classify` | what errors of a type mean |
 //! | `fingerprint` | telling an id used twice from a duplicate |
@@ -51,6 +52,7 @@ mod prepare;
 mod producer_settings;
 mod publisher;
 mod ready;
+mod retry_topics;
 mod run;
 mod settings;
 mod shutdown;
@@ -59,6 +61,7 @@ mod sinks;
 mod slots;
 mod span_hook;
 mod spans;
+mod topic_writer;
 mod turns;
 mod watchdog;
 mod worker;
@@ -84,6 +87,7 @@ pub(crate) use dead_letters::letter_topic;
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use plan::Calls;
+pub(crate) use retry_topics::{MOST_RETRY_TOPICS, retry_topics};
 pub(crate) use slots::make_runner;
 
 use crate::handler::PublishNow;

@@ -13,8 +13,10 @@ use super::parts::ServiceParts;
 use super::plan::Plan;
 use super::publisher::Publisher;
 use super::quote;
+use super::retry_topics::RetryPlace;
 use super::shutdown::{Stopper, Told, signal};
 use super::spans::Tracing;
+use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
@@ -67,8 +69,8 @@ impl StreamService {
         let clock = Clock::new();
         let mut tallies = Vec::new();
         for (group, handler) in parts.handlers.iter().flat_map(|group| group.handlers.iter().map(move |one| (group, one))) {
-            for topic in &handler.topics {
-                let (group, handler, topic) = (group.group.clone(), handler.name.clone(), topic.clone());
+            for (topic, _) in handler.reads(&parts.errors.retry_topics) {
+                let (group, handler) = (group.group.clone(), handler.name.clone());
                 tallies.push(Tally { group, handler, topic, counters: Arc::default() });
             }
         }
@@ -163,6 +165,8 @@ impl StreamService {
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let producer = parts.transport.producer().await?;
         let sink = error_sink(&parts, &producer).await?;
+        check_retry_topics(&parts, &producer).await?;
+        let copies = Arc::new(TopicWriter::new(producer.clone()));
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
             Tracing { system: parts.transport.capabilities().name, client: parts.name.as_str().into(), hook: parts.hook.clone() };
@@ -176,7 +180,11 @@ impl StreamService {
         for group in &parts.handlers {
             let mut plans = BTreeMap::new();
             for handler in &group.handlers {
-                for topic in &handler.topics {
+                let delays = &parts.errors.retry_topics;
+                let rules = Rules::nearest(&handler.settings.rules, handler.settings.retry.is_some(), &parts.errors.rules);
+                let retry = handler.settings.retry.unwrap_or(parts.errors.retry);
+                for (topic, stage) in handler.reads(delays) {
+                    let place = || RetryPlace::new(stage, delays.clone().into(), copies.clone(), rules.most_attempts(&retry));
                     let counters = tallies[next].counters.clone();
                     next += 1;
                     let plan = Plan {
@@ -184,8 +192,9 @@ impl StreamService {
                         group: group.group.clone(),
                         handler: handler.name.clone(),
                         run: parts.run,
-                        retry: handler.settings.retry.unwrap_or(parts.errors.retry),
-                        rules: Rules::nearest(&handler.settings.rules, handler.settings.retry.is_some(), &parts.errors.rules),
+                        retry,
+                        rules: rules.clone(),
+                        retries: (!delays.is_empty()).then(place),
                         followers: handler.settings.followers.unwrap_or(parts.errors.followers),
                         settings: handler.settings.clone(),
                         breaker: parts.errors.breaker,
@@ -203,7 +212,7 @@ impl StreamService {
                         clock: clock.clone(),
                         incarnation: parts.incarnation,
                     };
-                    plans.insert(topic.clone(), Arc::new(plan));
+                    plans.insert(topic, Arc::new(plan));
                 }
             }
             let request = ConsumerRequest::new(group.group.clone(), plans.keys().cloned().collect())
@@ -324,6 +333,22 @@ async fn error_sink(parts: &ServiceParts, producer: &AnyProducer) -> Result<AnyE
         to_topic.bind(topics());
     }
     Ok(parts.errors.sink.clone().unwrap_or_else(|| AnyErrorSink::new(topics())))
+}
+
+/// Retry topics are looked up before anything starts, as dead-letter topics are.
+async fn check_retry_topics(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
+    let handlers = parts.handlers.iter().flat_map(|group| &group.handlers);
+    for (topic, stage) in handlers.flat_map(|handler| handler.reads(&parts.errors.retry_topics)) {
+        if stage > 0
+            && let Err(error) = producer.partitions(&topic).await
+            && error.kind() == ErrorKind::UnknownTopic
+        {
+            let text =
+                format!("the retry topic {topic} does not exist: create it, or declare fewer `ErrorHandling::retry_topics`");
+            return Err(Error::new(ErrorKind::Configuration, Operation::Run, text).with_source(error));
+        }
+    }
+    Ok(())
 }
 
 /// Dead-letter topics are looked up before anything starts: a missing one would be found at the first failure (F54).

@@ -9,10 +9,12 @@
 //! | `handler` | what is said of one handler |
 //! | `batch` | what is said of a batch handler beside |
 //! | `sinks` | where dead letters go |
+//! | `retry_topics` | where they cannot work |
 
 mod batch;
 mod handler;
 mod problems;
+mod retry_topics;
 mod service;
 mod sinks;
 mod topics;
@@ -31,6 +33,7 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     said.errors.compose();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
+    retry_topics::service(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
     let mut order = Vec::new();
     let (said, handlers) = said.with_handlers(());
@@ -43,6 +46,7 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
         let group = added.group;
         let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };
         sinks::topics(&group, &handler, &said.errors, &mut problems);
+        retry_topics::handler(&handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
         }

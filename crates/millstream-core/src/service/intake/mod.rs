@@ -13,6 +13,7 @@ use super::client_meters::Watch;
 use super::health::Board;
 use super::plan::Plan;
 use super::quote;
+use super::retry_topics::RetryPlace;
 use super::shutdown::Told;
 use super::watchdog::Watchdog;
 use super::worker::{Worker, WorkerReport};
@@ -351,8 +352,11 @@ impl Intake {
 
     fn start(&mut self, epoch: Epoch, partition: TopicPartition, now: MonoTime) -> Result<(), Error> {
         let Some(session) = self.sessions.get_mut(&epoch) else { return Ok(()) };
-        let at = start_at(&session.assigned, self.parts.start_at)?;
         let plan = session.plan.clone();
+        // What lies in a retry topic was put there by this group: none of it may be skipped.
+        let copied = plan.retries.as_ref().is_some_and(RetryPlace::is_retry);
+        let policy = if copied { StartAt::Earliest } else { self.parts.start_at };
+        let at = start_at(&session.assigned, policy)?;
         let committed = session.assigned.committed.as_ref();
         let note = Note::read(committed.and_then(|committed| committed.metadata.as_deref()));
         let committed = committed.map(|committed| committed.offset);

@@ -39,7 +39,7 @@ impl Worker {
             }
             self.drop_attempts();
         }
-        if self.tail.owes() || self.tail.finished() > 0 || self.letters.len() > 0 {
+        if self.tail.owes() || self.tail.finished() > 0 || self.letters.len() + self.copies.len() > 0 {
             if phase <= Phase::Outputs {
                 drain.finished(Phase::Handlers, now);
                 return None;
@@ -77,6 +77,7 @@ impl Worker {
         self.drop_attempts();
         let owed = self.tail.owed as u64;
         self.letters.abandon();
+        self.copies.abandon();
         let (abandoned, _) = self.open.abandon();
         self.counts.abandoned += abandoned;
         if !in_order {
@@ -85,7 +86,7 @@ impl Worker {
         }
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");
         self.publish(MonoTime::ZERO);
-        for place in ["deduplication check", "deduplication mark", "dead letters", "breaker"] {
+        for place in ["deduplication check", "deduplication mark", "dead letters", "retry topic", "breaker"] {
             self.plan.board.trouble(&self.place(place), None);
         }
         let watermark = in_order.then(|| self.engine.ledger().watermark());
