@@ -58,8 +58,8 @@ pub mod prelude {
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
-        Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Shutdown,
-        StreamService,
+        Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Services,
+        Shutdown, StreamService,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 
