@@ -33,7 +33,10 @@ struct Notes {
 impl Notes {
     fn add(&self, step: &str) {
         let all = self.all.get().expect("it is set before anything runs");
-        let lives = all.services().map(|(name, one)| format!("{name} {:?}", one.health().life));
+        let lives = all.services().map(|(name, one)| match one.health() {
+            health if health.is_ready() => format!("{name} ready"),
+            health => format!("{name} {:?}", health.life),
+        });
         let lives = lives.collect::<Vec<_>>().join(", ").to_lowercase();
         self.notes.lock().expect("no test panics with it").push(format!("{step}: {lives}"));
     }
@@ -157,8 +160,8 @@ async fn each_is_ready_before_the_next_one_starts() {
     assert!(handle.services().all(|(_, one)| one.health().is_ready()));
     let expected = [
         "a starts: a starting, b starting, c starting",
-        "b starts: a running, b starting, c starting",
-        "c starts: a running, b running, c starting",
+        "b starts: a ready, b starting, c starting",
+        "c starts: a ready, b ready, c starting",
     ];
     assert_eq!(world.notes.taken(), expected);
     handle.stop();
@@ -174,8 +177,8 @@ async fn each_has_ended_before_the_one_before_it_is_told() {
     handle.stop();
     end(run).await.expect("a clean end");
     let expected = [
-        "c leaves: a running, b running, c stopping",
-        "b leaves: a running, b stopping, c ended",
+        "c leaves: a ready, b ready, c stopping",
+        "b leaves: a ready, b stopping, c ended",
         "a leaves: a stopping, b ended, c ended",
     ];
     assert_eq!(world.notes.taken(), expected);
@@ -194,7 +197,7 @@ async fn an_error_of_one_stops_the_others_in_order_and_is_returned() {
     let error = end(run).await.expect_err("the feed fails");
     assert_eq!(error.to_string(), "connect failed: `feed`: the exchange does not answer");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
-    assert_eq!(world.notes.taken(), ["b leaves: a running, b stopping", "a leaves: a stopping, b ended"]);
+    assert_eq!(world.notes.taken(), ["b leaves: a ready, b stopping", "a leaves: a stopping, b ended"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -207,7 +210,7 @@ async fn one_that_fails_to_start_keeps_those_behind_it_from_starting() {
     assert_eq!(error.to_string(), "connect failed: `b`: no broker answers");
     let expected = [
         "a starts: a starting, b starting, c starting",
-        "b starts: a running, b starting, c starting",
+        "b starts: a ready, b starting, c starting",
         "a leaves: a stopping, b ended, c starting",
     ];
     assert_eq!(world.notes.taken(), expected);
@@ -306,7 +309,7 @@ async fn a_task_is_told_to_stop_before_the_services_before_it() {
     end(run).await.expect("a clean end");
     assert_eq!(
         world.notes.taken(),
-        ["a starts: a starting", "feed is told: a running", "feed ends: a running", "a leaves: a stopping"]
+        ["a starts: a starting", "feed is told: a ready", "feed ends: a ready", "a leaves: a stopping"]
     );
 }
 

@@ -94,8 +94,9 @@ impl Services {
     }
 
     /// Adds a service, which starts when those before it are ready.
+    #[expect(clippy::should_implement_trait, reason = "nobody adds services with a plus sign")]
     pub fn add(mut self, service: StreamService) -> Self {
-        self.parts.push(Part::Service(service));
+        self.parts.push(Part::Service(Box::new(service)));
         self
     }
 

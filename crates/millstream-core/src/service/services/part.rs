@@ -14,7 +14,7 @@ type Run = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// One of several, before it runs.
 pub(super) enum Part {
-    Service(StreamService),
+    Service(Box<StreamService>),
     Task { name: String, stopper: Stopper, run: Run },
 }
 
