@@ -58,7 +58,7 @@ enum Stage {
 /// ```
 /// # use millstream_core::contract::Error;
 /// # use millstream_core::service::{Services, StreamService};
-/// # async fn main(portfolio: StreamService, engine: StreamService) -> Result<(), Error> {
+/// # async fn example(portfolio: StreamService, engine: StreamService) -> Result<(), Error> {
 /// Services::new().add(portfolio).add(engine).run_until_signal().await
 /// # }
 /// ```
@@ -107,7 +107,7 @@ impl Services {
     /// # use millstream_core::contract::Error;
     /// # use millstream_core::service::{Services, StreamService};
     /// # async fn next_tick() {}
-    /// # async fn main(engine: StreamService) -> Result<(), Error> {
+    /// # async fn example(engine: StreamService) -> Result<(), Error> {
     /// let feed = async |stop: millstream_core::service::StopSignal| {
     ///     while stop.unless_told(next_tick()).await.is_some() {
     ///         // Publish it.
