@@ -12,6 +12,7 @@
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
 //! | `emit`, `into_outputs` | outputs that a handler returns |
+//! | `batch` | handlers of many records at once |
 //! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
 //! | `lineage` | what outputs take over from their cause |
@@ -21,6 +22,7 @@
 //! | `seat` | what an attempt's future owns |
 
 mod attempt;
+mod batch;
 mod delivery;
 mod emit;
 mod emit_error;
@@ -41,6 +43,8 @@ mod until;
 mod writing;
 
 pub use attempt::Attempt;
+pub use batch::{Batch, BatchDelivery, BatchHandler, BatchOutputs, BatchSeat, ExtractBatch, InBatch, IntoOutcomes, Outcomes};
+pub use batch::{RunsBatch, Slot};
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
@@ -55,6 +59,7 @@ pub use outputs::Outputs;
 pub use seat::Seat;
 pub use until::Until;
 
+pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -7,8 +7,10 @@
 //! | `transport` | what the transport can do |
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
+//! | `batch` | what is said of a batch handler beside |
 //! | `sinks` | where dead letters go |
 
+mod batch;
 mod handler;
 mod problems;
 mod service;
@@ -36,8 +38,9 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
         let name = added.settings.name.clone().unwrap_or_else(|| joined(&topics));
         topics::group(&name, &added.group, &mut problems);
         handler::handler(&name, &added, said.produces, &mut problems);
+        batch::batch(&name, &added, &mut problems);
         let group = added.group;
-        let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner };
+        let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };
         sinks::loops(&group, &handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
