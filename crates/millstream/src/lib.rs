@@ -36,6 +36,8 @@ pub use millstream_prometheus as prometheus;
 #[cfg(feature = "testkit")]
 pub use millstream_testkit as testkit;
 
+pub mod transports;
+
 pub use millstream_core::builder::StreamServiceBuilder;
 pub use millstream_core::envelope::EventData;
 pub use millstream_core::service::exit_code;
@@ -47,9 +49,12 @@ pub mod guide;
 
 /// What almost every service needs.
 pub mod prelude {
+    pub use crate::transports::{BuiltinTransports, OpenTransport};
     pub use millstream_core::builder::StreamServiceBuilder;
     pub use millstream_core::clock::Clock;
-    pub use millstream_core::contract::{ConsumerExt, Error, Headers, Position, ProducerExt, Record, Transport};
+    pub use millstream_core::contract::{
+        AnyTransport, ConsumerExt, Error, Headers, Position, ProducerExt, Reader, Record, Transport, TransportExt, Transports,
+    };
     pub use millstream_core::engine::{Breaker, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{

@@ -17,7 +17,7 @@ use super::signals::Signals;
 use super::spans::Tracing;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
+use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer, Transport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
