@@ -137,7 +137,7 @@ impl fmt::Debug for TransportUrl<'_> {
 /// Whether a text can stand before `://`. Bounded, so that it can be repeated in an error.
 pub(super) fn is_scheme(text: &str) -> bool {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-    text.len() <= 32 && text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.as_bytes().iter().all(|b| plain(b))
+    text.len() <= 32 && text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.as_bytes().iter().all(plain)
 }
 
 fn is_secret(name: &str) -> bool {
