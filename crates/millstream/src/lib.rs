@@ -55,7 +55,7 @@ pub mod prelude {
     pub use millstream_core::contract::{
         AnyTransport, ConsumerExt, Error, Headers, Position, ProducerExt, Reader, Record, Transport, TransportExt, Transports,
     };
-    pub use millstream_core::engine::{Breaker, Retry};
+    pub use millstream_core::engine::{Breaker, Failure, Followers, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome,
@@ -63,8 +63,8 @@ pub mod prelude {
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
-        Account, BatchSettings, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher,
-        ServiceHandle, Services, Shutdown, StreamService,
+        Account, BatchSettings, DeadLetterTopic, ErrorHandling, ErrorSinkExt, HandlerSettings, Health, ProducerSettings,
+        Publisher, ServiceHandle, Services, Shutdown, StreamService,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

@@ -26,8 +26,9 @@ use problems::Problems;
 use std::collections::BTreeMap;
 
 /// The service's parts, or all that is wrong.
-pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
+pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     let mut problems = Problems::default();
+    said.errors.compose();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
@@ -41,7 +42,7 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
         batch::batch(&name, &added, &mut problems);
         let group = added.group;
         let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };
-        sinks::loops(&group, &handler, &said.errors, &mut problems);
+        sinks::topics(&group, &handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
         }
