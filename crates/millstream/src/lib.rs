@@ -36,6 +36,8 @@ pub use millstream_prometheus as prometheus;
 #[cfg(feature = "testkit")]
 pub use millstream_testkit as testkit;
 
+#[cfg(feature = "settings")]
+pub mod settings;
 pub mod transports;
 
 pub use millstream_core::builder::StreamServiceBuilder;
@@ -49,6 +51,8 @@ pub mod guide;
 
 /// What almost every service needs.
 pub mod prelude {
+    #[cfg(feature = "settings")]
+    pub use crate::settings::{FromSettings, Settings};
     pub use crate::transports::{BuiltinTransports, OpenTransport};
     pub use millstream_core::builder::StreamServiceBuilder;
     pub use millstream_core::clock::Clock;
