@@ -7,13 +7,17 @@
 
 mod errors;
 mod batch;
+mod direct;
 mod forms;
 mod hello;
 mod layers;
+mod lifecycle;
 mod producing;
+mod settings;
 mod testing;
 mod topics;
 mod trading_engine;
+mod transports;
 
 use millstream::prelude::Error;
 use std::pin::Pin;
@@ -32,6 +36,10 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),
+    ("lifecycle", "two services and a feed in one process, started and stopped in order", || Box::pin(lifecycle::run())),
+    ("transports", "one service by type, by URL, and on a third party's transport", || Box::pin(transports::run())),
+    ("direct", "records sent and read in a loop of your own", || Box::pin(direct::run())),
+    ("settings", "a file, the environment and code; all mistakes at once", || Box::pin(settings::run())),
 ];
 
 fn main() -> ExitCode {

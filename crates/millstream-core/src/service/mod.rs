@@ -26,7 +26,8 @@
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
 //! | `log_text` | words fit for a log |
 //! | `turns` | whose turn it is to be careful |
-//! | `shutdown` · `watchdog` | how it ends, and who blocks it |
+//! | `shutdown` · `signals` · `watchdog` | how it ends, who tells it to, and who blocks it |
+//! | `services` | several in one process, in order |
 
 mod account;
 mod batch_call;
@@ -54,8 +55,10 @@ mod publisher;
 mod ready;
 mod retry_topics;
 mod run;
+mod services;
 mod settings;
 mod shutdown;
+mod signals;
 mod sink;
 mod sinks;
 mod slots;
@@ -76,6 +79,7 @@ pub use intake::StartAt;
 pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
 pub use run::StreamService;
+pub use services::{Services, ServicesHandle, StopSignal};
 pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
 pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};

@@ -14,12 +14,13 @@ use super::plan::Plan;
 use super::publisher::Publisher;
 use super::quote;
 use super::retry_topics::RetryPlace;
-use super::shutdown::{Stopper, Told, signal};
+use super::shutdown::{Stopper, Told};
+use super::signals::Signals;
 use super::spans::Tracing;
 use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
+use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer, Transport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,19 +43,6 @@ pub struct StreamService {
 impl std::fmt::Debug for StreamService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StreamService").field("name", &self.parts.name).finish_non_exhaustive()
-    }
-}
-
-/// Ends the listening to signals with the run, also with one that is dropped: else its last resort would end the process.
-struct EndListener {
-    listener: tokio::task::JoinHandle<()>,
-    finished: Arc<std::sync::atomic::AtomicBool>,
-}
-
-impl Drop for EndListener {
-    fn drop(&mut self) {
-        self.finished.store(true, std::sync::atomic::Ordering::Release);
-        self.listener.abort();
     }
 }
 
@@ -123,39 +111,15 @@ impl StreamService {
     }
 
     /// As [`run`](Self::run), and stops on SIGINT or SIGTERM: the first in order, the second at once. A process whose
-    /// handlers block past the deadline ends itself with exit code 75, since nothing else can end it.
+    /// handlers block past the deadline ends itself with exit code 75 (130 after a second signal), since nothing else can
+    /// end it.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), and [`Interrupted`](ErrorKind::Interrupted) after a second signal.
     pub async fn run_until_signal(self) -> Result<(), Error> {
         let stopper = self.stopper.clone();
-        let finished = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let (within, done) = (stopper.within(), finished.clone());
-        let listener = tokio::spawn(async move {
-            let mut first = true;
-            while signal().await.is_ok() {
-                if !first {
-                    tracing::warn!("second signal: dropping what runs");
-                }
-                stopper.stop();
-                if std::mem::take(&mut first) {
-                    tracing::info!(within_s = within.as_secs(), "stopping");
-                    let done = done.clone();
-                    let last_resort = move || {
-                        let margin = Duration::from_secs(2);
-                        std::thread::sleep(within + margin);
-                        if !done.load(std::sync::atomic::Ordering::Acquire) {
-                            tracing::error!("a handler blocks past the deadline: the process ends itself");
-                            std::process::exit(75);
-                        }
-                    };
-                    // Detached on purpose: it must work when the runtime does not, and dies with the process.
-                    let _ = std::thread::Builder::new().name("millstream-deadline".into()).spawn(last_resort);
-                }
-            }
-        });
-        let _ends = EndListener { listener, finished };
-        self.run().await
+        let signals = Signals::listen(stopper.within(), move || stopper.stop())?;
+        signals.verdict(self.run().await)
     }
 
     async fn run_inner(self) -> Result<(), Error> {
@@ -163,9 +127,12 @@ impl StreamService {
         let StreamService { parts, tallies, board, stopper, clock, .. } = self;
         let runtime = Handle::current();
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
-        let producer = parts.transport.producer().await?;
-        let sink = error_sink(&parts, &producer).await?;
-        check_retry_topics(&parts, &producer).await?;
+        let Some(producer) = unless_told(&stopper, parts.transport.producer()).await else { return Ok(()) };
+        let producer = producer?;
+        let Some(sink) = unless_told(&stopper, error_sink(&parts, &producer)).await else { return Ok(()) };
+        let sink = sink?;
+        let Some(checked) = unless_told(&stopper, check_retry_topics(&parts, &producer)).await else { return Ok(()) };
+        checked?;
         let copies = Arc::new(TopicWriter::new(producer.clone()));
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
@@ -221,7 +188,9 @@ impl StreamService {
                 .session_timeout(parts.session_timeout)
                 .revoke_budget(parts.revoke_budget)
                 .max_batch(parts.max_batch);
-            let consumer = parts.transport.consumer(request.clone()).await?;
+            let connecting = parts.transport.consumer(request.clone());
+            let Some(consumer) = unless_told(&stopper, connecting).await else { break };
+            let consumer = consumer?;
             let intake = Intake::new(IntakeParts {
                 consumer,
                 request,
@@ -291,6 +260,17 @@ impl StreamService {
             }
         }
         first_error.map_or(Ok(()), Err)
+    }
+}
+
+/// What `connecting` answers, or `None` if the service is told to stop first: a transport that does not answer must not
+/// keep it from ending. What answers at once is taken in any case.
+async fn unless_told<T>(stopper: &Stopper, connecting: impl Future<Output = T>) -> Option<T> {
+    let mut told = stopper.told();
+    tokio::select! {
+        biased;
+        done = connecting => Some(done),
+        _ = told.wait_for(|told| *told != Told::Run) => None,
     }
 }
 
