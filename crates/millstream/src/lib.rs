@@ -19,7 +19,8 @@
 //! # }
 //! ```
 //!
-//! **By value, it comes from the record; `&T`, it is the service's state; `&mut Outputs`, it is what goes out.**
+//! **By value, it comes from the record; `&T`, it is the service's state; `&mut`, it is what goes out: `&mut Outputs`, and the
+//! entry of a table.**
 
 pub use millstream_core::{builder, clock, contract, engine, envelope, handler, layer, service, topic};
 
@@ -54,12 +55,12 @@ pub mod prelude {
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         AnyEmit, Attempt, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent,
-        Rejection,
+        Rejection, TableEntry,
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
         Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Shutdown,
-        StreamService,
+        StreamService, TableSettings, TableStart,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

@@ -3,7 +3,7 @@
 use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
-use crate::handler::Handler;
+use crate::handler::{Handler, TableOf};
 use crate::layer::{AnyLayer, Layer};
 use crate::service::{
     ErrorHandling, HandlerSettings, MakeRunner, ProducerSettings, ServiceParts, Shutdown, SpanHook, StartAt, StreamService,
@@ -22,6 +22,8 @@ pub(crate) struct Added {
     pub(crate) make_runner: MakeRunner,
     pub(crate) outputs: usize,
     pub(crate) emits: bool,
+    /// The table whose entry it takes, and how many.
+    pub(crate) table: (Option<TableOf>, usize),
 }
 
 /// What was said of a service.
@@ -216,6 +218,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             make_runner: make_runner(handler, self.state.clone(), layers),
             outputs: H::OUTPUTS,
             emits: H::EMITS,
+            table: H::TABLE,
         });
         self
     }

@@ -1,19 +1,20 @@
 //! Owns the checks of `build()`: all problems at once, each with its remedy. No connection is made here.
 
 use super::stream_service_builder::{Added, Said};
+use super::tables::Tables;
 use crate::contract::{Durability, Error, ErrorKind, ErrorSink, Operation, Support};
 use crate::envelope::ContentMode;
-use crate::service::{DeadLetterTopic, GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic};
+use crate::service::{GroupParts, HandlerParts, HandlerSettings, IdSource, ServiceParts, letter_topic};
 use crate::topic::{Topic, check_group};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Problems found so far.
 #[derive(Default)]
-struct Problems(Vec<String>);
+pub(super) struct Problems(Vec<String>);
 
 impl Problems {
-    fn add(&mut self, problem: impl Into<String>, remedy: &str) {
+    pub(super) fn add(&mut self, problem: impl Into<String>, remedy: &str) {
         self.0.push(format!("{}\n     remedy: {remedy}", problem.into()));
     }
 }
@@ -39,10 +40,11 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
     transport(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
     let mut order = Vec::new();
+    let mut tables = Tables::default();
     let (said, handlers) = said.with_handlers(());
     for (number, added) in handlers.into_iter().enumerate() {
         let group = added.group.clone();
-        let handler = handler(number, added, said.produces, &said.errors.dead_letters, said.errors.sink.is_some(), &mut problems);
+        let handler = handler(number, added, &said, &mut tables, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
         }
@@ -89,15 +91,15 @@ fn transport(said: &Said, problems: &mut Problems) {
 
 fn handler(
     number: usize,
-    added: Added,
-    produces: bool,
-    naming: &DeadLetterTopic,
-    own_sink: bool,
+    mut added: Added,
+    said: &ServiceParts<()>,
+    tables: &mut Tables,
     problems: &mut Problems,
 ) -> HandlerParts {
+    let (produces, naming, own_sink) = (said.produces, &said.errors.dead_letters, said.errors.sink.is_some());
     let mut topics: Vec<Topic> = Vec::new();
     let nth = number + 1;
-    for topic in added.topics {
+    for topic in std::mem::take(&mut added.topics) {
         match topic {
             Ok(topic) if topics.contains(&topic) => {
                 problems.add(format!("handler {nth} names the topic `{topic}` twice"), "name it once");
@@ -152,7 +154,9 @@ fn handler(
         let text = format!("handler `{name}` wants only `{types}`, but its identity comes from elsewhere than the envelope");
         problems.add(text, "a record's type is read with its envelope: use `IdSource::Envelope`, or `HandlerSettings::filter`");
     }
-    HandlerParts { name, topics, emits: added.emits, settings: added.settings, make_runner: added.make_runner }
+    let tables = tables.of(&name, &added, &topics, produces, &said.transport.capabilities().assignment, problems);
+    let Added { emits, settings, make_runner, table: (table, _), .. } = added;
+    HandlerParts { name, topics, emits, settings, make_runner, table, tables }
 }
 
 /// Numbers that are fields can be set to zero, and nothing would ever move.

@@ -14,6 +14,7 @@
 //! | `emit`, `into_outputs` | outputs that a handler returns |
 //! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
+//! | `entry` | the entry of a table, lent to an attempt |
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
@@ -24,6 +25,7 @@ mod attempt;
 mod delivery;
 mod emit;
 mod emit_error;
+mod entry;
 mod event;
 mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
@@ -44,6 +46,7 @@ pub use attempt::Attempt;
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
+pub use entry::{TableEntry, TableOf};
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
@@ -56,5 +59,6 @@ pub use seat::Seat;
 pub use until::Until;
 
 pub(crate) use delivery::Input;
+pub(crate) use entry::{Changed, Lent};
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -21,6 +21,7 @@
 //! | `account` · `health` | what became of records, and how the service is |
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
 //! | `log_text` | words fit for a log |
+//! | `table` | state kept by a service, in a compacted topic |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
 
@@ -52,6 +53,7 @@ mod sink;
 mod slots;
 mod span_hook;
 mod spans;
+mod table;
 mod turns;
 mod watchdog;
 mod worker;
@@ -67,11 +69,13 @@ pub use run::StreamService;
 pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
 pub use span_hook::SpanHook;
+pub use table::{TableSettings, TableStart};
 
 pub(crate) use dead_letters::letter_topic;
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use slots::{MakeRunner, make_runner};
+pub(crate) use table::POSITION_HEADER;
 
 use crate::handler::PublishNow;
 use std::sync::Arc;

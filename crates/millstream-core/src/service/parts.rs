@@ -8,6 +8,7 @@ use super::shutdown::Shutdown;
 use super::slots::MakeRunner;
 use super::span_hook::SpanHook;
 use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
+use crate::handler::TableOf;
 use crate::topic::Topic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,9 @@ pub(crate) struct HandlerParts {
     pub(crate) settings: HandlerSettings,
     pub(crate) make_runner: MakeRunner,
     pub(crate) emits: bool,
+    pub(crate) table: Option<TableOf>,
+    /// The table's topic for each of its topics; empty if it keeps none.
+    pub(crate) tables: Vec<Topic>,
 }
 
 /// One group with its handlers.

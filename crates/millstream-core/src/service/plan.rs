@@ -7,6 +7,7 @@ use super::outbox::OutboxHandle;
 use super::settings::HandlerSettings;
 use super::slots::MakeRunner;
 use super::spans::Tracing;
+use super::table::TablePlan;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
@@ -39,6 +40,8 @@ pub(crate) struct Plan {
     pub(crate) board: Board,
     pub(crate) clock: Clock,
     pub(crate) incarnation: u64,
+    /// The table it keeps, if it keeps one.
+    pub(crate) table: Option<TablePlan>,
 }
 
 impl Plan {

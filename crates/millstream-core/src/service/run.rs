@@ -14,6 +14,7 @@ use super::publisher::Publisher;
 use super::quote;
 use super::shutdown::{Stopper, Told, signal};
 use super::spans::Tracing;
+use super::table::{TablePlan, check_tables};
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
@@ -168,6 +169,7 @@ impl StreamService {
                 AnyErrorSink::new(TopicSink::new(producer.clone(), parts.errors.dead_letters.clone()))
             }
         };
+        check_tables(&parts, &producer).await?;
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
             Tracing { system: parts.transport.capabilities().name, client: parts.name.as_str().into(), hook: parts.hook.clone() };
@@ -181,7 +183,15 @@ impl StreamService {
         for group in &parts.handlers {
             let mut plans = BTreeMap::new();
             for handler in &group.handlers {
-                for topic in &handler.topics {
+                for (number, topic) in handler.topics.iter().enumerate() {
+                    let table = handler.table.zip(handler.tables.get(number)).map(|(of, table)| TablePlan {
+                        of,
+                        topic: table.clone(),
+                        settings: handler.settings.table,
+                        transport: parts.transport.clone(),
+                        producer: producer.clone(),
+                        watch: watch.clone(),
+                    });
                     let counters = tallies[next].counters.clone();
                     next += 1;
                     let plan = Plan {
@@ -205,6 +215,7 @@ impl StreamService {
                         board: board.clone(),
                         clock: clock.clone(),
                         incarnation: parts.incarnation,
+                        table,
                     };
                     plans.insert(topic.clone(), Arc::new(plan));
                 }

@@ -10,10 +10,10 @@ use super::cell::Cell;
 use super::prepare::PreparedBatch;
 use super::sink::Sink;
 use super::spans::Attempt;
-use crate::contract::RecordBatch;
+use crate::contract::{RecordBatch, RecordView};
 use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
-use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat, Until};
+use crate::handler::{Handler, HandlerError, Input, Lent, Outcome, OutputContext, Outputs, Seat, Until};
 use crate::layer::{AnyLayer, Layered, layered, panics};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -158,6 +158,24 @@ where
     })
 }
 
+/// What became of the entry that an attempt was lent: into the sink, or a failure if it cannot be written.
+#[inline(never)]
+fn keep(
+    lent: &Lent,
+    out: &mut Outputs,
+    record: RecordView<'_>,
+    answer: Result<Outcome, HandlerError>,
+    sink: &mut Sink,
+) -> Result<Outcome, HandlerError> {
+    let skipped = match &answer {
+        Ok(Outcome::Done) => false,
+        Ok(Outcome::Skip(_)) => true,
+        _ => return answer,
+    };
+    sink.changed = lent.finish(out, record.key().unwrap_or_default(), record.offset(), skipped)?.map(Box::new);
+    answer
+}
+
 struct Slots<H, S, Mk, F> {
     make: Mk,
     handler: Arc<H>,
@@ -185,7 +203,7 @@ where
         self.idle.pop().unwrap_or_else(|| {
             let outputs = Outputs::new(self.context.clone(), self.input.topic.clone());
             let (handler, state, input) = (self.handler.clone(), self.state.clone(), self.input.clone());
-            Box::new(Seat { handler, state, input, outputs, done: false, other: None })
+            Box::new(Seat { handler, state, input, outputs, entry: None, done: false, other: None })
         })
     }
 
@@ -231,7 +249,10 @@ where
 
     #[inline]
     fn finish(&mut self, mut seat: Box<Seat<Arc<H>, Arc<S>>>, sink: &mut Sink) -> Attempted {
-        let answer = seat.take_answer();
+        let mut answer = seat.take_answer();
+        if let Some(lent) = seat.entry.take() {
+            answer = keep(&lent, &mut seat.outputs, seat.input.record.view(), answer, sink);
+        }
         let mut outputs = || if self.emits && seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
         let attempted = match answer {
             Ok(Outcome::Done) => Attempted::Done(outputs()),
@@ -365,6 +386,7 @@ where
             None => seat.input.head = None,
         }
         seat.input.attempt = start.attempt;
+        seat.entry = sink.lent.take();
         if self.emits {
             seat.begin_outputs(start.head, start.stamp, start.traced.as_ref().and_then(|traced| traced.context));
         }

@@ -7,11 +7,14 @@ use crate::service::partition_meters::PartitionMeters;
 use crate::service::plan::Plan;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::task::AbortHandle;
 
 /// One epoch, as the intake sees it.
 pub(super) struct Session {
     pub(super) assigned: Assigned,
     pub(super) plan: Arc<Plan>,
+    /// What reads its state back, before it is started.
+    pub(super) restoring: Option<AbortHandle>,
     pub(super) running: Option<Running>,
 }
 

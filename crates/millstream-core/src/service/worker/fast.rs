@@ -20,6 +20,10 @@ impl Worker {
             // Each attempt has a span of its own.
             return 0;
         }
+        if self.table.is_some() {
+            // Each attempt is lent its entry.
+            return 0;
+        }
         if !self.engine.is_quiet() || !self.quarantine.is_idle() || !self.breaker.is_closed() {
             return 0;
         }

@@ -38,7 +38,7 @@ impl Worker {
             }
             self.drop_attempts();
         }
-        if self.tail.owes() || self.tail.finished() > 0 || self.letters.len() > 0 {
+        if self.tail.owes() || self.tail.finished() > 0 || self.letters.len() > 0 || self.unwritten() > 0 {
             if phase <= Phase::Outputs {
                 drain.finished(Phase::Handlers, now);
                 return None;
@@ -46,6 +46,7 @@ impl Worker {
             // Not confirmed in time: their inputs stay unsettled and are redone, with the same ids.
             self.sink.clear();
             self.tail.abandon_outputs();
+            self.abandon_entries();
         }
         if !self.tail.is_empty() && phase <= Phase::Marks {
             drain.finished(Phase::Outputs, now);
@@ -79,7 +80,7 @@ impl Worker {
         }
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");
         self.publish(MonoTime::ZERO);
-        for place in ["deduplication check", "deduplication mark", "dead letters", "breaker"] {
+        for place in ["deduplication check", "deduplication mark", "dead letters", "breaker", "table", "table's writes"] {
             self.plan.board.trouble(&self.place(place), None);
         }
         let watermark = in_order.then(|| self.engine.ledger().watermark());

@@ -11,6 +11,7 @@
 //! | `filtered` | records the handler does not want |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
+//! | `table` | the entry of a table: lent, taken over, written |
 //! | `tail` | outputs → marks → settled |
 //! | `letters` | dead letters on their way to the sink |
 //! | `open` | batches with open records, and what they hold of the window |
@@ -27,8 +28,11 @@ mod leave;
 mod letters;
 mod open;
 mod slots;
+mod table;
 mod tail;
 mod turn;
+
+pub(crate) use table::Table;
 
 use super::account::Counts;
 use super::cell::{Ack, Cell};
@@ -87,6 +91,7 @@ pub(crate) struct Worker {
     engine: Partition,
     breaker: Circuit,
     quarantine: Quarantine,
+    table: Option<Box<Table>>,
     preparer: Preparer,
     filtering: Option<Filtering>,
     context: Arc<OutputContext>,
@@ -119,6 +124,7 @@ impl Worker {
         topic_id: TopicId,
         at: Offset,
         quarantine: Quarantine,
+        table: Option<Box<Table>>,
     ) -> Self {
         let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
         policy.lanes = plan.settings.lanes;
@@ -151,6 +157,7 @@ impl Worker {
             breaker: Circuit::new(plan.breaker),
             engine: Partition::new(at, policy),
             quarantine,
+            table,
             preparer,
             filtering: None,
             context,

@@ -71,6 +71,7 @@ impl Worker {
                 *budget -= touched;
             }
             moved |= self.hand_over();
+            moved |= self.write_entries(now, cx);
             moved |= self.mark(now, cx);
             moved |= self.send_letters(now, cx);
             moved |= self.pass_turn();
@@ -153,8 +154,9 @@ impl Worker {
         // Backoffs that are due but may not start are due again when what stops them changes. A breaker whose time has come
         // does not: it waits for a record to probe with.
         let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !holds_back);
-        let timers =
-            [drain, breaker, backoff, self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due()];
+        let (slots, checks, tail, letters) = (self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due());
+        let table = self.table.as_ref().and_then(|table| table.writes.due());
+        let timers = [drain, breaker, backoff, slots, checks, tail, letters, table];
         timers.into_iter().flatten().filter(|&at| at > now).min()
     }
 }
