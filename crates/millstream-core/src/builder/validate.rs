@@ -156,7 +156,7 @@ fn handler(
     }
     let tables = tables.of(&name, &added, &topics, produces, &said.transport.capabilities().assignment, problems);
     let Added { emits, settings, make_runner, table: (table, _), .. } = added;
-    HandlerParts { name, topics, emits, settings, make_runner, table, tables }
+    HandlerParts { name, topics, emits: emits || table.is_some(), settings, make_runner, table, tables }
 }
 
 /// Numbers that are fields can be set to zero, and nothing would ever move.

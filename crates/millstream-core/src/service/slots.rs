@@ -123,10 +123,15 @@ where
         return Arc::new(move |first, context| {
             let (handler, layers) = (handler.clone(), layers.clone());
             let handler = Arc::new(Layered { handler, layers, context: context.clone() });
-            slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, H::EMITS, layered::<Args, S, H, _>)
+            slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, emits::<Args, S, H>(), layered::<Args, S, H, _>)
         });
     }
-    Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, H::EMITS, H::seated))
+    Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, emits::<Args, S, H>(), H::seated))
+}
+
+/// Whether an attempt writes anything: outputs, or an entry.
+const fn emits<Args, S: 'static, H: Handler<Args, S>>() -> bool {
+    H::EMITS || H::TABLE.1 > 0
 }
 
 fn slots<H, S, Mk, F>(
