@@ -5,7 +5,9 @@
 
 #![allow(clippy::print_stdout, reason = "an example says what it has shown")]
 
+mod forms;
 mod hello;
+mod layers;
 mod producing;
 mod testing;
 mod topics;
@@ -21,6 +23,8 @@ type Task = fn() -> Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 const TASKS: &[(&str, &str, Task)] = &[
     ("hello", "a function, a topic, a group", || Box::pin(hello::run())),
     ("trading_engine", "a state, a namespace as an argument, outputs", || Box::pin(trading_engine::run())),
+    ("forms", "what a handler may take and return", || Box::pin(forms::run())),
+    ("layers", "filters, layers and settings of one handler", || Box::pin(layers::run())),
     ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),

@@ -4,11 +4,9 @@
 //! | --- | --- |
 //! | `stream_service_builder` | the seed's verbs |
 //! | `topics` | what may be given as topics |
-//! | `tables` | the checks of tables |
 //! | `validate` | all problems at once, each with its remedy |
 
 mod stream_service_builder;
-mod tables;
 mod topics;
 mod validate;
 

@@ -36,6 +36,14 @@ impl From<HandlerError> for Rejection {
     }
 }
 
+impl From<Rejection> for HandlerError {
+    /// The same for a handler that decodes in its body: `let tick: Tick<'_> = raw.decode()?;`. Poison stays poison: a dead
+    /// letter at once, and the call counts as no attempt.
+    fn from(rejection: Rejection) -> Self {
+        rejection.0
+    }
+}
+
 /// An argument of a handler over the state `S`.
 ///
 /// Users make their own: borrow from the delivery, fail with a [`Rejection`].

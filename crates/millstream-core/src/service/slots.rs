@@ -126,7 +126,9 @@ where
             slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, emits::<Args, S, H>(), layered::<Args, S, H, _>)
         });
     }
-    Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, emits::<Args, S, H>(), H::seated))
+    Arc::new(move |first, context| {
+        slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, emits::<Args, S, H>(), H::seated)
+    })
 }
 
 /// Whether an attempt writes anything: outputs, or an entry.

@@ -145,3 +145,30 @@ async fn an_event_knows_its_position_its_headers_and_what_it_belongs_to() {
     bench.settled().await;
     assert_eq!((bench.account().done, bench.account().failures), (1, 0));
 }
+
+#[derive(serde::Deserialize)]
+struct Numbered {
+    #[serde(rename = "number")]
+    _number: u64,
+}
+
+async fn decodes_in_its_body(raw: RawEvent<'_>) -> Result<(), HandlerError> {
+    let _: Numbered = raw.decode()?;
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_handler_cannot_decode_in_its_body_is_poison_at_once() {
+    let service = |memory| {
+        let builder = StreamServiceBuilder::new("forms", memory);
+        builder.add_consumer_handler("paper.orders.new", "forms.decodes", decodes_in_its_body).build()
+    };
+    let bench = millstream_testkit::TestBench::start(service).await.expect("a valid service");
+    bench.publish("paper.orders.new", &order("a", 1)).await;
+    let envelope = EventEnvelope::new(EventId::v7(9, 9), "order", Timestamp::UNIX_EPOCH, "test", "no order");
+    bench.send_raw("paper.orders.new", "b", &envelope.to_json().expect("JSON")).await;
+    bench.settled().await;
+    let letters = bench.dead_letters("paper.orders.new.dlq");
+    assert_eq!((letters.len(), letters[0].reason.as_str(), letters[0].attempts), (1, "poison", 0));
+    assert_eq!((bench.account().done, bench.account().retries), (1, 0));
+}

@@ -126,9 +126,12 @@ pub async fn through(memory: &Memory) {
     let (_, partitions) = memory.describe(&topic(INPUT)).expect("it exists");
     for partition in 0..partitions {
         let end = memory.end(&topic(INPUT), partition).expect("it exists");
-        while committed(memory, GROUP, INPUT, partition).unwrap_or(0) < end {
-            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-        }
+        let within = tokio::time::timeout(std::time::Duration::from_secs(3_600), async {
+            while committed(memory, GROUP, INPUT, partition).unwrap_or(0) < end {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        });
+        within.await.expect("all of the input is committed");
     }
 }
 

@@ -1,7 +1,7 @@
-//! Owns the checks of `build()` that have to do with tables.
+//! Owns the checks of tables: what they need, and that each has one input.
 
-use super::stream_service_builder::Added;
-use super::validate::Problems;
+use super::problems::Problems;
+use crate::builder::stream_service_builder::Added;
 use crate::contract::Support;
 use crate::engine::LanePolicy;
 use crate::handler::TableOf;

@@ -1,0 +1,28 @@
+//! Owns the list of what is wrong and how it reads. Leaves finding it to the other rooms.
+
+use crate::contract::{Error, ErrorKind, Operation};
+use std::fmt::Write;
+
+/// Problems found so far, in the order in which they are told.
+#[derive(Default)]
+pub(super) struct Problems(Vec<String>);
+
+impl Problems {
+    /// Says what is wrong, with names, and what to do about it.
+    pub(super) fn add(&mut self, problem: impl Into<String>, remedy: impl AsRef<str>) {
+        self.0.push(format!("{}\n     remedy: {}", problem.into(), remedy.as_ref()));
+    }
+
+    /// All of them as one error of the service called `name`, if there are any.
+    pub(super) fn into_error(self, name: &str) -> Result<(), Error> {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        let count = self.0.len();
+        let mut text = format!("service `{name}` has {count} problem{}:", if count == 1 { "" } else { "s" });
+        for (n, problem) in self.0.iter().enumerate() {
+            write!(text, "\n  {}. {problem}", n + 1).expect("a string takes all that is written to it");
+        }
+        Err(Error::new(ErrorKind::Configuration, Operation::Build, text))
+    }
+}
