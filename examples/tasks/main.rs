@@ -9,6 +9,7 @@ mod forms;
 mod hello;
 mod layers;
 mod producing;
+mod state;
 mod testing;
 mod topics;
 mod trading_engine;
@@ -25,6 +26,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("trading_engine", "a state, a namespace as an argument, outputs", || Box::pin(trading_engine::run())),
     ("forms", "what a handler may take and return", || Box::pin(forms::run())),
     ("layers", "filters, layers and settings of one handler", || Box::pin(layers::run())),
+    ("state", "an entry for each key, restored after a restart", || Box::pin(state::run())),
     ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),

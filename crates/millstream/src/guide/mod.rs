@@ -7,6 +7,7 @@
 //! | [`layers`] | code around handlers, and which records they want at all |
 //! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
 //! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
+//! | [`state`] | an entry for each key, folded by a handler and restored before it starts |
 //! | [`producing`] | outputs, root events, explicit envelopes, CloudEvents |
 //! | [`lifecycle`] | health, shutdown, exit codes |
 //! | [`records_way`] | how a record travels from the log through a handler to its commit |
@@ -30,3 +31,5 @@ pub mod lifecycle {}
 pub mod producing {}
 #[doc = include_str!("records_way.md")]
 pub mod records_way {}
+#[doc = include_str!("state.md")]
+pub mod state {}
