@@ -21,6 +21,7 @@
 //! | `account` · `health` | what became of records, and how the service is |
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
 //! | `log_text` | words fit for a log |
+//! | `hooks` | what a user runs before a partition starts, and before it is given up |
 //! | `table` | state kept by a service, in a compacted topic |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
@@ -34,6 +35,7 @@ mod filter;
 mod fingerprint;
 mod handle;
 mod health;
+mod hooks;
 mod intake;
 mod log_text;
 mod meters;
@@ -62,6 +64,7 @@ pub use account::{Account, AccountLine, Counts};
 pub use error_handling::{DeadLetterTopic, ErrorHandling};
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
+pub use hooks::{PartitionHook, Restored, Revoked};
 pub use intake::StartAt;
 pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
@@ -72,6 +75,7 @@ pub use span_hook::SpanHook;
 pub use table::{TableSettings, TableStart};
 
 pub(crate) use dead_letters::letter_topic;
+pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use slots::{MakeRunner, make_runner};

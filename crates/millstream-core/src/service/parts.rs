@@ -1,6 +1,7 @@
 //! Owns what a service is made of: as it was said, and validated.
 
 use super::error_handling::ErrorHandling;
+use super::hooks::Hooks;
 use super::intake::StartAt;
 use super::producer_settings::ProducerSettings;
 use super::settings::HandlerSettings;
@@ -23,6 +24,7 @@ pub(crate) struct HandlerParts {
     pub(crate) table: Option<TableOf>,
     /// The table's topic for each of its topics; empty if it keeps none.
     pub(crate) tables: Vec<Topic>,
+    pub(crate) hooks: Hooks,
 }
 
 /// One group with its handlers.

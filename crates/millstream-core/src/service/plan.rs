@@ -2,6 +2,7 @@
 
 use super::account::Counters;
 use super::health::Board;
+use super::hooks::Hooks;
 use super::meters::Meters;
 use super::outbox::OutboxHandle;
 use super::settings::HandlerSettings;
@@ -42,6 +43,7 @@ pub(crate) struct Plan {
     pub(crate) incarnation: u64,
     /// The table it keeps, if it keeps one.
     pub(crate) table: Option<TablePlan>,
+    pub(crate) hooks: Hooks,
 }
 
 impl Plan {

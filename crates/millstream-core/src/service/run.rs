@@ -216,6 +216,7 @@ impl StreamService {
                         clock: clock.clone(),
                         incarnation: parts.incarnation,
                         table,
+                        hooks: handler.hooks.clone(),
                     };
                     plans.insert(topic.clone(), Arc::new(plan));
                 }

@@ -4,22 +4,27 @@
 //! allocated when it parks. The fast path uses the same seat again for each record. One `Box<dyn Runner>` a worker, so
 //! the worker is compiled once and not per handler.
 
+mod kept;
+mod ran;
 mod traced;
 
 use super::cell::Cell;
 use super::prepare::PreparedBatch;
 use super::sink::Sink;
 use super::spans::Attempt;
-use crate::contract::{RecordBatch, RecordView};
+use crate::contract::RecordBatch;
 use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
-use crate::handler::{Handler, HandlerError, Input, Lent, Outcome, OutputContext, Outputs, Seat, Until};
+use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat, Until};
 use crate::layer::{AnyLayer, Layered, layered, panics};
+use kept::{emits, keep};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+pub(crate) use ran::Ran;
 
 /// How one attempt ended.
 pub(crate) enum Attempted {
@@ -56,25 +61,6 @@ pub(crate) struct Run<'a> {
     pub(crate) stamp: Timestamp,
     /// Outputs, and their bytes, that the sink may hold: the run ends where it holds more.
     pub(crate) room: (usize, usize),
-}
-
-/// What a run has left behind.
-#[derive(Default)]
-pub(crate) struct Ran {
-    /// How many records are done or skipped.
-    pub(crate) ended: usize,
-    /// How many of these are skipped and have no outputs.
-    pub(crate) skipped: u64,
-    /// Outputs of each that ended, and whether it is skipped; empty if the handler has no outputs.
-    pub(crate) outputs: Vec<(u32, bool)>,
-}
-
-impl Ran {
-    /// Forgets all, keeping the memory.
-    pub(crate) fn clear(&mut self) {
-        (self.ended, self.skipped) = (0, 0);
-        self.outputs.clear();
-    }
 }
 
 /// Why a run came to its end.
@@ -131,11 +117,6 @@ where
     })
 }
 
-/// Whether an attempt writes anything: outputs, or an entry.
-const fn emits<Args, S: 'static, H: Handler<Args, S>>() -> bool {
-    H::EMITS || H::TABLE.1 > 0
-}
-
 fn slots<H, S, Mk, F>(
     handler: Arc<H>,
     state: Arc<S>,
@@ -163,24 +144,6 @@ where
         hot: None,
         idle: Vec::new(),
     })
-}
-
-/// What became of the entry that an attempt was lent: into the sink, or a failure if it cannot be written.
-#[inline(never)]
-fn keep(
-    lent: &Lent,
-    out: &mut Outputs,
-    record: RecordView<'_>,
-    answer: Result<Outcome, HandlerError>,
-    sink: &mut Sink,
-) -> Result<Outcome, HandlerError> {
-    let skipped = match &answer {
-        Ok(Outcome::Done) => false,
-        Ok(Outcome::Skip(_)) => true,
-        _ => return answer,
-    };
-    sink.changed = lent.finish(out, record.key().unwrap_or_default(), record.offset(), skipped)?.map(Box::new);
-    answer
 }
 
 struct Slots<H, S, Mk, F> {

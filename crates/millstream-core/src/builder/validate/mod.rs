@@ -41,10 +41,10 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
         handler::handler(&name, &added, said.produces, &mut problems);
         let assignment = said.transport.capabilities().assignment;
         let tables = tables.of(&name, &added, &topics, said.produces, &assignment, &mut problems);
-        let Added { group, settings, make_runner, emits, table: (table, _), .. } = added;
+        let Added { group, settings, make_runner, emits, table: (table, _), hooks, .. } = added;
         // Entries go out too.
         let emits = emits || table.is_some();
-        let handler = HandlerParts { name, topics, emits, settings, make_runner, table, tables };
+        let handler = HandlerParts { name, topics, emits, settings, make_runner, table, tables, hooks };
         sinks::loops(&group, &handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());

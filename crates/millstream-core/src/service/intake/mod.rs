@@ -3,8 +3,10 @@
 
 mod commit;
 mod restoring;
+mod revoking;
 mod session;
 mod start;
+mod starting;
 mod watching;
 
 pub use start::StartAt;
@@ -23,6 +25,7 @@ use crate::contract::{Operation, PartitionFault, TopicPartition};
 use crate::engine::{CommitPolicy, Commits, EpochAction, Epochs, Note, Quarantine, Suspicion, Window};
 use crate::topic::Topic;
 use restoring::{Prepared, Ready};
+use revoking::Saving;
 use session::{Running, Session, grant};
 use start::start_at;
 use std::collections::{BTreeMap, VecDeque};
@@ -58,6 +61,7 @@ enum News {
     Told,
     Ended(Result<WorkerReport, tokio::task::JoinError>),
     Restored(Result<Ready, tokio::task::JoinError>),
+    Saved(Result<Epoch, tokio::task::JoinError>),
     Woken,
     Tick,
     Said(ConsumerEvent),
@@ -74,6 +78,7 @@ pub(crate) struct Intake {
     sessions: BTreeMap<Epoch, Session>,
     workers: JoinSet<WorkerReport>,
     restores: JoinSet<Ready>,
+    saves: JoinSet<Epoch>,
     first: bool,
     leaving: Option<MonoTime>,
     /// The newest epoch when the group was asked about a doubt.
@@ -93,6 +98,7 @@ impl Intake {
             sessions: BTreeMap::new(),
             workers: JoinSet::new(),
             restores: JoinSet::new(),
+            saves: JoinSet::new(),
             first: true,
             leaving: None,
             doubted: None,
@@ -109,6 +115,7 @@ impl Intake {
             session.cell.control(Control::Stop);
         }
         self.restores.shutdown().await;
+        self.saves.shutdown().await;
         while self.workers.join_next().await.is_some() {}
         let left =
             self.leaving.map_or(Duration::from_secs(1), |by| by.since(self.parts.clock.now()).max(Duration::from_millis(50)));
@@ -137,7 +144,7 @@ impl Intake {
             let news = {
                 let mut told = pin!(self.parts.told.changed());
                 let mut said = pin!(self.parts.consumer.poll());
-                let (bell, workers, restores) = (&self.bell, &mut self.workers, &mut self.restores);
+                let (bell, workers, restores, saves) = (&self.bell, &mut self.workers, &mut self.restores, &mut self.saves);
                 // Dropping `poll`'s future loses nothing: all state lives in the consumer.
                 poll_fn(|cx| {
                     if told.as_mut().poll(cx).is_ready() {
@@ -148,6 +155,9 @@ impl Intake {
                     }
                     if let Poll::Ready(Some(restored)) = restores.poll_join_next(cx) {
                         return Poll::Ready(News::Restored(restored));
+                    }
+                    if let Poll::Ready(Some(saved)) = saves.poll_join_next(cx) {
+                        return Poll::Ready(News::Saved(saved));
                     }
                     if let Poll::Ready(event) = said.as_mut().poll(cx) {
                         return Poll::Ready(News::Said(event));
@@ -191,6 +201,7 @@ impl Intake {
             News::Restored(Err(error)) => {
                 return Err(Error::new(ErrorKind::Internal, Operation::Run, "restoring died").with_source(error));
             }
+            News::Saved(saved) => self.saved(saved),
             News::Woken | News::Tick => {}
             News::Said(event) => self.heard(event, now)?,
         }
@@ -228,7 +239,10 @@ impl Intake {
                 };
                 tracing::info!(partition = %assigned.partition, epoch = assigned.epoch.0, "assigned");
                 let actions = self.epochs.assigned(&assigned);
-                self.sessions.insert(assigned.epoch, Session { assigned, plan, restoring: None, running: None });
+                self.sessions.insert(
+                    assigned.epoch,
+                    Session { assigned, plan, restoring: None, running: None, saving: Saving::default() },
+                );
                 self.act(actions, now)?;
             }
             ConsumerEvent::Ending { epoch, how } => {
@@ -315,7 +329,9 @@ impl Intake {
         let mut actions = self.epochs.tick(now);
         let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
         for epoch in clean {
-            actions.extend(self.epochs.last_commit(epoch));
+            if self.is_saved(epoch) {
+                actions.extend(self.epochs.last_commit(epoch));
+            }
         }
         // Ending epochs start no worker that could fail.
         if let Err(error) = self.act(actions, now) {
@@ -355,6 +371,7 @@ impl Intake {
                     self.commits.close(epoch);
                     self.control(epoch, Control::Stop);
                     if let Some(session) = self.sessions.remove(&epoch) {
+                        session.saving.abandon();
                         if let Some(running) = &session.running {
                             // Its last note is committed, or nothing can be any more.
                             session.plan.turns.pass(&running.cell);
@@ -371,47 +388,6 @@ impl Intake {
         if let Some(running) = self.sessions.get(&epoch).and_then(|session| session.running.as_ref()) {
             running.cell.control(control);
         }
-    }
-
-    fn start(&mut self, epoch: Epoch, partition: TopicPartition, ready: Option<Prepared>, now: MonoTime) -> Result<(), Error> {
-        let Some(session) = self.sessions.get_mut(&epoch) else { return Ok(()) };
-        let (at, table) = match ready {
-            Some(ready) => (ready.at, ready.table),
-            None => (start_at(&session.assigned, self.parts.start_at)?, None),
-        };
-        let plan = session.plan.clone();
-        let committed = session.assigned.committed.as_ref();
-        let note = Note::read(committed.and_then(|committed| committed.metadata.as_deref()));
-        let committed = committed.map(|committed| committed.offset);
-        let quarantine = Quarantine::on_assigned(note, at, plan.settings.in_flight_records, self.parts.incarnation);
-        let quarantine = quarantine.keeping(table.as_ref().map(|(_, end)| *end));
-        let open_note = quarantine.note_now(false);
-        let cell = Cell::new(epoch, at, self.bell.clone(), self.suspect.clone());
-        self.parts.watchdog.watch(format!("handler {} on {partition}", plan.handler), &cell);
-        let meters = self.watching.partition(&session.assigned);
-        let topic_id = session.assigned.topic_id;
-        let worker =
-            Worker::new(plan.clone(), cell.clone(), partition.clone(), topic_id, at, quarantine, table.map(|(table, _)| table));
-        self.workers.spawn_on(worker.run(), &self.parts.runtime);
-        // The open note makes a crash visible to the next owner, even one before the first commit.
-        self.commits.open(epoch, partition, at, committed, now);
-        // It goes before anything is read: a record that kills its process at once must be met with care the next time.
-        self.commits.mark(epoch, at, Some(open_note.to_string()), now);
-        self.commits.flush_now();
-        self.parts.consumer.submit(Command::Start { epoch, at });
-        let running = Running {
-            cell,
-            window: Window::new(plan.window()),
-            freed: (0, 0),
-            granted: 0,
-            draining: false,
-            rung: false,
-            noting: None,
-            meters,
-        };
-        let running = session.running.insert(running);
-        grant(&mut self.parts.consumer, running, self.parts.request.max_batch);
-        Ok(())
     }
 
     fn due(&self, now: MonoTime) -> MonoTime {

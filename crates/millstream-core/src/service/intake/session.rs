@@ -1,5 +1,6 @@
 //! Owns one epoch as the intake sees it, and how much is asked for on its behalf.
 
+use super::revoking::Saving;
 use crate::contract::{AnyConsumer, Assigned, Command, Consumer, Offset};
 use crate::engine::Window;
 use crate::service::cell::Cell;
@@ -16,6 +17,8 @@ pub(super) struct Session {
     /// What reads its state back, before it is started.
     pub(super) restoring: Option<AbortHandle>,
     pub(super) running: Option<Running>,
+    /// The hook that runs before it is given up.
+    pub(super) saving: Saving,
 }
 
 /// What a started epoch adds.

@@ -92,6 +92,8 @@ pub(crate) struct Worker {
     breaker: Circuit,
     quarantine: Quarantine,
     table: Option<Box<Table>>,
+    /// Below this records are read again for the state: that they are done does not keep them out of it.
+    replays_until: Offset,
     preparer: Preparer,
     filtering: Option<Filtering>,
     context: Arc<OutputContext>,
@@ -124,7 +126,7 @@ impl Worker {
         topic_id: TopicId,
         at: Offset,
         quarantine: Quarantine,
-        table: Option<Box<Table>>,
+        (table, replays_until): (Option<Box<Table>>, Offset),
     ) -> Self {
         let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
         policy.lanes = plan.settings.lanes;
@@ -158,6 +160,7 @@ impl Worker {
             engine: Partition::new(at, policy),
             quarantine,
             table,
+            replays_until,
             preparer,
             filtering: None,
             context,

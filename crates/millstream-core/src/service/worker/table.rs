@@ -23,8 +23,6 @@ pub(crate) struct Table {
     pub(crate) entries: Entries,
     /// The beginning of the positions it writes.
     pub(crate) origin: Arc<str>,
-    /// Below this records are read again to fill the table: that they are done does not keep them out of it.
-    pub(crate) replays_until: Offset,
     pub(crate) producer: AnyProducer,
     pub(crate) watch: Watch,
     pub(crate) writes: Writes,
@@ -33,12 +31,10 @@ pub(crate) struct Table {
 }
 
 impl Worker {
-    /// Whether a record that is done must run all the same: the table it is read again for lacks it.
+    /// Whether a record that is done must run all the same: the state it is read again for lacks it.
     #[inline]
     pub(super) fn replays(&self, offset: Offset, at: Position) -> bool {
-        self.table
-            .as_ref()
-            .is_some_and(|table| offset < table.replays_until && at == Position { partition: self.partition.partition, offset })
+        offset < self.replays_until && at == Position { partition: self.partition.partition, offset }
     }
 
     /// As [`replays`](Self::replays), of what was seen of a record.
