@@ -9,4 +9,5 @@ mod world;
 mod build;
 mod crashes;
 mod folds;
+mod hooks;
 mod restores;
