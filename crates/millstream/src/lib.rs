@@ -54,13 +54,13 @@ pub mod prelude {
     pub use millstream_core::engine::{Breaker, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
-        AnyEmit, Attempt, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome, Outputs, Provide, RawEvent,
-        Rejection, TableEntry,
+        AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome,
+        Outcomes, Outputs, Provide, RawEvent, Rejection, Slot, TableEntry,
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
-        Account, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher, ServiceHandle, Shutdown,
-        StreamService, TableSettings, TableStart,
+        Account, BatchSettings, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher,
+        ServiceHandle, Shutdown, StreamService, TableSettings, TableStart,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

@@ -3,12 +3,12 @@
 use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Assigned, Deduplicator, Error, Protocol, Transport};
-use crate::handler::{Handler, TableOf};
+use crate::handler::{BatchHandler, Handler, TableOf};
 use crate::layer::{AnyLayer, Layer};
 use crate::service::hook as hooked;
 use crate::service::{
-    ErrorHandling, HandlerSettings, Hooks, MakeRunner, PartitionHook, ProducerSettings, Restored, Revoked, ServiceParts,
-    Shutdown, SpanHook, StartAt, StreamService, make_runner,
+    BatchSettings, Calls, ErrorHandling, HandlerSettings, Hooks, PartitionHook, ProducerSettings, Restored, Revoked,
+    ServiceParts, Shutdown, SpanHook, StartAt, StreamService, make_batch_runner, make_runner,
 };
 use crate::topic::{Topic, TopicError};
 use std::hash::{BuildHasher, Hasher};
@@ -20,7 +20,11 @@ pub(crate) struct Added {
     pub(crate) topics: Vec<Result<Topic, TopicError>>,
     pub(crate) group: String,
     pub(crate) settings: HandlerSettings,
-    pub(crate) make_runner: MakeRunner,
+    pub(crate) calls: Calls,
+    /// How many batches a batch handler takes.
+    pub(crate) batches: usize,
+    /// Whether layers were given before a batch handler, which has none.
+    pub(crate) layered_batch: bool,
     pub(crate) outputs: usize,
     pub(crate) emits: bool,
     /// The table whose entry it takes, and how many.
@@ -266,10 +270,76 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             topics: topics.into_topics(),
             group: group.to_owned(),
             settings,
-            make_runner: make_runner(handler, self.state.clone(), layers),
+            calls: Calls::Each(make_runner(handler, self.state.clone(), layers)),
+            batches: 0,
+            layered_batch: false,
             outputs: H::OUTPUTS,
             emits: H::EMITS,
             table: H::TABLE,
+            hooks: self.hooks.clone(),
+        });
+        self
+    }
+
+    /// Adds a batch handler for topics, read as a member of `group`: it is called with many records of a partition at once
+    /// and answers record by record ([`Batch`](crate::handler::Batch), [`Outcomes`](crate::handler::Outcomes)).
+    ///
+    /// 1. **Each record settles by itself.** One that failed is tried again, with its key held, in whatever batch comes then;
+    ///    its neighbours are not. What it emitted is dropped, theirs goes out.
+    /// 2. **A call that fails as a whole is sorted out.** A panic, a time-out or an `Err` of a call with several records says
+    ///    not which of them is at fault: it counts no attempt, and its records come again one by one, of which each then has
+    ///    its attempts. So a record has at most one call more than it may have attempts, and no neighbour of a bad record
+    ///    becomes a dead letter. After a time-out or a transient `Err` they wait out a backoff first.
+    /// 3. **Order is that of single handlers**: calls for a key follow offset order, since a batch has no key twice.
+    /// 4. Deduplication, retries, dead letters, breaker, drain and rebalance are those of single handlers. While the breaker
+    ///    is open its probe is a call with one record; after an unclean end the first records come one by one.
+    /// 5. It has no layers: `build()` refuses those given before it.
+    ///
+    /// ```
+    /// # use millstream_core::builder::StreamServiceBuilder;
+    /// # use millstream_core::contract::*;
+    /// # use millstream_core::handler::{Batch, Outcomes};
+    /// # #[derive(serde::Deserialize)] struct Tick;
+    /// async fn store(ticks: Batch<Tick>) -> Result<(), std::io::Error> {
+    ///     // … one request for all of them
+    ///     Ok(())
+    /// }
+    ///
+    /// # fn service(transport: impl Transport) -> Result<(), Error> {
+    /// let service = StreamServiceBuilder::new("store", transport)
+    ///     .add_batch_handler("market.ticks", "store.ticks", store)
+    ///     .build()?;
+    /// # drop(service);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn add_batch_handler<Args: 'static>(
+        self,
+        topics: impl IntoTopics,
+        group: &str,
+        handler: impl BatchHandler<Args, S>,
+    ) -> Self {
+        self.add_batch_handler_with(topics, group, handler, BatchSettings::default())
+    }
+
+    /// Adds a batch handler with settings of its own.
+    pub fn add_batch_handler_with<Args: 'static, H: BatchHandler<Args, S>>(
+        mut self,
+        topics: impl IntoTopics,
+        group: &str,
+        handler: H,
+        settings: BatchSettings,
+    ) -> Self {
+        self.said.handlers.push(Added {
+            topics: topics.into_topics(),
+            group: group.to_owned(),
+            settings: settings.handler,
+            calls: Calls::Batch(settings.policy, make_batch_runner(handler, self.state.clone())),
+            batches: H::BATCHES,
+            layered_batch: !self.layers.is_empty(),
+            outputs: H::OUTPUTS,
+            emits: H::OUTPUTS > 0,
+            table: (None, 0),
             hooks: self.hooks.clone(),
         });
         self

@@ -47,13 +47,6 @@ use std::sync::Arc;
 /// # fn takes<A>(_: impl millstream_core::handler::Handler<A, ()>) {}
 /// # takes(on_fill);
 /// ```
-#[diagnostic::on_unimplemented(
-    message = "a handler cannot take an argument of type `&mut {Self}`",
-    label = "not the entry of a table",
-    note = "what goes out is taken by `&mut`: `&mut Outputs`, and the key's entry of a table: `&mut V` or `&mut Option<V>` where `V: TableEntry`",
-    note = "the service's state is taken by `&`, for all records share it: `&{Self}`",
-    note = "to keep a `{Self}` for each key: `impl TableEntry for {Self}`, with `const TABLE: Sibling = Sibling::new(\"…\", \"…\");`"
-)]
 pub trait TableEntry: Serialize + DeserializeOwned + Send + 'static {
     /// The table's topic, beside the input in its namespace: `Sibling::new("portfolio", "holdings")` keeps what follows from
     /// `paper.orders.filled` in `paper.portfolio.holdings`. The second name is the event type of its records.
@@ -64,6 +57,21 @@ pub trait TableEntry: Serialize + DeserializeOwned + Send + 'static {
     /// The version of the entry's schema, as its events say it.
     const SCHEMA_VERSION: u32 = 1;
 }
+
+/// An entry that there is a default of: what `&mut V` may be.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a handler cannot take an argument of type `&mut {Self}`",
+    label = "not the entry of a table",
+    note = "what goes out is taken by `&mut`: `&mut Outputs`, and the key's entry of a table: `&mut V` or `&mut Option<V>` where `V: TableEntry`",
+    note = "the service's state is taken by `&`, for all records share it: `&{Self}`",
+    note = "of a table's entry it begins with its default: `#[derive(Default)]`, or take `&mut Option<{Self}>`",
+    note = "to keep a `{Self}` for each key: `impl TableEntry for {Self}`, with `const TABLE: Sibling = Sibling::new(\"…\", \"…\");`"
+)]
+pub trait FreshEntry: TableEntry + Default {}
+
+#[diagnostic::do_not_recommend]
+impl<V: TableEntry + Default> FreshEntry for V {}
 
 /// What a handler's arguments say of the table it keeps.
 #[doc(hidden)]
@@ -175,7 +183,7 @@ impl<V: TableEntry> Held for Kept<V> {
 }
 
 /// The entry of the record's key; its default where there is none.
-impl<S: 'static, V: TableEntry + Default> Extract<S> for &mut V {
+impl<S: 'static, V: FreshEntry> Extract<S> for &mut V {
     type Item<'d> = &'d mut V;
     const TABLE: Option<TableOf> = Some(TableOf::new::<V>());
 

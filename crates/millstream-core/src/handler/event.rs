@@ -88,6 +88,11 @@ impl<T> Event<T> {
         self.record.view()
     }
 
+    /// The record, shared, and what the header scan found.
+    pub(super) fn parts(&self) -> (&RecordRef, &Head) {
+        (&self.record, &self.head)
+    }
+
     /// The record's headers.
     pub fn headers(&self) -> Headers<'_> {
         self.record().headers()
@@ -107,20 +112,27 @@ impl<T> Event<T> {
 }
 
 impl<T: DeserializeOwned> Event<T> {
+    #[inline]
     pub(crate) fn decode<S>(delivery: &Delivery<'_, S>) -> Result<Self, Rejection> {
+        let input = delivery.input();
+        Self::decode_at(&input.record, delivery.head(), input.partition)
+    }
+
+    /// The event that a record holds, with what the header scan found.
+    pub(crate) fn decode_at(shared: &RecordRef, head: Option<&Head>, partition: PartitionId) -> Result<Self, Rejection> {
         let poison = |what: &dyn fmt::Display| Rejection::poison(what.to_string());
-        let record = delivery.record();
+        let record = shared.view();
         let value = record.value().ok_or_else(|| {
             Rejection::poison(
                 "the record is a tombstone and has no event; a handler that takes `Option<Event<_>>` is given it as `None`",
             )
         })?;
-        let head = match delivery.head() {
+        let head = match head {
             Some(head) => *head,
             None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
         };
         let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&describe(&error)))?;
-        Ok(Event { data, record: delivery.shared_record(), head, partition: delivery.input().partition })
+        Ok(Event { data, record: shared.clone(), head, partition })
     }
 }
 

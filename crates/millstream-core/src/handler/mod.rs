@@ -12,6 +12,7 @@
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
 //! | `emit`, `into_outputs` | outputs that a handler returns |
+//! | `batch` | handlers of many records at once |
 //! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
 //! | `entry` | the entry of a table, lent to an attempt |
@@ -22,6 +23,7 @@
 //! | `seat` | what an attempt's future owns |
 
 mod attempt;
+mod batch;
 mod delivery;
 mod emit;
 mod emit_error;
@@ -43,10 +45,12 @@ mod until;
 mod writing;
 
 pub use attempt::Attempt;
+pub use batch::{Batch, BatchDelivery, BatchHandler, BatchOutputs, BatchSeat, ExtractBatch, InBatch, IntoOutcomes, Outcomes};
+pub use batch::{RunsBatch, Slot};
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
-pub use entry::{TableEntry, TableOf};
+pub use entry::{FreshEntry, TableEntry, TableOf};
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
@@ -58,6 +62,7 @@ pub use outputs::Outputs;
 pub use seat::Seat;
 pub use until::Until;
 
+pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
 pub(crate) use entry::{Changed, Lent};
 pub(crate) use outputs::{OutputContext, PublishNow};

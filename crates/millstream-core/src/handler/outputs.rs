@@ -2,6 +2,7 @@
 //!
 //! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`).
 
+mod begin;
 mod trace;
 
 use super::emit_error::EmitError;
@@ -40,6 +41,23 @@ pub(crate) struct OutputContext {
     pub(crate) most: usize,
     pub(crate) mode: ContentMode,
     pub(crate) publisher: Option<Box<dyn PublishNow>>,
+}
+
+impl OutputContext {
+    /// What stands in for a worker's in unit tests.
+    pub(crate) fn of_unit_tests() -> Arc<Self> {
+        let name = || String::from("unit-test");
+        Arc::new(OutputContext {
+            source: name(),
+            group: name(),
+            handler: name(),
+            scope: CausalScope::new(0, "unit-test", "unit-test"),
+            limits: Limits::DEFAULT,
+            most: 10_000,
+            mode: ContentMode::Envelope,
+            publisher: None,
+        })
+    }
 }
 
 /// Where outputs of one input topic go, resolved once.
@@ -85,18 +103,8 @@ const DERIVED: u64 = 4;
 impl Outputs {
     /// Outputs for a unit test of a handler whose input comes from `from`; look at them with `len`, `iter` and `[0]`.
     pub fn of(from: &Topic) -> Self {
-        let context = OutputContext {
-            source: String::from("unit-test"),
-            group: String::from("unit-test"),
-            handler: String::from("unit-test"),
-            scope: CausalScope::new(0, "unit-test", "unit-test"),
-            limits: Limits::DEFAULT,
-            most: 10_000,
-            mode: ContentMode::Envelope,
-            publisher: None,
-        };
-        let mut outputs = Outputs::new(Arc::new(context), from.clone());
-        outputs.recorded = Some(Vec::new());
+        let mut outputs = Outputs::new(OutputContext::of_unit_tests(), from.clone());
+        outputs.record();
         outputs.begin_at(EventId::v7(0, 1).key());
         outputs
     }

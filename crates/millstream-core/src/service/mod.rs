@@ -9,6 +9,7 @@
 //! | `worker` | one partition under one epoch |
 //! | `cell` | what intake and worker share |
 //! | `slots` | handler futures, in place |
+//! | `batch_call` | calls of batch handlers |
 //! | `prepare` | a record's identity and limits |
 //! | `filter` | which records a handler wants |
 //! | `sink` | outputs on their way out of a worker |
@@ -16,7 +17,7 @@
 //! | `publisher` | root events, outside handlers |
 //! | `dead_letters` | the dead-letter topic as a sink |
 //! | `fingerprint` | telling an id used twice from a duplicate |
-//! | `producer_settings` · `settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
+//! | `producer_settings` · `settings` · `batch_settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
 //! | `spans` · `span_hook` | what tracing sees, and how it is tied to other services |
 //! | `account` · `health` | what became of records, and how the service is |
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
@@ -27,6 +28,8 @@
 //! | `shutdown` · `watchdog` | how it ends, and who blocks it |
 
 mod account;
+mod batch_call;
+mod batch_settings;
 mod cell;
 mod client_meters;
 mod dead_letters;
@@ -61,6 +64,7 @@ mod watchdog;
 mod worker;
 
 pub use account::{Account, AccountLine, Counts};
+pub use batch_settings::BatchSettings;
 pub use error_handling::{DeadLetterTopic, ErrorHandling};
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
@@ -74,11 +78,14 @@ pub use shutdown::{Shutdown, exit_code};
 pub use span_hook::SpanHook;
 pub use table::{TableSettings, TableStart};
 
+pub(crate) use batch_call::make_batch_runner;
+pub(crate) use batch_settings::BatchPolicy;
 pub(crate) use dead_letters::letter_topic;
 pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
-pub(crate) use slots::{MakeRunner, make_runner};
+pub(crate) use plan::Calls;
+pub(crate) use slots::make_runner;
 pub(crate) use table::POSITION_HEADER;
 
 use crate::handler::PublishNow;

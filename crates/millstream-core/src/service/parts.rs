@@ -3,10 +3,10 @@
 use super::error_handling::ErrorHandling;
 use super::hooks::Hooks;
 use super::intake::StartAt;
+use super::plan::Calls;
 use super::producer_settings::ProducerSettings;
 use super::settings::HandlerSettings;
 use super::shutdown::Shutdown;
-use super::slots::MakeRunner;
 use super::span_hook::SpanHook;
 use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
 use crate::handler::TableOf;
@@ -19,7 +19,7 @@ pub(crate) struct HandlerParts {
     pub(crate) name: String,
     pub(crate) topics: Vec<Topic>,
     pub(crate) settings: HandlerSettings,
-    pub(crate) make_runner: MakeRunner,
+    pub(crate) calls: Calls,
     pub(crate) emits: bool,
     pub(crate) table: Option<TableOf>,
     /// The table's topic for each of its topics; empty if it keeps none.

@@ -1,6 +1,8 @@
 //! Owns what is fixed for one handler's view of one topic: names, settings, and the parts its workers share.
 
 use super::account::Counters;
+use super::batch_call::MakeBatchRunner;
+use super::batch_settings::BatchPolicy;
 use super::health::Board;
 use super::hooks::Hooks;
 use super::meters::Meters;
@@ -19,6 +21,15 @@ use std::sync::Arc;
 /// Gives the outbox of a namespace; `None` if the service has no producer.
 pub(crate) type OutboxOf = Arc<dyn Fn(Option<&str>) -> Option<OutboxHandle> + Send + Sync>;
 
+/// How a handler is called.
+#[derive(Clone)]
+pub(crate) enum Calls {
+    /// Record by record.
+    Each(MakeRunner),
+    /// With many records at once.
+    Batch(BatchPolicy, MakeBatchRunner),
+}
+
 /// What all workers of one handler and topic share.
 pub(crate) struct Plan {
     pub(crate) service: String,
@@ -28,7 +39,7 @@ pub(crate) struct Plan {
     pub(crate) settings: HandlerSettings,
     pub(crate) retry: Retry,
     pub(crate) breaker: Breaker,
-    pub(crate) make_runner: MakeRunner,
+    pub(crate) calls: Calls,
     pub(crate) emits: bool,
     pub(crate) mode: ContentMode,
     pub(crate) deduplicator: Option<AnyDeduplicator>,

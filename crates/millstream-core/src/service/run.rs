@@ -202,7 +202,7 @@ impl StreamService {
                         retry: handler.settings.retry.unwrap_or(parts.errors.retry),
                         settings: handler.settings.clone(),
                         breaker: parts.errors.breaker,
-                        make_runner: handler.make_runner.clone(),
+                        calls: handler.calls.clone(),
                         emits: handler.emits,
                         mode: parts.producer.content_mode,
                         deduplicator: parts.deduplicator.clone(),

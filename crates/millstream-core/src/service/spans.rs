@@ -11,7 +11,7 @@ use super::span_hook::SpanHook;
 use crate::contract::{Applied, Committed, Error, Produce, Receipt, RecordBatch, RecordView, TopicPartition};
 use crate::engine::Failure;
 use crate::envelope::{EventKey, Head, Metadata, TraceContext, Traced};
-use crate::handler::HandlerError;
+use crate::handler::{BatchRecord, HandlerError};
 use crate::topic::Topic;
 use std::sync::Arc;
 use tracing::field::{Empty, display};
@@ -96,6 +96,43 @@ impl Attempt {
         }
         let context = hook.and_then(|hook| hook.context(&span));
         if let Some(trace) = context.or(parent) {
+            span.record("trace_id", display(format_args!("{:032x}", trace.trace_id())));
+        }
+        Some(Attempt { span, context })
+    }
+
+    /// The span of one call with many records, linked to each; `None` if nobody wants it.
+    pub(crate) fn begin_call(plan: &Plan, partition: &TopicPartition, records: &[BatchRecord]) -> Option<Attempt> {
+        let topic = partition.topic.as_str();
+        let span = tracing::info_span!(
+            target: "millstream::process",
+            parent: None,
+            "process",
+            otel.name = format_args!("process {topic}"),
+            otel.kind = "consumer",
+            otel.status_code = Empty,
+            messaging.system = plan.tracing.system,
+            messaging.operation.name = "process",
+            "messaging.operation.type" = "process",
+            messaging.destination.name = topic,
+            messaging.destination.partition.id = %partition.partition,
+            messaging.consumer.group.name = plan.group,
+            messaging.client.id = plan.service,
+            messaging.batch.message_count = records.len(),
+            "error.type" = Empty,
+            trace_id = Empty,
+            millstream.handler = plan.handler,
+        );
+        if span.is_disabled() {
+            return None;
+        }
+        let hook = plan.tracing.hook.as_deref();
+        let mut parents = records.iter().filter_map(|one| Traced::of(one.record.view().headers()).parent);
+        if let Some(hook) = hook {
+            parents.by_ref().take(MOST_LINKS).for_each(|parent| hook.connect(&span, parent, records.len() == 1));
+        }
+        let context = hook.and_then(|hook| hook.context(&span));
+        if let Some(trace) = context {
             span.record("trace_id", display(format_args!("{:032x}", trace.trace_id())));
         }
         Some(Attempt { span, context })

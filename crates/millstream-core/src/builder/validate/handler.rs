@@ -3,7 +3,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
-use crate::service::{HandlerSettings, IdSource};
+use crate::service::{Calls, HandlerSettings, IdSource};
 use std::time::Duration;
 
 pub(super) fn handler(name: &str, added: &Added, produces: bool, problems: &mut Problems) {
@@ -14,15 +14,19 @@ pub(super) fn handler(name: &str, added: &Added, produces: bool, problems: &mut 
 }
 
 fn outputs(name: &str, added: &Added, produces: bool, problems: &mut Problems) {
+    let argument = match added.calls {
+        Calls::Each(_) => "`&mut Outputs`",
+        Calls::Batch(..) => "`&mut BatchOutputs`",
+    };
     if added.emits && !produces {
         let (how, remedy) = match added.outputs {
-            0 => ("returns outputs", "add `.add_producer()`, or return no `Emit`"),
-            _ => ("takes `&mut Outputs`", "add `.add_producer()`, or take the argument out"),
+            0 => (String::from("returns outputs"), "add `.add_producer()`, or return no `Emit`"),
+            _ => (format!("takes {argument}"), "add `.add_producer()`, or take the argument out"),
         };
         problems.add(format!("handler `{name}` {how}, but the service has no producer"), remedy);
     }
     if added.outputs > 1 {
-        problems.add(format!("handler `{name}` takes `&mut Outputs` {} times", added.outputs), "take it once: it is one list");
+        problems.add(format!("handler `{name}` takes {argument} {} times", added.outputs), "take it once: it is one list");
     }
 }
 

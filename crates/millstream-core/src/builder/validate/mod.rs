@@ -8,8 +8,10 @@
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
 //! | `tables` | what is said of the state a handler keeps |
+//! | `batch` | what is said of a batch handler beside |
 //! | `sinks` | where dead letters go |
 
+mod batch;
 mod handler;
 mod problems;
 mod service;
@@ -39,12 +41,13 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
         let name = added.settings.name.clone().unwrap_or_else(|| joined(&topics));
         topics::group(&name, &added.group, &mut problems);
         handler::handler(&name, &added, said.produces, &mut problems);
+        batch::batch(&name, &added, &mut problems);
         let assignment = said.transport.capabilities().assignment;
         let tables = tables.of(&name, &added, &topics, said.produces, &assignment, &mut problems);
-        let Added { group, settings, make_runner, emits, table: (table, _), hooks, .. } = added;
+        let Added { group, settings, calls, emits, table: (table, _), hooks, .. } = added;
         // Entries go out too.
         let emits = emits || table.is_some();
-        let handler = HandlerParts { name, topics, emits, settings, make_runner, table, tables, hooks };
+        let handler = HandlerParts { name, topics, emits, settings, calls, table, tables, hooks };
         sinks::loops(&group, &handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());

@@ -9,6 +9,7 @@ use crate::clock::MonoTime;
 use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Offset, RecordBatch, Seen};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
 use crate::service::filter::Filtering;
+use crate::service::plan::Calls;
 use crate::service::prepare::PreparedBatch;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -96,6 +97,11 @@ impl Checks {
     #[inline]
     pub(super) fn is_checked(&self) -> bool {
         !self.unchecked
+    }
+
+    /// Takes `current` if it may be dispatched.
+    pub(super) fn take_checked(&mut self) -> Option<Current> {
+        if self.unchecked { None } else { self.current.take() }
     }
 
     /// When the next try is due.
@@ -228,8 +234,12 @@ impl Worker {
             let filter = || Filtering::new(self.plan.settings.filter.clone(), &batch, self.context.clone());
             self.filtering.get_or_insert_with(filter).sift(&batch, &mut prepared);
         }
-        if self.runner.is_none() {
-            self.runner = Some((self.plan.make_runner)(&batch, self.context.clone()));
+        if let Calls::Each(make) = &self.plan.calls
+            && self.runner.is_none()
+        {
+            self.runner = Some(make(&batch, self.context.clone()));
+        } else if let (Calls::Batch(_, make), Some(batching)) = (&self.plan.calls, &mut self.batching) {
+            batching.runner.get_or_insert_with(|| make(&batch, self.context.clone()));
         }
         self.checks.unchecked = self.plan.deduplicator.is_some();
         self.checks.current =

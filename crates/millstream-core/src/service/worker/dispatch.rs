@@ -63,32 +63,33 @@ impl Worker {
     }
 
     #[inline]
-    fn engine_has_due(&self, now: MonoTime) -> bool {
+    pub(super) fn engine_has_due(&self, now: MonoTime) -> bool {
         !self.engine.is_quiet() && (self.engine.has_runnable() || self.engine.next_due().is_some_and(|at| at <= now))
     }
 
     /// Whether anything may start at all: looked at before each start, so that control never waits behind data.
     #[inline]
-    fn may_start(&mut self) -> bool {
-        self.cell.state() == Control::Run
-            && !self.cell.suspect().is_on()
-            && self.slots.peek().is_some()
-            && self.tail.owed + self.sink.len() < MOST_OUTPUTS
+    pub(super) fn may_start(&mut self) -> bool {
+        self.cell.state() == Control::Run && !self.cell.suspect().is_on() && self.slots.peek().is_some() && self.has_outlet()
+    }
+
+    /// Whether what finishes now would find room behind the handlers.
+    #[inline]
+    pub(super) fn has_outlet(&self) -> bool {
+        self.tail.owed + self.sink.len() < MOST_OUTPUTS
             && self.tail.owed_bytes + self.sink.bytes() < MOST_OUTPUT_BYTES
             && self.letters.len() < self.plan.settings.max_letters
     }
 
-    /// One record arrives; answers whether the next may follow.
+    /// The record at the cursor needs no start, or may not start yet; `None` if it may, else whether the next may follow.
     #[inline]
-    fn arrive(&mut self, current: &mut Current, now: MonoTime, stamp: Timestamp) -> bool {
+    pub(super) fn needs_no_start(&mut self, current: &mut Current, now: MonoTime) -> Option<bool> {
         let index = current.cursor;
-        let record = current.batch.view(index);
-        let offset = record.offset();
-        let id = current.prepared.keys[index];
+        let offset = current.batch.view(index).offset();
         if let Some(end) = current.prepared.filtered_until(index) {
             current.cursor = end;
             self.settle_filtered(current, index..end);
-            return true;
+            return Some(true);
         }
         if let Some(poison) = current.prepared.poison(index) {
             let error = poisoned(poison);
@@ -96,14 +97,14 @@ impl Worker {
             if self.take_place(current, index) {
                 self.condemn(offset, DeadLetterReason::Poison, &error, now);
             }
-            return true;
+            return Some(true);
         }
         if let Some((at, fingerprint)) = self.is_done_before(offset, current.seen.get(index)) {
             current.cursor += 1;
             if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
                 self.settle_done_before(offset, &current.batch, index, at, fingerprint);
             }
-            return true;
+            return Some(true);
         }
         if let Some(Seen::Claimed) = current.seen.get(index) {
             // Somebody else works on it: it waits for another look-up, in its key's order, and costs no attempt.
@@ -111,21 +112,33 @@ impl Worker {
             if self.take_place(current, index) {
                 self.checks.claimed(offset, now);
             }
-            return true;
+            return Some(true);
         }
         if !self.quarantine.is_idle() {
             match self.quarantined(offset) {
                 Quarantined::Runs => {}
-                Quarantined::Waits => return false,
+                Quarantined::Waits => return Some(false),
                 Quarantined::Crashed => {
                     current.cursor += 1;
                     if self.take_place(current, index) {
                         self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
                     }
-                    return true;
+                    return Some(true);
                 }
             }
         }
+        None
+    }
+
+    /// One record arrives; answers whether the next may follow.
+    #[inline]
+    fn arrive(&mut self, current: &mut Current, now: MonoTime, stamp: Timestamp) -> bool {
+        let index = current.cursor;
+        if let Some(next) = self.needs_no_start(current, now) {
+            return next;
+        }
+        let record = current.batch.view(index);
+        let (offset, id) = (record.offset(), current.prepared.keys[index]);
         let probing = match self.breaker_lets_start(now) {
             Start::Yes => false,
             Start::Probe => true,
@@ -197,29 +210,38 @@ impl Worker {
         self.hold(current, index, Some(current.checked));
     }
 
-    /// A held record's turn has come; answers whether the next may follow.
-    fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) -> bool {
+    /// A held record whose turn has come needs no start, or may not start yet; `None` if it may, else whether the next may
+    /// follow.
+    pub(super) fn needs_no_restart(&mut self, offset: Offset, now: MonoTime) -> Option<bool> {
         if let Some(poison) = self.payloads.get(&offset).and_then(|payload| payload.prepared.poison.as_deref()) {
             self.condemn(offset, DeadLetterReason::Poison, &poisoned(poison), now);
-            return true;
+            return Some(true);
         }
         let checked = self.payloads.get(&offset).and_then(|payload| payload.checked);
         if self.plan.deduplicator.is_some() && !checked.is_some_and(|checked| self.is_fresh(checked, now)) {
             self.checks.held.push(offset);
-            return true;
+            return Some(true);
         }
         if !self.quarantine.is_idle() {
             match self.quarantined(offset) {
                 Quarantined::Runs => {}
                 Quarantined::Waits => {
                     self.engine.not_started(offset);
-                    return false;
+                    return Some(false);
                 }
                 Quarantined::Crashed => {
                     self.condemn(offset, DeadLetterReason::Crash, &crashed(), now);
-                    return true;
+                    return Some(true);
                 }
             }
+        }
+        None
+    }
+
+    /// A held record's turn has come; answers whether the next may follow.
+    fn resume(&mut self, offset: Offset, attempt: u32, now: MonoTime, stamp: Timestamp) -> bool {
+        if let Some(next) = self.needs_no_restart(offset, now) {
+            return next;
         }
         let probing = match self.breaker_lets_start(now) {
             Start::Yes => false,
@@ -263,7 +285,7 @@ impl Worker {
     }
 
     #[inline]
-    fn breaker_lets_start(&mut self, now: MonoTime) -> Start {
+    pub(super) fn breaker_lets_start(&mut self, now: MonoTime) -> Start {
         if self.breaker.is_closed() { Start::Yes } else { self.breaker.may_start(now) }
     }
 
@@ -280,7 +302,7 @@ impl Worker {
     }
 
     /// Keeps what a held record needs.
-    fn hold(&mut self, current: &Current, index: usize, checked: Option<(u64, MonoTime)>) {
+    pub(super) fn hold(&mut self, current: &Current, index: usize, checked: Option<(u64, MonoTime)>) {
         let offset = current.batch.view(index).offset();
         let prepared = current.prepared.get(index);
         self.payloads.insert(offset, Payload::new(current.batch.clone(), index, prepared, checked));

@@ -33,6 +33,11 @@ impl Worker {
                 if slot >= self.slots.len() {
                     continue;
                 }
+                if self.batching.is_some() && self.slots.occupant(slot).is_some() {
+                    polled += 1;
+                    self.poll_call(slot, now);
+                    continue;
+                }
                 let (Some(offset), Some(runner)) = (self.slots.occupant(slot), &mut self.runner) else { continue };
                 polled += 1;
                 self.sink.owner = self.tail.next_owner();
@@ -52,6 +57,10 @@ impl Worker {
         let mut moved = false;
         while let Some(slot) = self.slots.expired(now) {
             moved = true;
+            if self.batching.is_some() {
+                self.call_expired(slot, now);
+                continue;
+            }
             if let Some(runner) = &mut self.runner {
                 runner.clear(slot, "timeout");
             }

@@ -12,6 +12,7 @@ impl Worker {
             self.engine.standstill.pause(Hold::Draining, now);
             self.queue.clear();
             self.checks.abandon();
+            self.abandon_gathered();
             for offset in self.engine.abandon_waiting() {
                 self.payloads.remove(&offset);
             }
@@ -58,6 +59,11 @@ impl Worker {
 
     fn drop_attempts(&mut self) {
         for slot in self.slots.taken() {
+            if self.batching.is_some() {
+                for offset in self.drop_call(slot, "abandoned") {
+                    self.payloads.remove(&offset);
+                }
+            }
             if let Some(runner) = &mut self.runner {
                 runner.clear(slot, "abandoned");
             }

@@ -56,7 +56,17 @@ impl Payload {
         prepared: crate::service::prepare::Prepared,
         checked: Option<(u64, MonoTime)>,
     ) -> Self {
-        Payload { batch, index, prepared, checked, first_failed: 0, failure: None, log_text: String::new(), attempts: 0 }
+        Payload {
+            batch,
+            index,
+            prepared,
+            checked,
+            first_failed: 0,
+            failure: None,
+            log_text: String::new(),
+            attempts: 0,
+            alone: false,
+        }
     }
 
     /// The record as it was read, byte for byte.

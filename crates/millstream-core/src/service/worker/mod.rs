@@ -7,6 +7,8 @@
 //! | `dispatch` | what may start |
 //! | `ended` | what an attempt's end means |
 //! | `deferred` | a record that its handler puts off |
+//! | `batch` | what a batch handler is to be called with |
+//! | `batch_calls` | its calls, and what their end means for each record |
 //! | `fast` | runs of fresh records that are done in place |
 //! | `filtered` | records the handler does not want |
 //! | `care` | one record at a time after a crash |
@@ -17,6 +19,8 @@
 //! | `open` | batches with open records, and what they hold of the window |
 //! | `leave` | drain and end |
 
+mod batch;
+mod batch_calls;
 mod care;
 mod check;
 mod deferred;
@@ -37,7 +41,7 @@ pub(crate) use table::Table;
 use super::account::Counts;
 use super::cell::{Ack, Cell};
 use super::filter::Filtering;
-use super::plan::Plan;
+use super::plan::{Calls, Plan};
 use super::prepare::{Prepared, Preparer};
 use super::sink::Sink;
 use super::slots::{Ran, Runner};
@@ -81,6 +85,8 @@ struct Payload {
     /// What may be logged of its failure.
     log_text: String,
     attempts: u32,
+    /// Whether it was in a call that failed as a whole: from then on it comes alone.
+    alone: bool,
 }
 
 /// One partition's worker under one epoch.
@@ -98,6 +104,8 @@ pub(crate) struct Worker {
     filtering: Option<Filtering>,
     context: Arc<OutputContext>,
     runner: Option<Box<dyn Runner>>,
+    /// Of a batch handler's worker, in place of the runner.
+    batching: Option<Box<batch::Batching>>,
     slots: slots::SlotTable,
     queue: VecDeque<(RecordBatch, u64)>,
     checks: check::Checks,
@@ -153,6 +161,10 @@ impl Worker {
             topic_id,
             partition: partition.partition,
         };
+        let batching = match &plan.calls {
+            Calls::Each(_) => None,
+            Calls::Batch(policy, _) => Some(Box::new(batch::Batching::new(*policy))),
+        };
         let slots = slots::SlotTable::new(plan.settings.concurrency, cell.clone());
         let entropy = plan.incarnation ^ (cell.epoch.0 << 32) ^ u64::from(partition.partition);
         Worker {
@@ -165,6 +177,7 @@ impl Worker {
             filtering: None,
             context,
             runner: None,
+            batching,
             slots,
             queue: VecDeque::new(),
             checks: check::Checks::new(scope.clone()),

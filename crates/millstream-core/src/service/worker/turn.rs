@@ -66,9 +66,13 @@ impl Worker {
             moved |= self.expire(now);
             moved |= self.check(now, cx);
             if self.drain.is_none() {
-                let touched = self.dispatch(now, stamp, (*budget).min(FLUSH));
+                let most = (*budget).min(FLUSH);
+                let touched = match &self.batching {
+                    None => self.dispatch(now, stamp, most),
+                    Some(_) => self.dispatch_batches(now, most),
+                };
                 moved |= touched > 0;
-                *budget -= touched;
+                *budget = budget.saturating_sub(touched);
             }
             moved |= self.hand_over();
             moved |= self.write_entries(now, cx);
@@ -107,7 +111,7 @@ impl Worker {
         self.queue.len() > before
     }
 
-    fn stamp(&self) -> Timestamp {
+    pub(super) fn stamp(&self) -> Timestamp {
         if !self.plan.emits {
             return Timestamp::UNIX_EPOCH;
         }
@@ -154,9 +158,14 @@ impl Worker {
         // Backoffs that are due but may not start are due again when what stops them changes. A breaker whose time has come
         // does not: it waits for a record to probe with.
         let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !holds_back);
+        // With all slots taken it goes when one is free.
+        let batch = match &self.batching {
+            Some(batching) if self.drain.is_none() && self.slots.peek().is_some() => batching.due(),
+            _ => None,
+        };
         let (slots, checks, tail, letters) = (self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due());
         let table = self.table.as_ref().and_then(|table| table.writes.due());
-        let timers = [drain, breaker, backoff, slots, checks, tail, letters, table];
+        let timers = [drain, breaker, backoff, batch, slots, checks, tail, letters, table];
         timers.into_iter().flatten().filter(|&at| at > now).min()
     }
 }

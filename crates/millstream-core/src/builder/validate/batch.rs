@@ -1,0 +1,42 @@
+//! Owns the checks of what holds for batch handlers only. Leaves the rest of a handler to `handler`.
+
+use super::problems::Problems;
+use crate::builder::stream_service_builder::Added;
+use crate::service::{BatchPolicy, Calls};
+use std::time::Duration;
+
+/// Longer than this no record waits for company: a third of what its look-up counts.
+const LONGEST_LINGER: Duration = Duration::from_secs(10);
+
+pub(super) fn batch(name: &str, added: &Added, problems: &mut Problems) {
+    let Calls::Batch(policy, _) = &added.calls else { return };
+    arguments(name, added, problems);
+    gathering(name, added, policy, problems);
+}
+
+fn arguments(name: &str, added: &Added, problems: &mut Problems) {
+    match added.batches {
+        1 => {}
+        0 => problems.add(format!("batch handler `{name}` takes no `Batch<T>`"), "take one, or use `add_consumer_handler`"),
+        many => problems.add(format!("batch handler `{name}` takes {many} batches"), "take one `Batch<T>`: it has all records"),
+    }
+    if added.layered_batch {
+        let remedy = "add it before `.layer(…)`, and do in the handler what they would do";
+        problems.add(format!("batch handler `{name}` is added behind layers, which go around single records"), remedy);
+    }
+}
+
+fn gathering(name: &str, added: &Added, policy: &BatchPolicy, problems: &mut Problems) {
+    if policy.linger > LONGEST_LINGER {
+        let text = format!("a record of batch handler `{name}` may wait {:?} for company", policy.linger);
+        problems.add(text, "keep `BatchSettings::linger` at 10 s or less: what was looked up of a record counts for 30 s only");
+    }
+    let window = added.settings.in_flight_records;
+    if policy.records as u64 > window {
+        let text = format!(
+            "a batch of handler `{name}` may have {} records, but only {window} may be in flight: it would never be full",
+            policy.records
+        );
+        problems.add(text, "lower `BatchSettings::records`, or raise `BatchSettings::in_flight`");
+    }
+}

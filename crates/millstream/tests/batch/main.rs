@@ -1,0 +1,16 @@
+//! Batch handlers, run by a service on memory: one module a group of promises.
+
+#![allow(unreachable_pub, missing_docs, reason = "a test is no library")]
+
+#[path = "../support/mod.rs"]
+mod support;
+#[path = "../invariants/world.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod world;
+
+mod answers;
+mod desk;
+mod gathering;
+mod order;
+mod sent;
+mod whole;

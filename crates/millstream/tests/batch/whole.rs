@@ -1,0 +1,133 @@
+//! A call that fails as a whole costs no record its attempts, and the one at fault is found.
+
+use crate::desk::*;
+use crate::support::*;
+use crate::world::*;
+use millstream::prelude::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_makes_its_call_panic_becomes_a_dead_letter_alone() {
+    let desk = Desk::new().wholly(|numbers| {
+        assert!(!numbers.contains(&5), "five");
+        Ok(())
+    });
+    let bench = desk.bench(orders(0..10), BatchSettings::new()).await;
+    bench.settled().await;
+    let counts = bench.account();
+    assert_eq!((counts.done, counts.dead_lettered), (9, 1));
+    let letter = &bench.dead_letters(LETTERS)[0];
+    assert_eq!((letter.reason.as_str(), letter.attempts), ("panic", 1));
+    let mut numbers = desk.numbers();
+    assert_eq!(numbers.remove(0), (0..10).collect::<Vec<_>>());
+    assert_eq!(numbers, (0..10).map(|n| vec![n]).collect::<Vec<_>>(), "then each alone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_wholly_counts_no_attempt_and_costs_one_call_more_at_most() {
+    // Always fails in company, and order 5 also alone.
+    let desk = Desk::new().wholly(|numbers| match numbers.len() > 1 || numbers.contains(&5) {
+        true => Err(HandlerError::transient("the store is away")),
+        false => Ok(()),
+    });
+    let bench = desk.bench(orders(0..10), BatchSettings::new()).await;
+    bench.settled().await;
+    assert_eq!(desk.attempts(5), [1, 1, 2, 3, 4], "four attempts, and the call in company");
+    for number in [0, 1, 2, 3, 4, 6, 7, 8, 9] {
+        assert_eq!(desk.attempts(number), [1, 1]);
+    }
+    let letter = &bench.dead_letters(LETTERS)[0];
+    assert_eq!((letter.reason.as_str(), letter.attempts), ("exhausted", 4));
+    assert_eq!((bench.account().done, bench.account().dead_lettered), (9, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_permanent_error_of_a_call_is_permanent_for_those_alone_that_meet_it_alone() {
+    let desk = Desk::new().wholly(|numbers| match numbers.contains(&5) {
+        true => Err(HandlerError::permanent("no such thing")),
+        false => Ok(()),
+    });
+    let bench = desk.bench(orders(0..10), BatchSettings::new()).await;
+    bench.settled().await;
+    assert_eq!((bench.account().done, bench.account().dead_lettered), (9, 1));
+    assert_eq!(bench.dead_letters(LETTERS)[0].attempts, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_takes_too_long_is_dropped_and_sorted_out() {
+    let hangs = async |desk: &Desk, orders: Batch<Order>, out: &mut BatchOutputs| {
+        if orders.iter().any(|(_, order)| order.number == 5) {
+            std::future::pending::<()>().await;
+        }
+        desk.handle(orders, out).await
+    };
+    let (desk, memory) = (Desk::new(), Memory::new());
+    send_orders(&memory, NEW, orders(0..10)).await;
+    let service = |memory| {
+        let builder = builder(memory, 1).add_producer().with_state(desk.clone());
+        builder.add_batch_handler_with(NEW, GROUP, hangs, BatchSettings::new().timeout(ms(1_000))).build()
+    };
+    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    bench.settled().await;
+    let counts = bench.account();
+    assert_eq!((counts.done, counts.dead_lettered, counts.timeouts), (9, 1, 5), "once in company, four times alone");
+    assert_eq!(desk.numbers(), [0, 1, 2, 3, 4, 6, 7, 8, 9].map(|n| vec![n]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_transient_failure_wholly_the_records_wait_before_they_come_alone() {
+    let desk = Desk::new().wholly(|numbers| match numbers.len() {
+        1 => Ok(()),
+        _ => Err(HandlerError::transient("the store is away")),
+    });
+    let retry = Retry::exponential(ms(10_000), ms(10_000));
+    let bench = desk.bench(orders(0..4), BatchSettings::new().retry(retry)).await;
+    bench.settled().await;
+    let calls = desk.calls();
+    assert_eq!(calls.len(), 5);
+    // Full jitter: anything up to ten seconds; with this seed it is more than nothing.
+    assert!(calls[1..].iter().all(|call| call.at - calls[0].at > ms(100)), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_fails_wholly_is_one_failure_to_the_breaker() {
+    use millstream::engine::Breaker;
+    let desk = Desk::new().wholly(|numbers| match numbers.len() {
+        1 => Ok(()),
+        _ => Err(HandlerError::transient("the store is away")),
+    });
+    let memory = Memory::new();
+    send_orders(&memory, NEW, orders(0..50)).await;
+    let service = |memory| {
+        let errors = quick().breaker(Breaker::after(10).within(ms(60_000)).probe_every(ms(3_600_000)));
+        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+    };
+    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    bench.settled().await;
+    assert!(desk.calls().last().expect("calls were made").at < ms(60_000), "it never opened");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_the_breaker_is_open_one_record_asks() {
+    use millstream::engine::Breaker;
+    let began = tokio::time::Instant::now();
+    // Away for a minute: each answers for itself.
+    let desk = Desk::new().answering(move |_, _| match began.elapsed() < ms(60_000) {
+        true => Err(HandlerError::transient("the store is away")),
+        false => Ok(Outcome::Done),
+    });
+    let memory = Memory::new();
+    send_orders(&memory, NEW, orders(0..50)).await;
+    let service = |memory| {
+        let errors = quick().breaker(Breaker::after(20).within(ms(60_000)).probe_every(ms(5_000)));
+        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+    };
+    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    bench.settled().await;
+    assert_eq!((bench.account().done, bench.account().dead_lettered), (50, 0), "an outage costs no attempts");
+    let probes: Vec<usize> =
+        desk.calls().iter().filter(|call| call.at > ms(100) && call.at < ms(60_000)).map(|call| call.orders.len()).collect();
+    assert_eq!(probes, vec![1; probes.len()]);
+    assert!((8..=12).contains(&probes.len()), "one every five seconds: {probes:?}");
+}
