@@ -56,6 +56,15 @@ impl Drop for EndListener {
     }
 }
 
+/// Says that a service has ended, also of a run that is dropped: who waits for its end must not wait for ever.
+struct EndLife(Board);
+
+impl Drop for EndLife {
+    fn drop(&mut self) {
+        self.0.life(Life::Ended);
+    }
+}
+
 /// What ends while a service runs.
 enum Ending {
     Intake(Result<(), Error>),
@@ -114,10 +123,8 @@ impl StreamService {
     /// Dropping it abandons what is in flight; nothing unfinished is settled, and partitions are given up when their
     /// session expires.
     pub async fn run(self) -> Result<(), Error> {
-        let board = self.board.clone();
-        let result = self.run_inner().await;
-        board.life(Life::Ended);
-        result
+        let _ended = EndLife(self.board.clone());
+        self.run_inner().await
     }
 
     /// As [`run`](Self::run), and stops on SIGINT or SIGTERM: the first in order, the second at once. A process whose
