@@ -5,15 +5,16 @@
 
 #![allow(clippy::print_stdout, reason = "an example says what it has shown")]
 
-mod errors;
 mod batch;
 mod direct;
+mod errors;
 mod forms;
 mod hello;
 mod layers;
 mod lifecycle;
 mod producing;
 mod settings;
+mod state;
 mod testing;
 mod topics;
 mod trading_engine;
@@ -33,6 +34,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("layers", "filters, layers and settings of one handler", || Box::pin(layers::run())),
     ("errors", "errors by type, retry topics, and a pager beside the dead-letter topic", || Box::pin(errors::run())),
     ("batch", "many records in one call, and an answer for each", || Box::pin(batch::run())),
+    ("state", "an entry for each key, restored after a restart", || Box::pin(state::run())),
     ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),

@@ -4,6 +4,7 @@
 //! judging to `readback`. Nothing here believes that something is done because time has passed: the run is over when,
 //! upstream first, every group has committed all there is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::market_feed::MarketFeed;
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use crate::readback::Readback;
+use crate::restarts::Restart;
 
 /// Records between two looks at how far the services are.
 const STRIDE: u64 = 1024;
@@ -78,6 +80,8 @@ pub(crate) struct Conductor<'c, 'a> {
     pub(crate) cluster: &'c mut Cluster,
     pub(crate) readback: &'c mut Readback<'a>,
     pub(crate) progress: Option<Progress>,
+    /// Restarts of the portfolio manager that are still to come, in order.
+    pub(crate) restarts: VecDeque<Restart>,
     pub(crate) interrupted: watch::Receiver<bool>,
 }
 
@@ -108,6 +112,9 @@ impl Conductor<'_, '_> {
             }
             ticks += u64::from(matches!(item, Item::Tick { again: false, .. }));
             market.publish(item).await?;
+            while let Some(restart) = self.restarts.pop_front_if(|restart| restart.at <= records) {
+                pipeline.restart_portfolio(restart.crash).await.map_err(Cut::Failed)?;
+            }
             records += 1;
             if records.is_multiple_of(STRIDE) {
                 market.flush().await?;

@@ -19,7 +19,8 @@
 //! # }
 //! ```
 //!
-//! **By value, it comes from the record; `&T`, it is the service's state; `&mut Outputs`, it is what goes out.**
+//! **By value, it comes from the record; `&T`, it is the service's state; `&mut`, it is what goes out: `&mut Outputs`, and the
+//! entry of a table.**
 
 pub use millstream_core::{builder, clock, contract, engine, envelope, handler, layer, service, topic};
 
@@ -63,12 +64,12 @@ pub mod prelude {
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome,
-        Outcomes, Outputs, Provide, RawEvent, Rejection, Slot,
+        Outcomes, Outputs, Provide, RawEvent, Rejection, Slot, TableEntry,
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
         Account, BatchSettings, DeadLetterTopic, ErrorHandling, ErrorSinkExt, HandlerSettings, Health, ProducerSettings,
-        Publisher, ServiceHandle, Services, Shutdown, StreamService,
+        Publisher, ServiceHandle, Services, Shutdown, StreamService, TableSettings, TableStart,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

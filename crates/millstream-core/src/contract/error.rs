@@ -80,6 +80,8 @@ pub enum Operation {
     DeadLetter,
     /// Looking up topics.
     Lookup,
+    /// Reading kept state back.
+    Restore,
     /// Closing down.
     Close,
     /// Running a service.
@@ -100,6 +102,7 @@ impl fmt::Display for Operation {
             Operation::Complete => "deduplication mark",
             Operation::DeadLetter => "dead letter",
             Operation::Lookup => "topic look-up",
+            Operation::Restore => "restore",
             Operation::Close => "close",
             Operation::Run => "run",
         })

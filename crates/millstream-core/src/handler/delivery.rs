@@ -1,5 +1,6 @@
 //! Owns the delivery: one record, handed to a handler for one attempt, with the state and the outputs lent to it.
 
+use super::entry::Lent;
 use super::origin::position_of;
 use super::outputs::Outputs;
 use crate::contract::{Epoch, PartitionId, Position, RecordBatch, RecordRef, RecordView};
@@ -53,12 +54,13 @@ pub struct Delivery<'d, S> {
     state: &'d S,
     input: &'d Input,
     outputs: Option<&'d mut Outputs>,
+    entry: Option<&'d mut Lent>,
 }
 
 impl<'d, S> Delivery<'d, S> {
     #[inline]
-    pub(crate) fn seated(state: &'d S, input: &'d Input, outputs: &'d mut Outputs) -> Self {
-        Delivery { state, input, outputs: Some(outputs) }
+    pub(crate) fn seated(state: &'d S, input: &'d Input, outputs: &'d mut Outputs, entry: Option<&'d mut Lent>) -> Self {
+        Delivery { state, input, outputs: Some(outputs), entry }
     }
 
     /// The service's state.
@@ -124,6 +126,10 @@ impl<'d, S> Delivery<'d, S> {
     #[inline]
     pub(crate) fn input(&self) -> &'d Input {
         self.input
+    }
+
+    pub(crate) fn take_entry(&mut self) -> Option<&'d mut Lent> {
+        self.entry.take()
     }
 
     #[inline]

@@ -5,6 +5,7 @@
 //! arity. There is exactly one impl of [`Handler`], so the compiler descends to the cause.
 
 use super::delivery::{Delivery, Input};
+use super::entry::{Lent, TableOf};
 use super::extract::{Extract, Rejection};
 use super::handler_error::HandlerError;
 use super::outcome::{IntoOutcome, Outcome};
@@ -26,6 +27,10 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     #[doc(hidden)]
     const EMITS: bool;
 
+    /// The tables whose entries it takes: the first, and how many.
+    #[doc(hidden)]
+    const TABLE: (Option<TableOf>, usize);
+
     /// Runs one attempt in a seat that owns all it lends, and gives the seat back.
     #[doc(hidden)]
     fn seated<H, St>(seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
@@ -40,6 +45,7 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
         state: &'d S,
         input: &'d Input,
         outputs: &'d mut Outputs,
+        entry: Option<&'d mut Lent>,
     ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send;
 }
 
@@ -51,6 +57,7 @@ where
 {
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
     const EMITS: bool = <F as Runs<Args, S, O>>::OUTPUTS > 0 || O::EMITS;
+    const TABLE: (Option<TableOf>, usize) = <F as Runs<Args, S, O>>::TABLE;
 
     #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
     fn seated<H, St>(mut seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
@@ -64,7 +71,7 @@ where
             // that the borrows end before the answer is written.
             #[expect(clippy::blocks_in_conditions, reason = "a `let` would keep the borrows of the started future alive")]
             let answer = match {
-                let mut delivery = Delivery::seated(&*s.state, &s.input, &mut s.outputs);
+                let mut delivery = Delivery::seated(&*s.state, &s.input, &mut s.outputs, s.entry.as_deref_mut());
                 s.handler.start(&mut delivery)
             } {
                 Ok(started) => Ok(started.await),
@@ -87,11 +94,12 @@ where
         state: &'d S,
         input: &'d Input,
         outputs: &'d mut Outputs,
+        entry: Option<&'d mut Lent>,
     ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send {
         async move {
             #[expect(clippy::blocks_in_conditions, reason = "as above: what is returned is written into the outputs")]
             let answer = match {
-                let mut delivery = Delivery::seated(state, input, &mut *outputs);
+                let mut delivery = Delivery::seated(state, input, &mut *outputs, entry);
                 self.start(&mut delivery)
             } {
                 Ok(started) => Ok(started.await),
@@ -119,6 +127,8 @@ pub trait HandlerFn<Args> {
 pub trait Runs<Args, S: 'static, O> {
     /// How many `Outputs` it takes.
     const OUTPUTS: usize;
+    /// The tables whose entries it takes: the first, and how many.
+    const TABLE: (Option<TableOf>, usize);
     /// Extracts the arguments and starts the handler.
     ///
     /// # Errors
@@ -149,6 +159,8 @@ macro_rules! arity {
             Func: for<'d> HandlerFn<($($arg::Item<'d>,)*), Returned: Future<Output = O> + Send>,
         {
             const OUTPUTS: usize = 0 $(+ <$arg as Extract<S>>::OUTPUTS)*;
+            const TABLE: (Option<TableOf>, usize) =
+                (TableOf::first(&[$(<$arg as Extract<S>>::TABLE),*]), 0 $(+ <$arg as Extract<S>>::TABLE.is_some() as usize)*);
             #[inline(always)]
             fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Func, S, O, $($arg),*>, Rejection> {
                 let _ = &delivery;

@@ -15,6 +15,7 @@
 //! | `batch` | handlers of many records at once |
 //! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
+//! | `entry` | the entry of a table, lent to an attempt |
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
@@ -27,6 +28,7 @@ mod batch;
 mod delivery;
 mod emit;
 mod emit_error;
+mod entry;
 mod event;
 mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
@@ -50,6 +52,7 @@ pub use batch::{RunsBatch, Slot};
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
+pub use entry::{FreshEntry, TableEntry, TableOf};
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
@@ -63,6 +66,7 @@ pub use until::Until;
 
 pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
+pub(crate) use entry::{Changed, Lent};
 pub(crate) use origin::{Origin, RETRY_HEADERS, RETRY_HEADERS_ADD, position_of};
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+mod entry;
 mod looks;
 mod tombstone;
 

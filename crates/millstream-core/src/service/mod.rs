@@ -25,6 +25,8 @@
 //! | `account` · `health` | what became of records, and how the service is |
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
 //! | `log_text` | words fit for a log |
+//! | `hooks` | what a user runs before a partition starts, and before it is given up |
+//! | `table` | state kept by a service, in a compacted topic |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `signals` · `watchdog` | how it ends, who tells it to, and who blocks it |
 //! | `services` | several in one process, in order |
@@ -41,6 +43,7 @@ mod filter;
 mod fingerprint;
 mod handle;
 mod health;
+mod hooks;
 mod intake;
 mod log_text;
 mod meters;
@@ -64,6 +67,7 @@ mod sinks;
 mod slots;
 mod span_hook;
 mod spans;
+mod table;
 mod topic_writer;
 mod turns;
 mod watchdog;
@@ -75,6 +79,7 @@ pub use dead_letters::{DeadLetterTopic, Naming};
 pub use error_handling::ErrorHandling;
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
+pub use hooks::{PartitionHook, Restored, Revoked};
 pub use intake::StartAt;
 pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
@@ -84,15 +89,18 @@ pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
 pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};
 pub use span_hook::SpanHook;
+pub use table::{TableSettings, TableStart};
 
 pub(crate) use batch_call::make_batch_runner;
 pub(crate) use batch_settings::BatchPolicy;
 pub(crate) use dead_letters::letter_topic;
+pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use plan::Calls;
 pub(crate) use retry_topics::{MOST_RETRY_TOPICS, retry_topics};
 pub(crate) use slots::make_runner;
+pub(crate) use table::POSITION_HEADER;
 
 use crate::handler::PublishNow;
 use std::sync::Arc;

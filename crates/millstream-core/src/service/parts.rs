@@ -1,6 +1,7 @@
 //! Owns what a service is made of: as it was said, and validated.
 
 use super::error_handling::ErrorHandling;
+use super::hooks::Hooks;
 use super::intake::StartAt;
 use super::plan::Calls;
 use super::producer_settings::ProducerSettings;
@@ -9,6 +10,7 @@ use super::settings::HandlerSettings;
 use super::shutdown::Shutdown;
 use super::span_hook::SpanHook;
 use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
+use crate::handler::TableOf;
 use crate::topic::Topic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +22,10 @@ pub(crate) struct HandlerParts {
     pub(crate) settings: HandlerSettings,
     pub(crate) calls: Calls,
     pub(crate) emits: bool,
+    pub(crate) table: Option<TableOf>,
+    /// The table's topic for each of its topics; empty if it keeps none.
+    pub(crate) tables: Vec<Topic>,
+    pub(crate) hooks: Hooks,
 }
 
 impl HandlerParts {

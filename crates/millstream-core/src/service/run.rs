@@ -6,6 +6,7 @@ use super::client_meters::{ClientMeters, Watch};
 use super::dead_letters::{TopicSink, letter_topic};
 use super::handle::ServiceHandle;
 use super::health::{Board, Life};
+use super::hooks::Hooks;
 use super::intake::{Intake, IntakeParts};
 use super::meters::Meters;
 use super::outboxes::Outboxes;
@@ -17,6 +18,7 @@ use super::retry_topics::RetryPlace;
 use super::shutdown::{Stopper, Told};
 use super::signals::Signals;
 use super::spans::Tracing;
+use super::table::{TablePlan, check_tables};
 use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
@@ -43,6 +45,15 @@ pub struct StreamService {
 impl std::fmt::Debug for StreamService {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("StreamService").field("name", &self.parts.name).finish_non_exhaustive()
+    }
+}
+
+/// Says that a service has ended, also of a run that is dropped: who waits for its end must not wait for ever.
+struct EndLife(Board);
+
+impl Drop for EndLife {
+    fn drop(&mut self) {
+        self.0.life(Life::Ended);
     }
 }
 
@@ -104,10 +115,8 @@ impl StreamService {
     /// Dropping it abandons what is in flight; nothing unfinished is settled, and partitions are given up when their
     /// session expires.
     pub async fn run(self) -> Result<(), Error> {
-        let board = self.board.clone();
-        let result = self.run_inner().await;
-        board.life(Life::Ended);
-        result
+        let _ended = EndLife(self.board.clone());
+        self.run_inner().await
     }
 
     /// As [`run`](Self::run), and stops on SIGINT or SIGTERM: the first in order, the second at once. A process whose
@@ -133,6 +142,8 @@ impl StreamService {
         let sink = sink?;
         let Some(checked) = unless_told(&stopper, check_retry_topics(&parts, &producer)).await else { return Ok(()) };
         checked?;
+        let Some(checked) = unless_told(&stopper, check_tables(&parts, &producer)).await else { return Ok(()) };
+        checked?;
         let copies = Arc::new(TopicWriter::new(producer.clone()));
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
@@ -152,6 +163,16 @@ impl StreamService {
                 let retry = handler.settings.retry.unwrap_or(parts.errors.retry);
                 for (topic, stage) in handler.reads(delays) {
                     let place = || RetryPlace::new(stage, delays.clone().into(), copies.clone(), rules.most_attempts(&retry));
+                    let number = handler.topics.iter().position(|own| *own == topic);
+                    let table = number.and_then(|number| handler.tables.get(number));
+                    let table = handler.table.zip(table).map(|(of, table)| TablePlan {
+                        of,
+                        topic: table.clone(),
+                        settings: handler.settings.table,
+                        transport: parts.transport.clone(),
+                        producer: producer.clone(),
+                        watch: watch.clone(),
+                    });
                     let counters = tallies[next].counters.clone();
                     next += 1;
                     let plan = Plan {
@@ -178,6 +199,8 @@ impl StreamService {
                         board: board.clone(),
                         clock: clock.clone(),
                         incarnation: parts.incarnation,
+                        table,
+                        hooks: if stage == 0 { handler.hooks.clone() } else { Hooks::default() },
                     };
                     plans.insert(topic, Arc::new(plan));
                 }

@@ -8,6 +8,7 @@
 //! | [`layers`] | code around handlers, and which records they want at all |
 //! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
 //! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
+//! | [`state`] | an entry for each key, folded by a handler and restored before it starts |
 //! | [`producing`] | outputs, root events, explicit envelopes, CloudEvents |
 //! | [`lifecycle`] | health, shutdown, several services in a process, exit codes |
 //! | [`settings`] | a file, the environment and code, each value with its source |
@@ -41,5 +42,7 @@ pub mod records_way {}
 #[cfg(any(doc, feature = "settings"))]
 #[doc = include_str!("settings.md")]
 pub mod settings {}
+#[doc = include_str!("state.md")]
+pub mod state {}
 #[doc = include_str!("transports.md")]
 pub mod transports {}

@@ -7,6 +7,7 @@
 //! | `transport` | what the transport can do |
 //! | `topics` | names, and who reads what as whom |
 //! | `handler` | what is said of one handler |
+//! | `tables` | what is said of the state a handler keeps |
 //! | `batch` | what is said of a batch handler beside |
 //! | `sinks` | where dead letters go |
 //! | `retry_topics` | where they cannot work |
@@ -17,10 +18,11 @@ mod problems;
 mod retry_topics;
 mod service;
 mod sinks;
+mod tables;
 mod topics;
 mod transport;
 
-use super::stream_service_builder::Said;
+use super::stream_service_builder::{Added, Said};
 use crate::contract::Error;
 use crate::service::{GroupParts, HandlerParts, ServiceParts};
 use crate::topic::Topic;
@@ -36,6 +38,7 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     retry_topics::service(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
     let mut order = Vec::new();
+    let mut tables = tables::Tables::default();
     let (said, handlers) = said.with_handlers(());
     for (number, mut added) in handlers.into_iter().enumerate() {
         let topics = topics::topics(number + 1, std::mem::take(&mut added.topics), &mut problems);
@@ -43,8 +46,12 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
         topics::group(&name, &added.group, &mut problems);
         handler::handler(&name, &added, said.produces, &mut problems);
         batch::batch(&name, &added, &mut problems);
-        let group = added.group;
-        let handler = HandlerParts { name, topics, emits: added.emits, settings: added.settings, calls: added.calls };
+        let assignment = said.transport.capabilities().assignment;
+        let tables = tables.of(&name, &added, &topics, said.produces, &assignment, &mut problems);
+        let Added { group, settings, calls, emits, table: (table, _), hooks, .. } = added;
+        // Entries go out too.
+        let emits = emits || table.is_some();
+        let handler = HandlerParts { name, topics, emits, settings, calls, table, tables, hooks };
         sinks::topics(&group, &handler, &said.errors, &mut problems);
         retry_topics::handler(&handler, &said.errors, &mut problems);
         if !order.contains(&group) {

@@ -111,7 +111,7 @@ impl Worker {
             }
             return Some(true);
         }
-        if let Some(&Seen::Done { at, fingerprint }) = current.seen.get(index) {
+        if let Some((at, fingerprint)) = self.is_done_before(offset, current.seen.get(index)) {
             current.cursor += 1;
             if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
                 self.settle_done_before(offset, &current.batch, index, at, fingerprint);
@@ -171,6 +171,7 @@ impl Worker {
         if probing {
             self.probing = Some(offset);
         }
+        let ended = self.lend(&current.batch, index);
         let Some(slot) = self.slots.peek() else { return false };
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
@@ -178,7 +179,11 @@ impl Worker {
         let traced = Attempt::begin(&self.plan, &self.partition, record, head, id, 1);
         let starting = Starting { batch: &current.batch, index, key: id, head, attempt: 1, stamp, traced };
         let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
-        match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
+        let polled = match ended {
+            Some(ended) => Poll::Ready(ended),
+            None => runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink),
+        };
+        match polled {
             Poll::Ready(attempted) => {
                 began.into_iter().for_each(|began| self.measured(began, 1));
                 self.arrived(current, index, attempted, now);
@@ -204,7 +209,7 @@ impl Worker {
             }
         };
         let mark = self.mark_of(id, &current.batch, index);
-        self.tail.push(mark, outputs, skipped);
+        self.succeeded(mark, outputs, skipped);
         self.probe_ended(offset, true, now);
     }
 
@@ -258,6 +263,7 @@ impl Worker {
                 return false;
             }
         };
+        let ended = self.lend_held(offset);
         let (Some(slot), Some(runner), Some(payload)) = (self.slots.peek(), &mut self.runner, self.payloads.get(&offset)) else {
             self.engine.not_started(offset);
             return false;
@@ -279,7 +285,11 @@ impl Worker {
         let traced = Attempt::begin(&self.plan, &self.partition, record, head, key, attempt);
         let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp, traced };
         let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
-        match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
+        let polled = match ended {
+            Some(ended) => Poll::Ready(ended),
+            None => runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink),
+        };
+        match polled {
             Poll::Ready(attempted) => {
                 began.into_iter().for_each(|began| self.measured(began, 1));
                 self.attempted(offset, attempted, now);

@@ -94,7 +94,7 @@ impl Worker {
         self.probe_ended(offset, true, now);
         if let Some(payload) = self.payloads.remove(&offset) {
             let mark = self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index);
-            self.tail.push(mark, outputs, skipped);
+            self.succeeded(mark, outputs, skipped);
         }
     }
 

@@ -13,6 +13,7 @@
 //! | `filtered` | records the handler does not want |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
+//! | `table` | the entry of a table: lent, taken over, written |
 //! | `tail` | outputs → marks → settled |
 //! | `letters` | dead letters on their way to the sink |
 //! | `retried` | copies on their way to a retry topic, and those that came from one |
@@ -35,8 +36,11 @@ mod open;
 mod retried;
 mod sending;
 mod slots;
+mod table;
 mod tail;
 mod turn;
+
+pub(crate) use table::Table;
 
 use super::account::Counts;
 use super::cell::{Ack, Cell};
@@ -108,6 +112,9 @@ pub(crate) struct Worker {
     engine: Partition,
     breaker: Circuit,
     quarantine: Quarantine,
+    table: Option<Box<Table>>,
+    /// Below this records are read again for the state: that they are done does not keep them out of it.
+    replays_until: Offset,
     preparer: Preparer,
     filtering: Option<Filtering>,
     context: Arc<OutputContext>,
@@ -145,6 +152,7 @@ impl Worker {
         topic_id: TopicId,
         at: Offset,
         quarantine: Quarantine,
+        (table, replays_until): (Option<Box<Table>>, Offset),
     ) -> Self {
         let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
         policy.lanes = plan.settings.lanes;
@@ -184,6 +192,8 @@ impl Worker {
             breaker: Circuit::new(plan.breaker),
             engine: Partition::new(at, policy),
             quarantine,
+            table,
+            replays_until,
             preparer,
             filtering: None,
             context,

@@ -75,6 +75,7 @@ impl Worker {
                 *budget = budget.saturating_sub(touched);
             }
             moved |= self.hand_over();
+            moved |= self.write_entries(now, cx);
             moved |= self.mark(now, cx);
             moved |= self.send_letters(now, cx);
             moved |= self.send_copies(now, cx);
@@ -164,7 +165,8 @@ impl Worker {
             _ => None,
         };
         let copy = self.waits.map(|(_, at)| at).filter(|_| self.drain.is_none());
-        let sinks = [self.letters.due(), self.copies.due()];
+        let table = self.table.as_ref().and_then(|table| table.writes.due());
+        let sinks = [self.letters.due(), self.copies.due(), table];
         let timers = [drain, breaker, backoff, batch, copy, self.slots.next_deadline(), self.checks.due(), self.tail.due()];
         timers.into_iter().chain(sinks).flatten().filter(|&at| at > now).min()
     }
