@@ -159,10 +159,8 @@ impl Settings {
                 [_] if first != "groups" => list.push(format!(
                     "`{first}` of {source} stands in no section: write `[section]`, or two underscores in a variable's name"
                 )),
-                [_, purpose, ..] if first == "groups" => {
-                    if !groups.contains(&purpose.as_str()) {
-                        list.push(format!("`groups.{purpose}` of {source} is no group{}", instead(purpose, &groups)));
-                    }
+                [_, purpose, ..] if first == "groups" && !groups.contains(&purpose.as_str()) => {
+                    list.push(format!("`groups.{purpose}` of {source} is no group{}", instead(purpose, &groups)));
                 }
                 _ if first != "groups" && !sections.contains(&first) => {
                     list.push(format!("`{first}` of {source} is no section{}", instead(first, &sections)));

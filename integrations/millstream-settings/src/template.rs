@@ -64,7 +64,7 @@ impl std::fmt::Display for Template {
                 writeln!(f, "#{line}")?;
             }
             writeln!(f, "[{section}]")?;
-            for leaf in leaves(&[section.clone()], meta) {
+            for leaf in leaves(std::slice::from_ref(section), meta) {
                 writeln!(f)?;
                 for line in leaf.doc {
                     writeln!(f, "#{line}")?;

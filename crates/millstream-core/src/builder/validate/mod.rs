@@ -23,7 +23,7 @@ mod topics;
 mod transport;
 
 use super::stream_service_builder::{Added, Said};
-use crate::contract::Error;
+use crate::contract::{Error, Transport};
 use crate::service::{GroupParts, HandlerParts, ServiceParts};
 use crate::topic::Topic;
 use problems::Problems;

@@ -2,7 +2,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
-use crate::contract::Support;
+use crate::contract::{Support, Transport};
 use crate::engine::{Followers, LanePolicy};
 use crate::service::{ErrorHandling, HandlerParts, MOST_RETRY_TOPICS, retry_topics};
 
