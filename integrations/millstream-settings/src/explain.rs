@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub(crate) fn explain(tree: &Tree, read: &Read) -> String {
     let mut lines: BTreeMap<Path, (String, String)> = BTreeMap::new();
     for (section, meta) in &read.sections {
-        for leaf in leaves(&[section.clone()], meta) {
+        for leaf in leaves(std::slice::from_ref(section), meta) {
             if let Some(default) = leaf.default
                 && tree.at(&leaf.path).is_none()
             {
