@@ -28,6 +28,7 @@ const PREFIX: &str = "MILLSTREAM_";
 ///     account: String,
 /// }
 ///
+/// # fn main() -> Result<(), millstream_core::contract::Error> {
 /// # let file = "[trading]\naccount = \"ann\"";
 /// # let environment = [("MILLSTREAM_TRADING__QUANTITY".to_owned(), "10".to_owned())];
 /// # let settings = Settings::of("millstream.toml", file, environment)?;
@@ -38,8 +39,10 @@ const PREFIX: &str = "MILLSTREAM_";
 /// trading.account  = \"ann\"  from millstream.toml
 /// trading.quantity = \"10\"   from MILLSTREAM_TRADING__QUANTITY
 /// ");
-/// # Ok::<(), millstream_core::contract::Error>(())
+/// # Ok(()) }
 /// ```
+///
+/// `confique` is imported for the derive's sake, beside the struct: at the top of a file, or not at all if it is a dependency.
 #[derive(Debug)]
 pub struct Settings {
     tree: Tree,

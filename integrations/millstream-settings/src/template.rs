@@ -19,6 +19,7 @@ use toml::{Table, Value};
 ///     quantity: u32,
 /// }
 ///
+/// # fn main() {
 /// let template = Template::new().section::<Trading>("trading").to_string();
 /// assert!(template.ends_with("\
 /// # How we trade.
@@ -28,6 +29,7 @@ use toml::{Table, Value};
 /// # MILLSTREAM_TRADING__QUANTITY
 /// #quantity = 100
 /// "));
+/// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct Template {
