@@ -1,4 +1,4 @@
-//! Owns one scope's marks: two hash tables, of which the younger takes new marks and the older is thrown away whole. Leaves
+//! Owns one scope's marks: two tables, of which the younger takes new marks and the older is thrown away whole. Leaves
 //! time (`now` comes in), locks and scopes to `window`.
 //!
 //! ```text
@@ -6,17 +6,17 @@
 //!   look up ──▶ filter: surely not, or maybe ──▶ young, then old
 //! ```
 //!
-//! Nothing is removed one by one, so tables never fragment, and a turn costs one `memset` of the cleared table's tags. An
+//! Nothing is removed one by one, so tables never fragment, and a turn costs one `memset` of the cleared table's buckets. An
 //! entry carries the second in which its life ends; one that has ended, or was forgotten, is overwritten or cleared in
 //! passing.
 
 use crate::filter::{Filter, Side};
 use crate::limits::{Lifetime, Second};
 use crate::mix::Mix;
-use hashbrown::HashTable;
+use crate::table::Table;
 use millstream_core::contract::{Fingerprint, Mark, Marked, Position, Seen};
 
-/// 36 bytes, and one more for the table's tag. Byte arrays, because a `u128` would pad it to 48.
+/// 36 bytes; with its place in a chain 40. Byte arrays, because words would pad it to 48.
 #[derive(Clone, Copy)]
 struct Entry {
     key: [u8; 16],
@@ -27,6 +27,7 @@ struct Entry {
 }
 
 impl Entry {
+    #[inline]
     fn new(mark: &Mark, until: Second) -> Self {
         let Position { partition, offset } = mark.at;
         let (key, offset) = (mark.key.to_ne_bytes(), offset.to_ne_bytes());
@@ -50,14 +51,14 @@ impl Entry {
 
 /// A table, and the lives of its first and last mark: seconds only rise, so those are its shortest and its longest.
 struct Generation {
-    table: HashTable<Entry>,
+    table: Table<Entry>,
     first: Second,
     last: Second,
     forgotten: usize,
 }
 
 impl Generation {
-    const EMPTY: Generation = Generation { table: HashTable::new(), first: Second::NEVER, last: Second::NEVER, forgotten: 0 };
+    const EMPTY: Generation = Generation { table: Table::EMPTY, first: Second::NEVER, last: Second::NEVER, forgotten: 0 };
 
     /// How many of its marks are alive.
     fn living(&self, now: Second) -> usize {
@@ -81,7 +82,7 @@ impl Generation {
 
     fn clear(&mut self) {
         self.table.clear();
-        *self = Generation { table: std::mem::take(&mut self.table), ..Self::EMPTY };
+        (self.first, self.last, self.forgotten) = (Second::NEVER, Second::NEVER, 0);
     }
 }
 
@@ -116,7 +117,7 @@ impl Generations {
 
     /// The bytes of both tables and of the filter.
     pub(crate) fn bytes(&self) -> usize {
-        self.young.table.allocation_size() + self.old.table.allocation_size() + self.filter.bytes()
+        self.young.table.bytes() + self.old.table.bytes() + self.filter.bytes()
     }
 
     /// What is known of each key.
@@ -167,6 +168,7 @@ impl Generations {
     #[inline]
     fn mark_all(&mut self, marks: &[Mark], now: Second, until: Second, met: &mut Vec<Marked>) {
         let (before, mix, side) = (self.young.table.len(), self.mix, self.side);
+        self.young.table.reserve(marks.len(), self.half, |entry| mix.hash(entry.key()));
         met.extend(marks.iter().map(|mark| {
             let hash = mix.hash(mark.key);
             let place = self.filter.place(hash);
@@ -176,7 +178,7 @@ impl Generations {
                 }
                 self.filter.add(side, place);
             }
-            self.young.table.insert_unique(hash, Entry::new(mark, until), |entry| mix.hash(entry.key()));
+            self.young.table.insert(hash, Entry::new(mark, until));
             Marked::First
         }));
         if self.young.table.len() > before {
@@ -232,7 +234,7 @@ impl Generations {
         std::mem::swap(&mut self.young, &mut self.old);
         // As many will come again, so growing on the way there would only move them about.
         let (mix, room) = (self.mix, self.old.table.len().min(self.half));
-        self.young.table.reserve(room, |entry| mix.hash(entry.key()));
+        self.young.table.reserve(room, self.half, |entry| mix.hash(entry.key()));
     }
 
     /// Doubles the filter, which a larger young generation would fill.
@@ -240,7 +242,7 @@ impl Generations {
     fn widen(&mut self) {
         self.filter = self.filter.doubled();
         for (side, generation) in [(self.side, &self.young), (self.side.other(), &self.old)] {
-            for entry in &generation.table {
+            for entry in generation.table.iter() {
                 self.filter.add(side, self.filter.place(self.mix.hash(entry.key())));
             }
         }

@@ -5,6 +5,7 @@
 //! | `limits` | [`Limits`]: how many ids, for how long |
 //! | `window` | [`WindowDeduplicator`], the fast one and the one to take |
 //! | `generations` | the two generations of one scope behind it, pure |
+//! | `table` | where one generation's entries lie, pure |
 //! | `filter` | the quick "surely not" before them, pure |
 //! | `mix` | the seeded hash of keys that others choose |
 //! | `moka_cache` | [`MokaDeduplicator`], one cap shared by many scopes, least recently used first |
@@ -18,6 +19,7 @@ mod generations;
 mod limits;
 mod mix;
 mod moka_cache;
+mod table;
 mod window;
 
 pub use limits::Limits;

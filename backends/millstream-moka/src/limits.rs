@@ -18,8 +18,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// The default number of ids: 917,504, the round number of a hash table (⅞ of 2 × 2¹⁹ buckets), so that a full window
-    /// has no idle buckets. That is 15 minutes of 1,000 events a second, and 39 MiB in a [`WindowDeduplicator`].
+    /// The default number of ids: 917,504, ⅞ of 2²⁰, so that a full window fills its buckets and its filter as far as they
+    /// are meant to be. That is 15 minutes of 1,000 events a second, and 39 MiB in a [`WindowDeduplicator`].
     ///
     /// [`WindowDeduplicator`]: crate::WindowDeduplicator
     pub const IDS: usize = 917_504;

@@ -83,8 +83,8 @@ impl WindowDeduplicator {
         self.sum(Generations::held)
     }
 
-    /// The bytes of all tables and filters: 44.6 for each id of a full window (36 of the entry and one of its tag, ⅞ of the
-    /// buckets filled, and 2.3 of the filter), and up to twice as many while tables are growing or just turned.
+    /// The bytes of all tables and filters: 44.6 for each id of a full window (40 of the entry and its place in a chain, 2.3 of
+    /// its bucket, and 2.3 of the filter), and up to twice as many while tables are growing or just turned.
     pub fn bytes(&self) -> usize {
         self.sum(Generations::bytes)
     }

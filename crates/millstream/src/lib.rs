@@ -51,7 +51,7 @@ pub mod prelude {
     pub use millstream_core::builder::StreamServiceBuilder;
     pub use millstream_core::clock::Clock;
     pub use millstream_core::contract::{ConsumerExt, Error, Headers, Position, ProducerExt, Record, Transport};
-    pub use millstream_core::engine::{Breaker, Retry};
+    pub use millstream_core::engine::{Breaker, Failure, Followers, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome,
@@ -59,8 +59,8 @@ pub mod prelude {
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
-        Account, BatchSettings, DeadLetterTopic, ErrorHandling, HandlerSettings, Health, ProducerSettings, Publisher,
-        ServiceHandle, Shutdown, StreamService, TableSettings, TableStart,
+        Account, BatchSettings, DeadLetterTopic, ErrorHandling, ErrorSinkExt, HandlerSettings, Health, ProducerSettings,
+        Publisher, ServiceHandle, Shutdown, StreamService, TableSettings, TableStart,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

@@ -120,6 +120,11 @@ pub enum Durability {
 ///
 /// # Cancel safety
 /// Dropping `accept`'s future leaves the effect unknown; hand the letters over again.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot take dead letters",
+    note = "a sink is your own `impl ErrorSink`, or one made of others: `.error_sink_with(|to_topic| to_topic.and(Pager))`",
+    note = "without a sink dead letters go to `{{topic}}.dlq`"
+)]
 pub trait ErrorSink: Send + Sync + 'static {
     /// Takes letters.
     fn accept(&self, letters: &[DeadLetter]) -> impl Future<Output = Vec<Result<(), Error>>> + Send;

@@ -88,6 +88,46 @@ pub enum Failure {
     TimedOut,
 }
 
+impl Failure {
+    /// The word in logs and metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Failure::Transient => "transient",
+            Failure::Permanent => "permanent",
+            Failure::Poison => "poison",
+            Failure::Panic => "panic",
+            Failure::TimedOut => "timed-out",
+        }
+    }
+}
+
+/// A failure, and the retries it is answered by if these are others than its partition's.
+///
+/// Errors of one record may differ from attempt to attempt. Each is answered by the policy of its own type; attempts and
+/// the time of failing are counted over all of them, so a record never has more attempts than the largest policy it met
+/// allows (I5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Judged<'p> {
+    /// How the attempt failed.
+    pub failure: Failure,
+    /// The policy for this error; `None` is the partition's own.
+    pub retry: Option<&'p Retry>,
+}
+
+impl<'p> Judged<'p> {
+    /// A failure to be answered by `retry`, or by the partition's own policy.
+    pub fn by(failure: Failure, retry: Option<&'p Retry>) -> Self {
+        Judged { failure, retry }
+    }
+}
+
+impl From<Failure> for Judged<'_> {
+    fn from(failure: Failure) -> Self {
+        Judged { failure, retry: None }
+    }
+}
+
 /// What follows a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {

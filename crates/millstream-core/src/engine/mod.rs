@@ -30,7 +30,7 @@ mod suspicion;
 mod twins;
 mod window;
 
-pub use attempts::{Attempts, Failure, Hold, Retry, Standstill, Stopwatch, Verdict};
+pub use attempts::{Attempts, Failure, Hold, Judged, Retry, Standstill, Stopwatch, Verdict};
 pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerState, Circuit, Start};
 pub use commits::{CommitPolicy, CommitTrouble, Commits};

@@ -4,7 +4,7 @@
 //! A healthy record costs the ledger a bit and nothing else here: only what leaves the fast path (parked, failed, waiting
 //! behind a busy key, a twin) is *held*. Leaves payloads, handlers and all waiting to the service's worker.
 
-use super::{Arrival, Attempts, Failure, Followers, Held, LaneKey, LanePolicy, Lanes, Ledger, PartitionPolicy, Stage};
+use super::{Arrival, Attempts, Followers, Held, Judged, LaneKey, LanePolicy, Lanes, Ledger, PartitionPolicy, Stage};
 use super::{Standstill, Twins, Verdict};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Offset};
@@ -182,19 +182,20 @@ impl Partition {
     }
 
     /// An attempt failed. The record keeps its key until it succeeds or its dead letter is accepted.
-    pub fn failed(
+    pub fn failed<'p>(
         &mut self,
         offset: Offset,
         id: u128,
         lane: Option<LaneKey>,
-        failure: Failure,
+        failure: impl Into<Judged<'p>>,
         now: MonoTime,
         entropy: u64,
     ) -> Verdict {
+        let Judged { failure, retry } = failure.into();
         if !self.held.contains_key(&offset) {
             self.parked(offset, id, lane);
         }
-        let (policy, standstill) = (&self.policy.retry, &self.standstill);
+        let (policy, standstill) = (retry.unwrap_or(&self.policy.retry), &self.standstill);
         let Some(held) = self.held.get_mut(&offset) else { return Verdict::GiveUp(DeadLetterReason::Exhausted) };
         let attempts = held.attempts.get_or_insert_with(|| Attempts::new(now, standstill));
         let verdict = attempts.failed(failure, policy, standstill, now, entropy);

@@ -12,11 +12,15 @@ use std::fmt;
 /// A handler's failure: any error, and whether trying again may help.
 ///
 /// Every `std::error::Error` converts with `?` and counts as transient, because a wrong retry costs time and a wrong dead
-/// letter costs a record's place in its key's order (F28); an [`EmitError`] says itself what it is. Say otherwise at the place: [`OrFail::or_permanent`].
+/// letter costs a record's place in its key's order (F28); an [`EmitError`] says itself what it is. Say otherwise at the
+/// place ([`OrFail::or_permanent`]), or for all errors of a type
+/// ([`ErrorHandling::classify`](crate::service::ErrorHandling::classify)).
 pub struct HandlerError(Box<Inner>);
 
 struct Inner {
     failure: Failure,
+    /// Whether the failure was said by whoever made the error, and not merely assumed.
+    said: bool,
     context: Option<Cow<'static, str>>,
     error_type: &'static str,
     source: Option<BoxError>,
@@ -34,7 +38,7 @@ impl HandlerError {
     }
 
     pub(crate) fn of(failure: Failure, why: Cow<'static, str>) -> Self {
-        HandlerError(Box::new(Inner { failure, context: Some(why), error_type: "", source: None }))
+        HandlerError(Box::new(Inner { failure, said: true, context: Some(why), error_type: "", source: None }))
     }
 
     /// Whether trying again may help.
@@ -57,8 +61,19 @@ impl HandlerError {
         self.0.context.as_deref()
     }
 
-    fn with(mut self, failure: Failure, why: Cow<'static, str>) -> Self {
-        self.0.failure = failure;
+    /// Whether somebody has said already what it is: at the place, or the framework of what it found itself.
+    pub(crate) fn is_said(&self) -> bool {
+        self.0.said
+    }
+
+    /// The same, of which it is said from elsewhere what it is.
+    pub(crate) fn classified(&mut self, failure: Failure) {
+        (self.0.failure, self.0.said) = (failure, true);
+    }
+
+    /// The same, said to be this.
+    pub(crate) fn with(mut self, failure: Failure, why: Cow<'static, str>) -> Self {
+        (self.0.failure, self.0.said) = (failure, true);
         self.0.context = Some(why);
         self
     }
@@ -70,7 +85,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
         // Our own error knows better: an output that is too large will be so the next time.
         let emitted = (&error as &dyn Any).downcast_ref::<EmitError>().map(EmitError::failure);
         let failure = emitted.unwrap_or(Failure::Transient);
-        HandlerError(Box::new(Inner { failure, context: None, error_type, source: Some(error.into()) }))
+        HandlerError(Box::new(Inner { failure, said: emitted.is_some(), context: None, error_type, source: Some(error.into()) }))
     }
 }
 

@@ -2,7 +2,7 @@
 //! [`HandlerSettings`], of which it has its own.
 
 use super::settings::{HandlerSettings, IdSource};
-use crate::engine::{Followers, LanePolicy, Retry};
+use crate::engine::{Failure, Followers, LanePolicy, Retry};
 use crate::envelope::{EventData, Limits};
 use crate::layer::DeliveryInfo;
 use std::time::Duration;
@@ -104,10 +104,26 @@ impl BatchSettings {
         self
     }
 
+    /// The same, where errors of this handler are what `class` says. See
+    /// [`ErrorHandling::classify`](super::ErrorHandling::classify).
+    #[must_use]
+    pub fn classify<E: std::error::Error + 'static>(mut self, class: impl Fn(&E) -> Failure + Send + Sync + 'static) -> Self {
+        self.handler = self.handler.classify(class);
+        self
+    }
+
+    /// The same with other retries for errors of a type. See
+    /// [`ErrorHandling::retry_for`](super::ErrorHandling::retry_for).
+    #[must_use]
+    pub fn retry_for<E: std::error::Error + 'static>(mut self, retry: Retry) -> Self {
+        self.handler = self.handler.retry_for::<E>(retry);
+        self
+    }
+
     /// The same with another fate for those behind a dead letter of their key.
     #[must_use]
     pub fn followers(mut self, followers: Followers) -> Self {
-        self.handler.followers = followers;
+        self.handler.followers = Some(followers);
         self
     }
 

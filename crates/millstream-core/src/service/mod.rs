@@ -15,7 +15,9 @@
 //! | `sink` | outputs on their way out of a worker |
 //! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `publisher` | root events, outside handlers |
-//! | `dead_letters` | the dead-letter topic as a sink |
+//! | `dead_letters` | the dead-letter topic as a sink, and its name |
+//! | `sinks` | sinks made of sinks |
+//! | `classify` | what errors of a type mean |
 //! | `fingerprint` | telling an id used twice from a duplicate |
 //! | `producer_settings` · `settings` · `batch_settings` · `error_handling` · `plan` | what can be set, and what is fixed for one handler |
 //! | `spans` · `span_hook` | what tracing sees, and how it is tied to other services |
@@ -31,6 +33,7 @@ mod account;
 mod batch_call;
 mod batch_settings;
 mod cell;
+mod classify;
 mod client_meters;
 mod dead_letters;
 mod error_handling;
@@ -55,6 +58,7 @@ mod run;
 mod settings;
 mod shutdown;
 mod sink;
+mod sinks;
 mod slots;
 mod span_hook;
 mod spans;
@@ -65,7 +69,8 @@ mod worker;
 
 pub use account::{Account, AccountLine, Counts};
 pub use batch_settings::BatchSettings;
-pub use error_handling::{DeadLetterTopic, ErrorHandling};
+pub use dead_letters::{DeadLetterTopic, Naming};
+pub use error_handling::ErrorHandling;
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
 pub use hooks::{PartitionHook, Restored, Revoked};
@@ -75,6 +80,7 @@ pub use publisher::Publisher;
 pub use run::StreamService;
 pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
+pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};
 pub use span_hook::SpanHook;
 pub use table::{TableSettings, TableStart};
 

@@ -3,6 +3,7 @@
 use super::account::Counters;
 use super::batch_call::MakeBatchRunner;
 use super::batch_settings::BatchPolicy;
+use super::classify::Rules;
 use super::health::Board;
 use super::hooks::Hooks;
 use super::meters::Meters;
@@ -14,7 +15,7 @@ use super::table::TablePlan;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
-use crate::engine::{Breaker, Retry, WindowPolicy};
+use crate::engine::{Breaker, Followers, Retry, WindowPolicy};
 use crate::envelope::ContentMode;
 use std::sync::Arc;
 
@@ -38,6 +39,8 @@ pub(crate) struct Plan {
     pub(crate) run: u32,
     pub(crate) settings: HandlerSettings,
     pub(crate) retry: Retry,
+    pub(crate) rules: Rules,
+    pub(crate) followers: Followers,
     pub(crate) breaker: Breaker,
     pub(crate) calls: Calls,
     pub(crate) emits: bool,

@@ -1,6 +1,7 @@
 //! Owns a service that was built, and its run: all tasks belong to `run` and end with it.
 
 use super::account::Tally;
+use super::classify::Rules;
 use super::client_meters::{ClientMeters, Watch};
 use super::dead_letters::{TopicSink, letter_topic};
 use super::handle::ServiceHandle;
@@ -169,13 +170,7 @@ impl StreamService {
         let runtime = Handle::current();
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let producer = parts.transport.producer().await?;
-        let sink = match &parts.errors.sink {
-            Some(sink) => sink.clone(),
-            None => {
-                check_dead_letter_topics(&parts, &producer).await?;
-                AnyErrorSink::new(TopicSink::new(producer.clone(), parts.errors.dead_letters.clone()))
-            }
-        };
+        let sink = error_sink(&parts, &producer).await?;
         check_tables(&parts, &producer).await?;
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
@@ -207,6 +202,8 @@ impl StreamService {
                         handler: handler.name.clone(),
                         run: parts.run,
                         retry: handler.settings.retry.unwrap_or(parts.errors.retry),
+                        rules: Rules::nearest(&handler.settings.rules, handler.settings.retry.is_some(), &parts.errors.rules),
+                        followers: handler.settings.followers.unwrap_or(parts.errors.followers),
                         settings: handler.settings.clone(),
                         breaker: parts.errors.breaker,
                         calls: handler.calls.clone(),
@@ -334,6 +331,18 @@ async fn on_own_thread(intake: Intake) -> Result<(), Error> {
     // It has sent its result and is about to end, or has panicked and ended.
     let _ = thread.join();
     outcome
+}
+
+/// Where dead letters go; topics among it exist.
+async fn error_sink(parts: &ServiceParts, producer: &AnyProducer) -> Result<AnyErrorSink, Error> {
+    let topics = || TopicSink::new(producer.clone(), parts.errors.dead_letters.clone());
+    if parts.errors.writes_topics() {
+        check_dead_letter_topics(parts, producer).await?;
+    }
+    if let Some(to_topic) = &parts.errors.to_topic {
+        to_topic.bind(topics());
+    }
+    Ok(parts.errors.sink.clone().unwrap_or_else(|| AnyErrorSink::new(topics())))
 }
 
 /// Dead-letter topics are looked up before anything starts: a missing one would be found at the first failure (F54).

@@ -1,8 +1,9 @@
 //! Owns what can be set for one handler, each default with its reason.
 
+use super::classify::Rules;
 use super::filter::Filter;
 use super::table::TableSettings;
-use crate::engine::{Followers, LanePolicy, Retry};
+use crate::engine::{Failure, Followers, LanePolicy, Retry};
 use crate::envelope::{EventData, Limits};
 use crate::layer::{AnyLayer, DeliveryInfo, Layer};
 use std::time::Duration;
@@ -37,8 +38,8 @@ pub struct HandlerSettings {
     pub lanes: LanePolicy,
     /// How often failing records are tried; by default what error handling says.
     pub retry: Option<Retry>,
-    /// What becomes of those behind a dead letter of their key.
-    pub followers: Followers,
+    /// What becomes of those behind a dead letter of their key; by default what error handling says.
+    pub followers: Option<Followers>,
     /// Where identity comes from.
     pub id_source: IdSource,
     /// What breaks a limit is poison.
@@ -58,6 +59,8 @@ pub struct HandlerSettings {
     pub(crate) layers: Vec<AnyLayer>,
     /// Which records it wants.
     pub(crate) filter: Filter,
+    /// What its errors mean.
+    pub(crate) rules: Rules,
 }
 
 impl Default for HandlerSettings {
@@ -68,7 +71,7 @@ impl Default for HandlerSettings {
             concurrency: 256,
             lanes: LanePolicy::ByKey,
             retry: None,
-            followers: Followers::default(),
+            followers: None,
             id_source: IdSource::Envelope,
             limits: Limits::DEFAULT,
             in_flight_records: 4_096,
@@ -78,6 +81,7 @@ impl Default for HandlerSettings {
             table: TableSettings::default(),
             layers: Vec::new(),
             filter: Filter::default(),
+            rules: Rules::default(),
         }
     }
 }
@@ -116,17 +120,33 @@ impl HandlerSettings {
         self
     }
 
-    /// The same with retries of its own.
+    /// The same with retries of its own, for all its errors: they are nearer than what error handling says of some.
     #[must_use]
     pub fn retry(mut self, retry: Retry) -> Self {
         self.retry = Some(retry);
         self
     }
 
+    /// The same, where errors of this handler are what `class` says; asked before the rules of the whole service. See
+    /// [`ErrorHandling::classify`](super::ErrorHandling::classify).
+    #[must_use]
+    pub fn classify<E: std::error::Error + 'static>(mut self, class: impl Fn(&E) -> Failure + Send + Sync + 'static) -> Self {
+        self.rules.classify(class);
+        self
+    }
+
+    /// The same with other retries for errors of a type. See
+    /// [`ErrorHandling::retry_for`](super::ErrorHandling::retry_for).
+    #[must_use]
+    pub fn retry_for<E: std::error::Error + 'static>(mut self, retry: Retry) -> Self {
+        self.rules.retry_for::<E>(retry);
+        self
+    }
+
     /// The same with another fate for those behind a dead letter.
     #[must_use]
     pub fn followers(mut self, followers: Followers) -> Self {
-        self.followers = followers;
+        self.followers = Some(followers);
         self
     }
 

@@ -28,8 +28,9 @@ use problems::Problems;
 use std::collections::BTreeMap;
 
 /// The service's parts, or all that is wrong.
-pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
+pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     let mut problems = Problems::default();
+    said.errors.compose();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
     let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
@@ -48,7 +49,7 @@ pub(crate) fn validate(said: Said) -> Result<ServiceParts, Error> {
         // Entries go out too.
         let emits = emits || table.is_some();
         let handler = HandlerParts { name, topics, emits, settings, calls, table, tables, hooks };
-        sinks::loops(&group, &handler, &said.errors, &mut problems);
+        sinks::topics(&group, &handler, &said.errors, &mut problems);
         if !order.contains(&group) {
             order.push(group.clone());
         }

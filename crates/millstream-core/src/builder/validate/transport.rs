@@ -11,7 +11,7 @@ pub(super) fn transport(said: &Said, problems: &mut Problems) {
         problems.add(format!("the transport `{}` has no consumer groups: {why}", can.name), "use a transport that has them");
     }
     if let Support::No(why) = can.headers
-        && said.errors.sink.is_none()
+        && said.errors.writes_topics()
     {
         let text = format!("dead letters need headers, which the transport `{}` does not keep: {why}", can.name);
         problems.add(text, "give `ErrorHandling` a sink of its own");

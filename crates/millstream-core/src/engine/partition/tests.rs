@@ -1,7 +1,7 @@
 //! What a partition promises of its records: who may start, who waits for whom, and what is settled.
 
 use super::*;
-use crate::engine::Retry;
+use crate::engine::{Failure, Judged, Retry};
 use std::time::Duration;
 
 mod every_state;
@@ -288,4 +288,17 @@ fn a_record_condemned_without_an_attempt_counts_none_and_holds_its_key() {
     assert_eq!(next(&mut partition), Some(2));
     partition.condemned(2, B, K, DeadLetterReason::Crash);
     assert_eq!(stage(&partition, 2), Some(Stage::Letter(DeadLetterReason::Crash)));
+}
+
+#[test]
+fn each_failure_is_answered_by_its_own_policy_with_all_attempts_counted() {
+    let mut policy = PartitionPolicy::new(false);
+    policy.retry = Retry::default().attempts(3).without_deadline();
+    let mut partition = Partition::new(0, policy);
+    let patient = Retry::default().attempts(6).without_deadline();
+    let mut fails = |retry| partition.failed(0, 1, None, Judged::by(Failure::Transient, retry), MonoTime::ZERO, 0);
+    for _ in 0..4 {
+        assert!(matches!(fails(Some(&patient)), Verdict::Retry { .. }));
+    }
+    assert_eq!(fails(None), Verdict::GiveUp(DeadLetterReason::Exhausted), "a fifth attempt of three");
 }

@@ -5,8 +5,12 @@
 //! fails again and again never grows (F35, B28).
 
 mod headers;
+mod naming;
 
-use super::error_handling::DeadLetterTopic;
+pub use naming::{DeadLetterTopic, Naming};
+
+pub(crate) use naming::letter_topic;
+
 use crate::contract::{
     AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation, Produce, Producer, Record, partition_for_key,
 };
@@ -109,15 +113,4 @@ impl ErrorSink for TopicSink {
     fn durability(&self) -> Durability {
         Durability::Durable
     }
-}
-
-/// The topic of a letter.
-pub(crate) fn letter_topic(topic: &Topic, group: &str, naming: &DeadLetterTopic) -> Result<Topic, Error> {
-    let named = match naming {
-        DeadLetterTopic::PerTopic => topic.dlq(),
-        DeadLetterTopic::GroupPrefixed => topic.group_dlq(group),
-    };
-    named.map_err(|error| {
-        Error::new(ErrorKind::Configuration, Operation::DeadLetter, format!("{topic} has no dead-letter topic: {error}"))
-    })
 }

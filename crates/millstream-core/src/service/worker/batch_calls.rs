@@ -147,7 +147,7 @@ impl Worker {
         let mut called = match (end, offsets) {
             (Ok(called), _) => called,
             (Err(error), &[offset]) => return self.failed(offset, error, now),
-            (Err(error), _) => return self.sort_out(offsets, &error, now),
+            (Err(error), _) => return self.sort_out(offsets, error, now),
         };
         if called.answers.reach() > offsets.len() {
             tracing::warn!(partition = %self.partition, handler = %self.plan.handler, "a batch handler answered for a record that was not in its batch");
@@ -176,12 +176,13 @@ impl Worker {
     }
 
     /// A call with several records failed as a whole: each comes alone, and nothing was an attempt.
-    fn sort_out(&mut self, offsets: &[Offset], error: &HandlerError, now: MonoTime) {
+    fn sort_out(&mut self, offsets: &[Offset], error: HandlerError, now: MonoTime) {
         self.counts.failures += 1;
+        let (error, _) = self.plan.rules.judge(error);
         let passing = matches!(error.failure(), Failure::Transient | Failure::TimedOut);
         if passing && self.breaker.failed(now) {
             self.engine.standstill.pause(Hold::Breaker, now);
-            self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {}", log_text(error))));
+            self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {}", log_text(&error))));
         }
         // What may pass gets the time to: at once, all of them would meet what the call has met.
         let entropy = self.entropy();
@@ -199,7 +200,7 @@ impl Worker {
             }
         }
         tracing::warn!(
-            partition = %self.partition, handler = %self.plan.handler, records = offsets.len(), error = log_text(error),
+            partition = %self.partition, handler = %self.plan.handler, records = offsets.len(), error = log_text(&error),
             "a call failed as a whole, and its records come one by one"
         );
     }

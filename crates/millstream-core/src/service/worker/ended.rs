@@ -5,7 +5,7 @@ use super::dispatch::lane_of;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch};
-use crate::engine::{Failure, Hold, Verdict};
+use crate::engine::{Failure, Hold, Judged, Verdict};
 use crate::handler::HandlerError;
 use crate::service::fingerprint::fingerprint;
 use crate::service::slots::Attempted;
@@ -101,6 +101,7 @@ impl Worker {
     /// An attempt failed: again later, or a dead letter.
     pub(super) fn failed(&mut self, offset: Offset, error: HandlerError, now: MonoTime) {
         self.counts.failures += 1;
+        let (error, retry) = self.plan.rules.judge(error);
         let failure = error.failure();
         let entropy = self.entropy();
         let wall = self.plan.clock.wall_millis();
@@ -109,6 +110,7 @@ impl Worker {
             payload.first_failed = wall;
         }
         payload.failure = Some((error.error_type().to_owned(), error.to_string()));
+        payload.failed = failure;
         payload.log_text = log_text(&error);
         let (id, lane) = (payload.prepared.key.as_u128(), lane_of(&self.engine, &payload.batch, payload.index));
         let passing = matches!(failure, Failure::Transient | Failure::TimedOut);
@@ -120,7 +122,8 @@ impl Worker {
         if failure != Failure::Poison {
             payload.attempts += 1;
         }
-        let verdict = self.engine.failed(offset, id, lane, failure, now, entropy);
+        let attempt = payload.attempts;
+        let verdict = self.engine.failed(offset, id, lane, Judged::by(failure, retry.as_ref()), now, entropy);
         if passing {
             if self.breaker.failed(now) {
                 self.engine.standstill.pause(Hold::Breaker, now);
@@ -130,9 +133,14 @@ impl Worker {
             self.probe_ended(offset, true, now);
         }
         match verdict {
-            Verdict::Retry { .. } => {
+            Verdict::Retry { at } => {
                 self.quarantine.put_back(offset);
-                tracing::debug!(partition = %self.partition, offset, handler = %self.plan.handler, error = log_text(&error), "attempt failed, will be retried");
+                let delay_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
+                tracing::debug!(
+                    partition = %self.partition, offset, handler = %self.plan.handler, attempt, delay_ms,
+                    reason = failure.as_str(), error_type = error.error_type(), error = log_text(&error),
+                    "attempt failed, will be retried"
+                );
             }
             Verdict::GiveUp(reason) => self.write_letter(offset, reason),
         }

@@ -72,9 +72,10 @@ impl Worker {
         let (partition, checked) = (self.partition.partition, self.plan.deduplicator.is_some());
         let keys = &current.prepared.keys[records.clone()];
         let marks = self.tail.done(records.len(), self.ran.skipped);
-        for (record, &key) in current.batch.views(records).zip(keys) {
+        // Both sides say how many they are, so no push looks for room.
+        marks.extend(current.batch.views(records).zip(keys).map(|(record, &key)| {
             let print = if checked { fingerprint(record.value()) } else { Fingerprint::default() };
-            marks.push(Mark::new(key, partition, record.offset(), print));
-        }
+            Mark::new(key, partition, record.offset(), print)
+        }));
     }
 }

@@ -6,7 +6,7 @@
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetter, DeadLetterReason, Error, ErrorSink, Offset, Position, Record};
-use crate::engine::{Backoff, Hold};
+use crate::engine::{Backoff, Failure, Hold};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -63,6 +63,7 @@ impl Payload {
             checked,
             first_failed: 0,
             failure: None,
+            failed: Failure::Transient,
             log_text: String::new(),
             attempts: 0,
             alone: false,

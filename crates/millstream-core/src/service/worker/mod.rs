@@ -47,7 +47,7 @@ use super::sink::Sink;
 use super::slots::{Ran, Runner};
 use crate::clock::MonoTime;
 use crate::contract::{DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
-use crate::engine::{Circuit, Drain, Note, Partition, PartitionPolicy, Quarantine};
+use crate::engine::{Circuit, Drain, Failure, Note, Partition, PartitionPolicy, Quarantine};
 use crate::handler::OutputContext;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -82,6 +82,8 @@ struct Payload {
     checked: Option<(u64, MonoTime)>,
     first_failed: u64,
     failure: Option<(String, String)>,
+    /// How its last attempt failed.
+    failed: Failure,
     /// What may be logged of its failure.
     log_text: String,
     attempts: u32,
@@ -139,7 +141,7 @@ impl Worker {
         let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
         policy.lanes = plan.settings.lanes;
         policy.retry = plan.retry;
-        policy.followers = plan.settings.followers;
+        policy.followers = plan.followers;
         let namespace = partition.topic.namespace();
         let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
         let scope = DedupScope::new(namespace, &plan.group, plan.run, &plan.handler, partition.topic.logical_name());

@@ -1,0 +1,7 @@
+//! a classification whose argument has no type
+
+use millstream::prelude::*;
+
+fn main() {
+    let _ = ErrorHandling::new().classify(|_| Failure::Permanent);
+}

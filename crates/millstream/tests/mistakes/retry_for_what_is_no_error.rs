@@ -1,0 +1,7 @@
+//! retries for a type that is no error
+
+use millstream::prelude::*;
+
+fn main() {
+    let _ = ErrorHandling::new().retry_for::<String>(Retry::none());
+}
