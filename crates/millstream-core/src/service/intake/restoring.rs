@@ -8,6 +8,7 @@ use super::start::{StartAt, start_at};
 use crate::clock::MonoTime;
 use crate::contract::{Assigned, Epoch, Error, ErrorKind, Offset, Operation};
 use crate::engine::{Backoff, EpochAction, Failure, Note};
+use crate::service::Restored as Answer;
 use crate::service::hooks::Hook;
 use crate::service::plan::Plan;
 use crate::service::table::{EntryPosition, Restored, TablePlan, TableStart, Writes, restore};
@@ -87,7 +88,7 @@ async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prep
     };
     if let Some(hook) = &plan.hooks.assigned {
         let within = plan.settings.table.restore_within;
-        let restored = tokio::time::timeout_at(began + within, call(hook, assigned)).await;
+        let restored = tokio::time::timeout_at(began + within, call(plan, hook, assigned)).await;
         let text = || format!("the hook for {} did not restore it within {within:?}; nothing was started", assigned.partition);
         let restored = restored.map_err(|_| Error::new(ErrorKind::TimedOut, Operation::Restore, text()))??;
         let start = restored.start(prepared.at, assigned.log_start.unwrap_or(0));
@@ -103,13 +104,13 @@ async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prep
 }
 
 /// Calls a hook until it succeeds, or fails for good.
-async fn call(hook: &Hook<Assigned, crate::service::Restored>, assigned: &Assigned) -> Result<crate::service::Restored, Error> {
+async fn call(plan: &Plan, hook: &Hook<Assigned, Answer>, assigned: &Assigned) -> Result<Answer, Error> {
     let backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(5));
     let mut failures = 0;
     loop {
         let error = match hook(assigned.clone()).await {
             Ok(restored) => return Ok(restored),
-            Err(error) => error,
+            Err(error) => plan.rules.judge(error).0,
         };
         if !matches!(error.failure(), Failure::Transient | Failure::TimedOut) {
             let text = format!("the hook for {} failed: {error}", assigned.partition);
