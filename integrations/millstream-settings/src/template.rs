@@ -21,14 +21,7 @@ use toml::{Table, Value};
 ///
 /// # fn main() {
 /// let template = Template::new().section::<Trading>("trading").to_string();
-/// assert!(template.ends_with("\
-/// # How we trade.
-/// [trading]
-///
-/// # The most that is traded at once.
-/// # MILLSTREAM_TRADING__QUANTITY
-/// #quantity = 100
-/// "));
+/// assert!(template.contains("# The most that is traded at once.\n# MILLSTREAM_TRADING__QUANTITY\n#quantity = 100\n"));
 /// # }
 /// ```
 #[derive(Clone, Debug)]
