@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, reason = "an example says what it has shown")]
 
+mod batch;
 mod errors;
 mod forms;
 mod hello;
@@ -27,6 +28,7 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("forms", "what a handler may take and return", || Box::pin(forms::run())),
     ("layers", "filters, layers and settings of one handler", || Box::pin(layers::run())),
     ("errors", "errors by type, retry topics, and a pager beside the dead-letter topic", || Box::pin(errors::run())),
+    ("batch", "many records in one call, and an answer for each", || Box::pin(batch::run())),
     ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),

@@ -111,7 +111,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
     /// Counts what happens, through the `metrics` facade: install a recorder before the service runs. Nothing is counted and
     /// no clock is read for it without this.
     ///
-    /// `messaging_process_duration_seconds` has one value an attempt. Records that are done in one run without waiting are
+    /// `messaging_process_duration_seconds` has one value an attempt, or a call of a batch handler. Records that are done in one run without waiting are
     /// measured together, and each counts with the run's mean: the histogram's count and sum are exact, and what it hides is
     /// how attempts differ within a run of microseconds. An attempt that waits is measured from the turn in which it began.
     /// Labels are the service, the transport, groups, topics and partitions, never a key or an id. Gauges of a partition are

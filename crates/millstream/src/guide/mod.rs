@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`first_service`] | from an empty folder to a handler that runs, a unit test, a test on memory, and a dead letter found |
 //! | [`handlers`] | what a handler may take and return, and where its arguments come from |
+//! | [`batch`] | many records in one call, an answer for each |
 //! | [`layers`] | code around handlers, and which records they want at all |
 //! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
 //! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
@@ -12,6 +13,8 @@
 //! | [`records_way`] | how a record travels from the log through a handler to its commit |
 //! | [`from_python`] | names of the Python platform, and ours |
 
+#[doc = include_str!("batch.md")]
+pub mod batch {}
 #[doc = include_str!("deduplication.md")]
 pub mod deduplication {}
 #[doc = include_str!("errors.md")]

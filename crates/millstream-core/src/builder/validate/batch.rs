@@ -2,6 +2,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
+use crate::handler::Slot;
 use crate::service::{BatchPolicy, Calls};
 use std::time::Duration;
 
@@ -30,6 +31,10 @@ fn gathering(name: &str, added: &Added, policy: &BatchPolicy, problems: &mut Pro
     if policy.linger > LONGEST_LINGER {
         let text = format!("a record of batch handler `{name}` may wait {:?} for company", policy.linger);
         problems.add(text, "keep `BatchSettings::linger` at 10 s or less: what was looked up of a record counts for 30 s only");
+    }
+    if policy.records > Slot::MOST as usize {
+        let text = format!("a batch of handler `{name}` may have {} records", policy.records);
+        problems.add(text, "keep `BatchSettings::records` at 65,536 or less: a call's cost is long shared by then");
     }
     let window = added.settings.in_flight_records;
     if policy.records as u64 > window {

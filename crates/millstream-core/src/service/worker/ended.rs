@@ -19,7 +19,7 @@ impl Worker {
         if !self.slots.ready.take_any() {
             return (0, false);
         }
-        let ready = self.slots.ready.clone();
+        let (ready, in_batches) = (self.slots.ready.clone(), self.batching.is_some());
         for word in 0..ready.words() {
             let mut bits = ready.take(word);
             while bits != 0 {
@@ -33,7 +33,7 @@ impl Worker {
                 if slot >= self.slots.len() {
                     continue;
                 }
-                if self.batching.is_some() && self.slots.occupant(slot).is_some() {
+                if in_batches && self.slots.occupant(slot).is_some() {
                     polled += 1;
                     self.poll_call(slot, now);
                     continue;
