@@ -63,13 +63,13 @@ pub mod prelude {
     pub use millstream_core::engine::{Breaker, Failure, Followers, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
-        AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, OrFail, Outcome,
+        AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, Json, OrFail, Outcome,
         Outcomes, Outputs, Provide, RawEvent, Rejection, Slot, TableEntry,
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
-        Account, BatchSettings, DeadLetterTopic, ErrorHandling, ErrorSinkExt, HandlerSettings, Health, ProducerSettings,
-        Publisher, ServiceHandle, Services, Shutdown, StreamService, TableSettings, TableStart,
+        Account, BatchSettings, DeadLetterTopic, ErrorHandling, ErrorSinkExt, HandlerSettings, Health, IdSource,
+        ProducerSettings, Publisher, ServiceHandle, Services, Shutdown, StreamService, TableSettings, TableStart,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

@@ -106,6 +106,7 @@ trait DynDeduplicator: Send + Sync {
     ) -> Boxed<'a, Result<(), Error>>;
     fn dyn_forget<'a>(&'a self, scope: &'a DedupScope, keys: &'a [u128]) -> Boxed<'a, Result<(), Error>>;
     fn dyn_scope(&self) -> Scope;
+    fn dyn_retention(&self) -> Option<Duration>;
 }
 
 impl<D: Deduplicator> DynDeduplicator for D {
@@ -130,6 +131,9 @@ impl<D: Deduplicator> DynDeduplicator for D {
     }
     fn dyn_scope(&self) -> Scope {
         self.scope()
+    }
+    fn dyn_retention(&self) -> Option<Duration> {
+        self.retention()
     }
 }
 
@@ -156,6 +160,9 @@ impl Deduplicator for AnyDeduplicator {
     }
     fn scope(&self) -> Scope {
         self.0.dyn_scope()
+    }
+    fn retention(&self) -> Option<Duration> {
+        self.0.dyn_retention()
     }
 }
 

@@ -6,9 +6,11 @@
 //! | --- | --- |
 //! | `handler` | the shape and meaning of a handler |
 //! | `extract` | how arguments come about |
+//! | `wants` | what arguments want of topics and records, for `build()` |
 //! | `delivery` | one record handed over for one attempt |
 //! | `attempt` | which handler call it is |
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
+//! | `json` | `Json<T>`, a payload without an envelope |
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
 //! | `emit`, `into_outputs` | outputs that a handler returns |
@@ -35,6 +37,7 @@ mod extract;
 mod handler;
 mod handler_error;
 mod into_outputs;
+mod json;
 mod lineage;
 mod origin;
 mod outcome;
@@ -44,6 +47,7 @@ pub(crate) mod panics;
 mod said;
 mod seat;
 mod until;
+mod wants;
 mod writing;
 
 pub use attempt::Attempt;
@@ -58,11 +62,14 @@ pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
 pub use handler_error::{HandlerError, IntoFailure, OrFail};
 pub use into_outputs::IntoOutputs;
+pub use json::Json;
 pub use outcome::{IntoOutcome, Outcome};
 pub use output::Output;
 pub use outputs::Outputs;
 pub use seat::Seat;
 pub use until::Until;
+#[doc(hidden)]
+pub use wants::Wants;
 
 pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;

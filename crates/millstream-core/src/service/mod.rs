@@ -93,6 +93,7 @@ pub use table::{TableSettings, TableStart};
 
 pub(crate) use batch_call::make_batch_runner;
 pub(crate) use batch_settings::BatchPolicy;
+pub(crate) use classify::Rules;
 pub(crate) use dead_letters::letter_topic;
 pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};

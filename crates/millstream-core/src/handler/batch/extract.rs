@@ -8,6 +8,7 @@ use crate::handler::attempt::Attempt;
 use crate::handler::event::Event;
 use crate::handler::extract::{Provide, Rejection};
 use crate::handler::handler_error::HandlerError;
+use crate::handler::wants::Wants;
 use crate::topic::{Namespace, Topic};
 use serde::de::DeserializeOwned;
 
@@ -31,6 +32,10 @@ pub trait ExtractBatch<S: 'static = ()> {
     /// How many `Batch`es it takes; for `build()`, which asks for exactly one.
     #[doc(hidden)]
     const BATCHES: usize = 0;
+
+    /// What it wants of topics; for `build()`, which refuses what can never be had.
+    #[doc(hidden)]
+    const WANTS: Wants = Wants::NOTHING;
 
     /// Makes the argument.
     ///
@@ -84,8 +89,10 @@ impl<S: 'static> ExtractBatch<S> for Topic {
     }
 }
 
+/// As a single handler's: `build()` refuses it of a shared topic.
 impl<S: 'static> ExtractBatch<S> for Namespace {
     type Item<'d> = Namespace;
+    const WANTS: Wants = Wants::NAMESPACE;
 
     fn extract<'d>(delivery: &mut BatchDelivery<'d, S>) -> Result<Namespace, Rejection> {
         let topic = delivery.topic();
@@ -93,5 +100,14 @@ impl<S: 'static> ExtractBatch<S> for Namespace {
             let text = format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none");
             HandlerError::permanent(text).into()
         })
+    }
+}
+
+/// `None` of a shared topic.
+impl<S: 'static> ExtractBatch<S> for Option<Namespace> {
+    type Item<'d> = Option<Namespace>;
+
+    fn extract<'d>(delivery: &mut BatchDelivery<'d, S>) -> Result<Option<Namespace>, Rejection> {
+        Ok(delivery.namespace().cloned())
     }
 }
