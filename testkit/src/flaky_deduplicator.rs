@@ -7,6 +7,7 @@ use millstream_core::contract::{
 };
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// A mark that was asked for, and whether it took effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -156,5 +157,9 @@ impl Deduplicator for FlakyDeduplicator {
 
     fn scope(&self) -> Scope {
         self.scope
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        self.inner.retention()
     }
 }

@@ -35,6 +35,8 @@ pub enum Flaw {
     ExpiresEarly,
     /// Ids whose own UUIDv7 time is old are taken for expired (breaks D7, F46).
     ExpiresByKey,
+    /// Says that marks live longer than they do (breaks D7).
+    PromisesMore,
     /// There is no cap (breaks D8, F48).
     Unbounded,
     /// What the cap pushes out is not counted (breaks D8).
@@ -210,5 +212,9 @@ impl Deduplicator for NaiveDeduplicator {
 
     fn scope(&self) -> Scope {
         Scope::Process
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        Some(if self.has(Flaw::PromisesMore) { self.ttl * 2 } else { self.ttl })
     }
 }

@@ -63,6 +63,7 @@ fn every_planted_flaw_fails_at_the_clause_it_breaks() {
         (Flaw::NeverExpires, "D7"),
         (Flaw::ExpiresEarly, "D7"),
         (Flaw::ExpiresByKey, "D7"),
+        (Flaw::PromisesMore, "D7"),
         (Flaw::Unbounded, "D8"),
         (Flaw::EvictsSilently, "D8"),
         (Flaw::EvictsNewest, "D8"),

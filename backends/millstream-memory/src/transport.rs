@@ -19,6 +19,8 @@ impl Transport for Memory {
         let mut capabilities = Capabilities::all("memory");
         capabilities.max_record_bytes = self.broker.config.topic.max_record_bytes;
         capabilities.max_metadata_bytes = offsets::MAX_METADATA;
+        capabilities.shortest_session = MIN_SESSION;
+        capabilities.longest_session = Duration::MAX;
         capabilities.durable = false;
         capabilities
     }

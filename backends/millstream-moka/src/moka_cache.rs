@@ -128,6 +128,10 @@ impl Deduplicator for MokaDeduplicator {
     fn scope(&self) -> Scope {
         Scope::Process
     }
+
+    fn retention(&self) -> Option<Duration> {
+        Some(self.limits.ttl())
+    }
 }
 
 impl Default for MokaDeduplicator {

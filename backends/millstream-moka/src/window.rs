@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::iter::Sum;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
 
 /// Remembers the newest ids of each scope in this process: a two-generation rotating hash set.
 ///
@@ -141,6 +142,10 @@ impl Deduplicator for WindowDeduplicator {
 
     fn scope(&self) -> Scope {
         Scope::Process
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        Some(self.0.limits.ttl())
     }
 }
 

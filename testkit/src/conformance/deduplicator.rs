@@ -216,7 +216,8 @@ pub async fn d6_an_error_is_never_an_answer<H: Harness>(harness: &H) -> Result<(
     Ok(())
 }
 
-/// **D7** Expiry is measured by the store's clock from the mark, never from the event's own time.
+/// **D7** Expiry is measured by the store's clock from the mark, never from the event's own time, and is not before the
+/// `retention` the store says.
 pub async fn d7_a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
     let ttl = Duration::from_secs(100);
     let store = harness.fresh(Limits { ttl, ..Limits::WIDE }).await;
@@ -230,6 +231,7 @@ pub async fn d7_a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
     harness.advance(Duration::from_millis(39_000)).await;
     let all = [ancient, future, 3];
     assert_eq!(check(&store, &scope, &all).await, [done(10), done(20), done(30)], "99.9 s of 100: alive");
+    assert!(store.retention().is_none_or(|kept| kept <= ttl), "it promises more than its time to live: {:?}", store.retention());
     harness.advance(Duration::from_millis(101) + harness.lateness()).await;
     assert_eq!(check(&store, &scope, &all).await, [Seen::Fresh, Seen::Fresh, done(30)], "the first two have expired");
     assert_eq!(complete(&store, &scope, &[mark(ancient, 11)]).await, [Marked::First], "an expired mark is none");

@@ -3,7 +3,7 @@
 use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Assigned, Deduplicator, Error, Protocol, Transport};
-use crate::handler::{BatchHandler, Handler, TableOf};
+use crate::handler::{BatchHandler, Handler, TableOf, Wants};
 use crate::layer::{AnyLayer, Layer};
 use crate::service::hook as hooked;
 use crate::service::{
@@ -30,6 +30,7 @@ pub(crate) struct Added {
     /// The table whose entry it takes, and how many.
     pub(crate) table: (Option<TableOf>, usize),
     pub(crate) hooks: Hooks,
+    pub(crate) wants: Wants,
 }
 
 /// What was said of a service.
@@ -116,7 +117,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
     /// Counts what happens, through the `metrics` facade: install a recorder before the service runs. Nothing is counted and
     /// no clock is read for it without this.
     ///
-    /// `messaging_process_duration_seconds` has one value an attempt. Records that are done in one run without waiting are
+    /// `messaging_process_duration_seconds` has one value an attempt, or a call of a batch handler. Records that are done in one run without waiting are
     /// measured together, and each counts with the run's mean: the histogram's count and sum are exact, and what it hides is
     /// how attempts differ within a run of microseconds. An attempt that waits is measured from the turn in which it began.
     /// Labels are the service, the transport, groups, topics and partitions, never a key or an id. Gauges of a partition are
@@ -162,22 +163,23 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         self
     }
 
-    /// Says how long a silent member keeps its partitions, and how long it has to finish what is revoked.
+    /// Says how long a silent member keeps its partitions, and how long it has to finish what is revoked. 45 s and 30 s by
+    /// default. `build()` refuses a session that the transport does not take, and a budget of ten sessions or five minutes.
     pub fn membership(mut self, session_timeout: Duration, revoke_budget: Duration) -> Self {
         self.said.session_timeout = session_timeout;
         self.said.revoke_budget = revoke_budget;
         self
     }
 
-    /// Says how often offsets are committed at most. 100 ms by default.
+    /// Says how often offsets are committed at most. 100 ms by default, an hour at most.
     pub fn commit_every(mut self, every: Duration) -> Self {
         self.said.commit_every = every;
         self
     }
 
-    /// Says how many records a batch has at most. 512 by default.
+    /// Says how many records a batch has at most. 512 by default; `build()` refuses none.
     pub fn max_batch(mut self, records: usize) -> Self {
-        self.said.max_batch = records.max(1);
+        self.said.max_batch = records;
         self
     }
 
@@ -277,6 +279,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             emits: H::EMITS,
             table: H::TABLE,
             hooks: self.hooks.clone(),
+            wants: H::WANTS,
         });
         self
     }
@@ -341,6 +344,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             emits: H::OUTPUTS > 0,
             table: (None, 0),
             hooks: self.hooks.clone(),
+            wants: H::WANTS,
         });
         self
     }

@@ -1,5 +1,7 @@
 //! Owns what a backend says it can and cannot do, so that `build()` refuses in words what would fail in production.
 
+use std::time::Duration;
+
 /// Whether a backend can do something.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -47,6 +49,10 @@ pub struct Capabilities {
     pub max_record_bytes: usize,
     /// The largest commit metadata it takes, in bytes.
     pub max_metadata_bytes: usize,
+    /// The shortest session of a group's member it takes.
+    pub shortest_session: Duration,
+    /// The longest session of a group's member it takes.
+    pub longest_session: Duration,
     /// Whether the log survives the process.
     pub durable: bool,
 }
@@ -63,6 +69,8 @@ impl Capabilities {
             compaction: Support::Yes,
             max_record_bytes: 1_048_576,
             max_metadata_bytes: 4_096,
+            shortest_session: Duration::from_secs(6),
+            longest_session: Duration::from_secs(30 * 60),
             durable: true,
         }
     }

@@ -4,6 +4,7 @@
 use super::{Error, Offset, PartitionId, Position};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// For whom an id is done: `{namespace}:{group}@{run}:{handler}:{logical topic}`. Parts are escaped, so no two scopes read
 /// the same (F47).
@@ -112,13 +113,18 @@ pub enum Scope {
 /// 4. **D4** Marking the same again is safe: `complete` may be repeated after an unknown answer.
 /// 5. **D5** Scopes are strangers: a mark in one is never seen in another.
 /// 6. **D6** An error is never an answer: if the store cannot tell, `check` fails as a whole (F43).
-/// 7. **D7** Expiry is measured by the store's clock from the mark, never from the event's own time (F46).
+/// 7. **D7** Expiry is measured by the store's clock from the mark, never from the event's own time (F46). A
+///    mark lives at least as long as [`retention`](Self::retention) says.
 /// 8. **D8** Memory is bounded by a cap; what the cap pushes out is counted (F48). Losing a mark makes a duplicate, never a
 ///    loss.
 /// 9. **D9** After `forget` the key is fresh.
 ///
 /// # Cancel safety
 /// Dropping `check`'s future loses nothing. Dropping `complete`'s or `forget`'s leaves the effect unknown; repeat it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a deduplicator",
+    note = "a deduplicator is `WindowDeduplicator::default()`, `MokaDeduplicator::default()`, a store's client, or your own `impl Deduplicator`; did you forget the `?`"
+)]
 pub trait Deduplicator: Send + Sync + 'static {
     /// What is known of each key; appends one answer per key to `answers`.
     ///
@@ -146,4 +152,10 @@ pub trait Deduplicator: Send + Sync + 'static {
 
     /// Who shares its memory.
     fn scope(&self) -> Scope;
+
+    /// How long a mark lives at least, unless a cap pushes it out; `None`, the default, if nobody can tell. `build()` refuses
+    /// what is shorter than a record may be tried: what was done behind such a record comes again after a crash.
+    fn retention(&self) -> Option<Duration> {
+        None
+    }
 }

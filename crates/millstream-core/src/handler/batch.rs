@@ -41,10 +41,17 @@ use std::sync::Arc;
 pub struct Slot(pub(super) u32);
 
 impl Slot {
+    /// More records no batch has; `build()` sees to it. What is kept by slot is bounded by it.
+    pub(crate) const MOST: u32 = 1 << 16;
+
     /// The slot of the `index`th record, from 0: for unit tests, which know what they put in. In a handler slots come from
     /// the batch, and may have gaps where a record was poison.
+    ///
+    /// # Panics
+    /// If no batch has that many records: 65,536.
     #[must_use]
     pub const fn nth(index: u32) -> Self {
+        assert!(index < Slot::MOST, "a batch has at most 65,536 records");
         Slot(index)
     }
 
@@ -167,7 +174,8 @@ impl<T: DeserializeOwned> Batch<T> {
         let events = (0_u32..).zip(0..set.len()).map(|(slot, index)| {
             let record = RecordRef::new(set.clone(), index);
             let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("record {slot}: {error}"));
-            let event = Event::decode_at(&record, Some(&head), 0).unwrap_or_else(|error| panic!("record {slot}: {error:?}"));
+            let event =
+                Event::decode_at(&record, Some(&head), 0, false).unwrap_or_else(|error| panic!("record {slot}: {error:?}"));
             (Slot(slot), event)
         });
         let events: Vec<_> = events.collect();

@@ -8,6 +8,7 @@ use super::entry::TableOf;
 use super::event::{Event, RawEvent};
 use super::handler_error::HandlerError;
 use super::outputs::Outputs;
+use super::wants::Wants;
 use crate::contract::{Headers, Position};
 use crate::engine::Failure;
 use crate::topic::{Namespace, Topic};
@@ -50,7 +51,7 @@ impl From<Rejection> for HandlerError {
 #[diagnostic::on_unimplemented(
     message = "a handler cannot take an argument of type `{Self}`",
     label = "the service's state is `{S}`",
-    note = "by value, from the record: `Event<T>`, `Option<Event<T>>`, `RawEvent<'_>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, `Attempt`, or your own `impl Extract`",
+    note = "by value, from the record: `Event<T>`, `Option<Event<T>>`, `RawEvent<'_>`, `Json<T>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, `Attempt`, or your own `impl Extract`",
     note = "by reference, from the state: `&{S}`, or `&T` where `{S}: Provide<T>`",
     note = "what goes out: `&mut Outputs`, and the key's entry of a table: `&mut V` or `&mut Option<V>` where `V: TableEntry`"
 )]
@@ -65,6 +66,9 @@ pub trait Extract<S: 'static = ()> {
     /// The table whose entry it is; for `build()`.
     #[doc(hidden)]
     const TABLE: Option<TableOf> = None;
+    /// What it wants of topics and records; for `build()`, which refuses what can never be had.
+    #[doc(hidden)]
+    const WANTS: Wants = Wants::NOTHING;
 
     /// Makes the argument.
     ///
@@ -180,8 +184,11 @@ impl<S: 'static> Extract<S> for Topic {
     }
 }
 
+/// The namespace of the record's topic. `build()` refuses it of a shared topic, which has none; take `Option<Namespace>` where
+/// topics of both kinds are read.
 impl<S: 'static> Extract<S> for Namespace {
     type Item<'d> = Namespace;
+    const WANTS: Wants = Wants::NAMESPACE;
 
     fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Namespace, Rejection> {
         let topic = delivery.topic();
@@ -189,6 +196,15 @@ impl<S: 'static> Extract<S> for Namespace {
             HandlerError::permanent(format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none"))
                 .into()
         })
+    }
+}
+
+/// `None` of a shared topic.
+impl<S: 'static> Extract<S> for Option<Namespace> {
+    type Item<'d> = Option<Namespace>;
+
+    fn extract<'d>(delivery: &mut Delivery<'d, S>) -> Result<Option<Namespace>, Rejection> {
+        Ok(delivery.namespace().cloned())
     }
 }
 

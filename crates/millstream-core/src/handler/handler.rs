@@ -11,6 +11,7 @@ use super::handler_error::HandlerError;
 use super::outcome::{IntoOutcome, Outcome};
 use super::outputs::Outputs;
 use super::seat::Seat;
+use super::wants::Wants;
 use std::ops::Deref;
 
 /// A handler over the state `S`. Implemented for functions; not to be implemented by hand.
@@ -30,6 +31,9 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     /// The tables whose entries it takes: the first, and how many.
     #[doc(hidden)]
     const TABLE: (Option<TableOf>, usize);
+    /// What its arguments want.
+    #[doc(hidden)]
+    const WANTS: Wants;
 
     /// Runs one attempt in a seat that owns all it lends, and gives the seat back.
     #[doc(hidden)]
@@ -58,6 +62,7 @@ where
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
     const EMITS: bool = <F as Runs<Args, S, O>>::OUTPUTS > 0 || O::EMITS;
     const TABLE: (Option<TableOf>, usize) = <F as Runs<Args, S, O>>::TABLE;
+    const WANTS: Wants = <F as Runs<Args, S, O>>::WANTS;
 
     #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
     fn seated<H, St>(mut seat: Box<Seat<H, St>>) -> impl Future<Output = Box<Seat<H, St>>> + Send
@@ -129,6 +134,8 @@ pub trait Runs<Args, S: 'static, O> {
     const OUTPUTS: usize;
     /// The tables whose entries it takes: the first, and how many.
     const TABLE: (Option<TableOf>, usize);
+    /// What its arguments want.
+    const WANTS: Wants;
     /// Extracts the arguments and starts the handler.
     ///
     /// # Errors
@@ -161,6 +168,7 @@ macro_rules! arity {
             const OUTPUTS: usize = 0 $(+ <$arg as Extract<S>>::OUTPUTS)*;
             const TABLE: (Option<TableOf>, usize) =
                 (TableOf::first(&[$(<$arg as Extract<S>>::TABLE),*]), 0 $(+ <$arg as Extract<S>>::TABLE.is_some() as usize)*);
+            const WANTS: Wants = Wants::NOTHING $(.and(<$arg as Extract<S>>::WANTS))*;
             #[inline(always)]
             fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Func, S, O, $($arg),*>, Rejection> {
                 let _ = &delivery;

@@ -180,7 +180,8 @@ impl<T, E: Into<HandlerError>> OrFail<T> for Result<T, E> {
 /// What may be the error of a handler: any `std::error::Error`, and [`HandlerError`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a handler",
-    note = "any `std::error::Error` can, and `HandlerError` (`HandlerError::permanent(\"why\")`, `.or_transient(\"why\")?`)"
+    note = "any `std::error::Error` can, and `HandlerError` (`HandlerError::permanent(\"why\")`, `.or_transient(\"why\")?`)",
+    note = "texts, `Box<dyn Error>` and `anyhow::Error` are none: `.map_err(|error| HandlerError::transient(error.to_string()))?`"
 )]
 pub trait IntoFailure {
     /// As the handler's failure.

@@ -13,7 +13,8 @@ use serde::Serialize;
 #[diagnostic::on_unimplemented(
     message = "a handler cannot send out a `{Self}` by returning it",
     label = "not an output",
-    note = "return `Emit::to(FILLED, data)`, or an `Option`, `Vec`, array or tuple of them; in one `Vec` different types are `emit.erased()`"
+    note = "return `Emit::to(FILLED, data)`, or an `Option`, `Vec`, array or tuple of them; in one `Vec` different types are `emit.erased()`",
+    note = "a handler that sends nothing out returns `()`, or `Result<(), HandlerError>`"
 )]
 pub trait IntoOutputs {
     /// Emits them.

@@ -6,9 +6,11 @@
 //! | --- | --- |
 //! | `handler` | the shape and meaning of a handler |
 //! | `extract` | how arguments come about |
+//! | `wants` | what arguments want of topics and records, for `build()` |
 //! | `delivery` | one record handed over for one attempt |
 //! | `attempt` | which handler call it is |
 //! | `event` | `Event<T>` and `RawEvent<'_>` |
+//! | `json` | `Json<T>`, a payload without an envelope |
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
 //! | `emit`, `into_outputs` | outputs that a handler returns |
@@ -19,6 +21,7 @@
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
+//! | `origin` | where a record lay before it went to a retry topic |
 //! | `panics` | a panic becomes a failure of one record |
 //! | `seat` | what an attempt's future owns |
 
@@ -34,7 +37,9 @@ mod extract;
 mod handler;
 mod handler_error;
 mod into_outputs;
+mod json;
 mod lineage;
+mod origin;
 mod outcome;
 mod output;
 mod outputs;
@@ -42,6 +47,7 @@ pub(crate) mod panics;
 mod said;
 mod seat;
 mod until;
+mod wants;
 mod writing;
 
 pub use attempt::Attempt;
@@ -56,14 +62,18 @@ pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
 pub use handler_error::{HandlerError, IntoFailure, OrFail};
 pub use into_outputs::IntoOutputs;
+pub use json::Json;
 pub use outcome::{IntoOutcome, Outcome};
 pub use output::Output;
 pub use outputs::Outputs;
 pub use seat::Seat;
 pub use until::Until;
+#[doc(hidden)]
+pub use wants::Wants;
 
 pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
 pub(crate) use entry::{Changed, Lent};
+pub(crate) use origin::{Origin, RETRY_HEADERS, RETRY_HEADERS_ADD, position_of};
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -37,7 +37,7 @@ impl BatchSettings {
         Self::default()
     }
 
-    /// The same with another number of records that a batch has at most; 0 counts as 1. 500 by default: a call's own cost is
+    /// The same with another number of records that a batch has at most, up to 65,536; 0 counts as 1. 500 by default: a call's own cost is
     /// shared by so many that more gain little, and a call that fails as a whole has to be sorted out one by one.
     #[must_use]
     pub fn records(mut self, most: usize) -> Self {

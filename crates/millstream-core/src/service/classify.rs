@@ -51,6 +51,16 @@ impl Rules {
         }
     }
 
+    /// The most attempts that any of the policies allows, `usual` among them.
+    pub(crate) fn most_attempts(&self, usual: &Retry) -> u32 {
+        self.retries.iter().map(|(_, retry)| retry.max_attempts).fold(usual.max_attempts, u32::max)
+    }
+
+    /// The policies by type.
+    pub(crate) fn retries(&self) -> impl Iterator<Item = &Retry> {
+        self.retries.iter().map(|(_, retry)| retry)
+    }
+
     /// Says what an error is, if nobody has said it yet, and by which policy it is tried again, if by one of its type.
     pub(crate) fn judge(&self, error: HandlerError) -> (HandlerError, Option<Retry>) {
         let error = if error.is_said() || self.classes.is_empty() { error } else { self.classified(error) };

@@ -8,6 +8,7 @@ use super::health::Board;
 use super::hooks::Hooks;
 use super::meters::Meters;
 use super::outbox::OutboxHandle;
+use super::retry_topics::RetryPlace;
 use super::settings::HandlerSettings;
 use super::slots::MakeRunner;
 use super::spans::Tracing;
@@ -41,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) retry: Retry,
     pub(crate) rules: Rules,
     pub(crate) followers: Followers,
+    /// Its place among retry topics, if there are any.
+    pub(crate) retries: Option<RetryPlace>,
     pub(crate) breaker: Breaker,
     pub(crate) calls: Calls,
     pub(crate) emits: bool,

@@ -131,7 +131,7 @@ where
     Mk: Fn(Box<Seat<Arc<H>, Arc<S>>>) -> F + Send + 'static,
     F: Future<Output = Box<Seat<Arc<H>, Arc<S>>>> + Send + 'static,
 {
-    let input = Input::new(first);
+    let input = Input::new(first, context.copied);
     Box::new(Slots {
         make,
         handler,

@@ -6,6 +6,10 @@ use crate::envelope::TraceContext;
 ///
 /// It is called only for spans that are recorded, on the worker that runs the attempt, so it must not block. A
 /// hook that panics ends its worker.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a span hook",
+    note = "with the feature `opentelemetry`, `.with_opentelemetry()` gives one; or write your own `impl SpanHook`"
+)]
 pub trait SpanHook: Send + Sync + 'static {
     /// A span has begun because of `remote`, the span that sent its record. `single` says whether the record is the only
     /// one, so that the span may be its child; a link is due in every case. Called before the span is entered.

@@ -109,7 +109,8 @@ pub struct AddressKey<'a> {
 /// named namespace.
 ///
 /// 1. From an input in a namespace, the output stays in that namespace.
-/// 2. From a shared input, a sibling is shared, and a named namespace may be any.
+/// 2. From a shared input, a sibling is shared (`market.bars` beside `market.ticks`), and a named namespace may be any. What
+///    is meant for one broker must therefore name it: `FILLED.of(namespace)`.
 /// 3. From a namespace there is no way into another, nor back to what is shared.
 /// 4. From `dlq.{group}.{topic}`, whose namespace is not known, there is no way anywhere.
 ///

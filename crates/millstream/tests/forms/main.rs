@@ -6,6 +6,7 @@
 mod support;
 
 mod arguments;
+mod bare;
 mod deferral;
 mod derived;
 mod returned;

@@ -141,5 +141,5 @@ fn a_handler_that_returns_outputs_needs_a_producer() {
     let error = builder.add_consumer_handler("paper.orders.new", "forms.returned", perhaps_one).build().expect_err("no producer");
     let text = error.to_string();
     assert!(text.contains("returns outputs, but the service has no producer"), "{text}");
-    assert!(text.contains("remedy: add `.add_producer()`, or return no `Emit`"), "{text}");
+    assert!(text.contains("`.add_producer()`; or return no `Emit`"), "{text}");
 }

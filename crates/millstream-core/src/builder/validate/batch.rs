@@ -2,6 +2,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
+use crate::handler::Slot;
 use crate::service::{BatchPolicy, Calls};
 use std::time::Duration;
 
@@ -17,8 +18,14 @@ pub(super) fn batch(name: &str, added: &Added, problems: &mut Problems) {
 fn arguments(name: &str, added: &Added, problems: &mut Problems) {
     match added.batches {
         1 => {}
-        0 => problems.add(format!("batch handler `{name}` takes no `Batch<T>`"), "take one, or use `add_consumer_handler`"),
-        many => problems.add(format!("batch handler `{name}` takes {many} batches"), "take one `Batch<T>`: it has all records"),
+        0 => problems.add(
+            format!("batch handler `{name}` takes no `Batch<T>`"),
+            "take one: `async fn store(ticks: Batch<Tick>)`; or add it by `.add_consumer_handler(…)`",
+        ),
+        many => problems.add(
+            format!("batch handler `{name}` takes {many} batches"),
+            "take one, it has all records: `async fn store(ticks: Batch<Tick>)`",
+        ),
     }
     if added.layered_batch {
         let remedy = "add it before `.layer(…)`, and do in the handler what they would do";
@@ -29,7 +36,11 @@ fn arguments(name: &str, added: &Added, problems: &mut Problems) {
 fn gathering(name: &str, added: &Added, policy: &BatchPolicy, problems: &mut Problems) {
     if policy.linger > LONGEST_LINGER {
         let text = format!("a record of batch handler `{name}` may wait {:?} for company", policy.linger);
-        problems.add(text, "keep `BatchSettings::linger` at 10 s or less: what was looked up of a record counts for 30 s only");
+        problems.add(text, "keep it at 10 s or less, since what was looked up of a record counts for 30 s: `BatchSettings::new().linger(Duration::from_millis(20))`");
+    }
+    if policy.records > Slot::MOST as usize {
+        let text = format!("a batch of handler `{name}` may have {} records", policy.records);
+        problems.add(text, "keep `BatchSettings::records` at 65,536 or less: a call's cost is long shared by then");
     }
     let window = added.settings.in_flight_records;
     if policy.records as u64 > window {
@@ -37,6 +48,13 @@ fn gathering(name: &str, added: &Added, policy: &BatchPolicy, problems: &mut Pro
             "a batch of handler `{name}` may have {} records, but only {window} may be in flight: it would never be full",
             policy.records
         );
-        problems.add(text, "lower `BatchSettings::records`, or raise `BatchSettings::in_flight`");
+        problems.add(
+            text,
+            format!(
+                "take fewer: `BatchSettings::new().records({window})`; or let more be in flight: \
+             `BatchSettings::new().in_flight({}, 32 << 20)`",
+                policy.records
+            ),
+        );
     }
 }

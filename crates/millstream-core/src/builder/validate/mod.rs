@@ -9,11 +9,17 @@
 //! | `handler` | what is said of one handler |
 //! | `tables` | what is said of the state a handler keeps |
 //! | `batch` | what is said of a batch handler beside |
+//! | `retries` | how failing records are tried again |
+//! | `dedup` | how long ids are remembered |
 //! | `sinks` | where dead letters go |
+//! | `retry_topics` | where they cannot work |
 
 mod batch;
+mod dedup;
 mod handler;
 mod problems;
+mod retries;
+mod retry_topics;
 mod service;
 mod sinks;
 mod tables;
@@ -21,11 +27,10 @@ mod topics;
 mod transport;
 
 use super::stream_service_builder::{Added, Said};
-use crate::contract::Error;
-use crate::service::{GroupParts, HandlerParts, ServiceParts};
+use crate::contract::{Error, Transport};
+use crate::service::{Calls, GroupParts, HandlerParts, ServiceParts};
 use crate::topic::Topic;
 use problems::Problems;
-use std::collections::BTreeMap;
 
 /// The service's parts, or all that is wrong.
 pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
@@ -33,38 +38,64 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
     said.errors.compose();
     service::service(&said, &mut problems);
     transport::transport(&said, &mut problems);
-    let mut groups: BTreeMap<String, Vec<HandlerParts>> = BTreeMap::new();
-    let mut order = Vec::new();
-    let mut tables = tables::Tables::default();
-    let (said, handlers) = said.with_handlers(());
-    for (number, mut added) in handlers.into_iter().enumerate() {
-        let topics = topics::topics(number + 1, std::mem::take(&mut added.topics), &mut problems);
-        let name = added.settings.name.clone().unwrap_or_else(|| joined(&topics));
-        topics::group(&name, &added.group, &mut problems);
-        handler::handler(&name, &added, said.produces, &mut problems);
-        batch::batch(&name, &added, &mut problems);
-        let assignment = said.transport.capabilities().assignment;
-        let tables = tables.of(&name, &added, &topics, said.produces, &assignment, &mut problems);
-        let Added { group, settings, calls, emits, table: (table, _), hooks, .. } = added;
-        // Entries go out too.
-        let emits = emits || table.is_some();
-        let handler = HandlerParts { name, topics, emits, settings, calls, table, tables, hooks };
-        sinks::topics(&group, &handler, &said.errors, &mut problems);
-        if !order.contains(&group) {
-            order.push(group.clone());
-        }
-        let others = groups.entry(group.clone()).or_default();
-        topics::clashes(&group, others, &handler, &mut problems);
-        others.push(handler);
+    retry_topics::service(&said, &mut problems);
+    for retry in std::iter::once(&said.errors.retry).chain(said.errors.rules.retries()) {
+        retries::retry("error handling", retry, &mut problems);
     }
+    retries::breaker(&said.errors.breaker, &mut problems);
     sinks::durability(&said.errors, &mut problems);
+    let (said, handlers) = said.with_handlers(());
+    let (mut groups, mut tables): (Vec<GroupParts>, _) = (Vec::new(), tables::Tables::default());
+    for (number, added) in handlers.into_iter().enumerate() {
+        let group = added.group.clone();
+        let handler = handler(number + 1, added, &said, &mut tables, &mut problems);
+        match groups.iter_mut().find(|others| others.group == group) {
+            Some(others) => {
+                topics::clashes(&group, &others.handlers, &handler, &mut problems);
+                others.handlers.push(handler);
+            }
+            None => groups.push(GroupParts { group, handlers: vec![handler] }),
+        }
+    }
+    sinks::loops(&groups, &said.errors, &mut problems);
     problems.into_error(&said.name)?;
-    let groups = order.into_iter().filter_map(|group| groups.remove_entry(&group));
-    let handlers = groups.map(|(group, handlers)| GroupParts { group, handlers }).collect();
-    Ok(said.with_handlers(handlers).0)
+    Ok(said.with_handlers(groups).0)
 }
 
-/// A handler's name, if it was given none.
-fn joined(topics: &[Topic]) -> String {
-    topics.iter().map(Topic::as_str).collect::<Vec<_>>().join("+")
+/// The parts of the `nth` handler.
+fn handler(
+    nth: usize,
+    mut added: Added,
+    said: &ServiceParts<()>,
+    tables: &mut tables::Tables,
+    all: &mut Problems,
+) -> HandlerParts {
+    let problems = &mut Problems::default();
+    let topics = topics::topics(nth, std::mem::take(&mut added.topics), problems);
+    let given = added.settings.name.as_deref();
+    let name = given.map_or_else(|| joined(nth, &topics), str::to_owned);
+    topics::names(nth, &name, given, &added.group, problems);
+    handler::handler(&name, &topics, &added, said, problems);
+    batch::batch(&name, &added, problems);
+    for own in added.settings.retry.iter().chain(added.settings.rules.retries()) {
+        retries::retry(&format!("handler `{name}`"), own, problems);
+    }
+    let assignment = said.transport.capabilities().assignment;
+    let tables = tables.of(&name, &added, &topics, said.produces, &assignment, problems);
+    let Added { settings, calls, emits, table: (table, _), hooks, .. } = added;
+    // Entries go out too.
+    let emits = emits || table.is_some();
+    let handler = HandlerParts { name, topics, emits, settings, calls, table, tables, hooks };
+    retry_topics::handler(&handler, &said.errors, problems);
+    dedup::retention(said, &handler, problems);
+    all.append(std::mem::take(problems), matches!(handler.calls, Calls::Batch(..)));
+    handler
+}
+
+/// A handler's name, if it was given none; without topics its number, which is only to be read.
+fn joined(nth: usize, topics: &[Topic]) -> String {
+    match topics {
+        [] => nth.to_string(),
+        topics => topics.iter().map(Topic::as_str).collect::<Vec<_>>().join("+"),
+    }
 }

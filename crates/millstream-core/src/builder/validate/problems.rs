@@ -13,6 +13,14 @@ impl Problems {
         self.0.push(format!("{}\n     remedy: {}", problem.into(), remedy.as_ref()));
     }
 
+    /// Those of one handler behind the others. A batch handler's settings have methods of the same names.
+    pub(super) fn append(&mut self, of_handler: Problems, is_batch: bool) {
+        self.0.extend(of_handler.0.into_iter().map(|problem| match is_batch {
+            true => problem.replace("HandlerSettings::", "BatchSettings::"),
+            false => problem,
+        }));
+    }
+
     /// All of them as one error of the service called `name`, if there are any.
     pub(super) fn into_error(self, name: &str) -> Result<(), Error> {
         if self.0.is_empty() {

@@ -1,25 +1,24 @@
-//! Owns the checks against what the transport can do, its `Capabilities`.
+//! Owns the checks against what the transport can do, its `Capabilities`. Leaves its sessions to `service`.
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
-use crate::contract::Support;
+use crate::contract::{Support, Transport};
 use crate::envelope::ContentMode;
 
 pub(super) fn transport(said: &Said, problems: &mut Problems) {
     let can = said.transport.capabilities();
     if let Support::No(why) = can.groups {
-        problems.add(format!("the transport `{}` has no consumer groups: {why}", can.name), "use a transport that has them");
+        let text = format!("the transport `{}` has no consumer groups: {why}", can.name);
+        problems.add(text, "use one that has: `StreamServiceBuilder::new(\"trading-engine\", Memory::new())`");
     }
-    if let Support::No(why) = can.headers
-        && said.errors.writes_topics()
-    {
+    let Support::No(why) = can.headers else { return };
+    if said.errors.writes_topics() {
         let text = format!("dead letters need headers, which the transport `{}` does not keep: {why}", can.name);
-        problems.add(text, "give `ErrorHandling` a sink of its own");
+        problems.add(text, "keep them elsewhere: `.with_error_handling(ErrorHandling::new().error_sink(my_sink))`");
     }
-    if let Support::No(why) = can.headers
-        && said.producer.content_mode == ContentMode::CloudEventsBinary
-    {
+    if said.producer.content_mode == ContentMode::CloudEventsBinary {
         let text = format!("CloudEvents in binary mode need headers, which the transport `{}` does not keep: {why}", can.name);
-        problems.add(text, "choose `ContentMode::CloudEventsStructured`, or the envelope");
+        let remedy = "write them in one piece: `.add_producer_with(ProducerSettings::new().content_mode(ContentMode::CloudEventsStructured))`";
+        problems.add(text, remedy);
     }
 }

@@ -214,7 +214,7 @@ fn a_clean_note_names_no_suspect() {
 
 proptest! {
     #[test]
-    fn every_note_reads_back(incarnation: u64, clean: bool, suspect: Option<(u64, u8)>, other: Option<(u64, u8)>, third: (u64, u8)) {
+    fn every_note_reads_back(incarnation: u64, clean: bool, suspect: Option<(u64, u8)>, other: Option<(u64, u8)>, third: (u64, u8), table: Option<u64>) {
         let others = [other, other.map(|_| third)];
         let note = Note { incarnation, clean, suspect, others, table };
         prop_assert_eq!(note.to_string().parse(), Ok(note));

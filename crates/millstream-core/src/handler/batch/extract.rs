@@ -8,6 +8,7 @@ use crate::handler::attempt::Attempt;
 use crate::handler::event::Event;
 use crate::handler::extract::{Provide, Rejection};
 use crate::handler::handler_error::HandlerError;
+use crate::handler::wants::Wants;
 use crate::topic::{Namespace, Topic};
 use serde::de::DeserializeOwned;
 
@@ -31,6 +32,10 @@ pub trait ExtractBatch<S: 'static = ()> {
     /// How many `Batch`es it takes; for `build()`, which asks for exactly one.
     #[doc(hidden)]
     const BATCHES: usize = 0;
+
+    /// What it wants of topics; for `build()`, which refuses what can never be had.
+    #[doc(hidden)]
+    const WANTS: Wants = Wants::NOTHING;
 
     /// Makes the argument.
     ///
@@ -61,10 +66,10 @@ impl<S: 'static, T: DeserializeOwned + Send + 'static> ExtractBatch<S> for Batch
     const BATCHES: usize = 1;
 
     fn extract<'d>(delivery: &mut BatchDelivery<'d, S>) -> Result<Batch<T>, Rejection> {
-        let (records, partition) = (delivery.records(), delivery.partition());
+        let (records, partition, copied) = (delivery.records(), delivery.partition(), delivery.is_copied());
         let mut batch = Batch { events: Vec::with_capacity(records.len()), attempts: Vec::with_capacity(records.len()) };
         for (slot, (index, record)) in (0_u32..).zip(records.iter().enumerate()) {
-            match Event::decode_at(&record.record, record.head.as_ref(), partition) {
+            match Event::decode_at(&record.record, record.head.as_ref(), partition, copied) {
                 Ok(event) => {
                     batch.events.push((Slot(slot), event));
                     batch.attempts.push(Attempt::new(record.attempt));
@@ -84,8 +89,10 @@ impl<S: 'static> ExtractBatch<S> for Topic {
     }
 }
 
+/// As a single handler's: `build()` refuses it of a shared topic.
 impl<S: 'static> ExtractBatch<S> for Namespace {
     type Item<'d> = Namespace;
+    const WANTS: Wants = Wants::NAMESPACE;
 
     fn extract<'d>(delivery: &mut BatchDelivery<'d, S>) -> Result<Namespace, Rejection> {
         let topic = delivery.topic();
@@ -93,5 +100,14 @@ impl<S: 'static> ExtractBatch<S> for Namespace {
             let text = format!("the handler takes a `Namespace`, but `{topic}` is a shared topic and has none");
             HandlerError::permanent(text).into()
         })
+    }
+}
+
+/// `None` of a shared topic.
+impl<S: 'static> ExtractBatch<S> for Option<Namespace> {
+    type Item<'d> = Option<Namespace>;
+
+    fn extract<'d>(delivery: &mut BatchDelivery<'d, S>) -> Result<Option<Namespace>, Rejection> {
+        Ok(delivery.namespace().cloned())
     }
 }

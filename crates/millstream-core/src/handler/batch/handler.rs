@@ -6,6 +6,7 @@ use super::extract::ExtractBatch;
 use super::outcomes::{IntoOutcomes, Outcomes};
 use crate::handler::extract::Rejection;
 use crate::handler::handler::HandlerFn;
+use crate::handler::wants::Wants;
 use std::ops::Deref;
 
 /// A handler of batches over the state `S`. Implemented for functions; not to be implemented by hand.
@@ -21,6 +22,10 @@ pub trait BatchHandler<Args, S: 'static>: Send + Sync + 'static {
     /// How many `Batch`es it takes.
     #[doc(hidden)]
     const BATCHES: usize;
+
+    /// What its arguments want.
+    #[doc(hidden)]
+    const WANTS: Wants;
 
     /// Runs one call in a seat that owns all it lends, and gives the seat back.
     #[doc(hidden)]
@@ -38,6 +43,7 @@ where
 {
     const OUTPUTS: usize = <F as RunsBatch<Args, S, O>>::OUTPUTS;
     const BATCHES: usize = <F as RunsBatch<Args, S, O>>::BATCHES;
+    const WANTS: Wants = <F as RunsBatch<Args, S, O>>::WANTS;
 
     #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
     fn seated<H, St>(mut seat: Box<BatchSeat<H, St>>) -> impl Future<Output = Box<BatchSeat<H, St>>> + Send
@@ -71,6 +77,8 @@ pub trait RunsBatch<Args, S: 'static, O> {
     const OUTPUTS: usize;
     /// How many `Batch`es it takes.
     const BATCHES: usize;
+    /// What its arguments want.
+    const WANTS: Wants;
     /// Extracts the arguments and starts the handler; `None` if no record is left for it.
     ///
     /// # Errors
@@ -90,6 +98,7 @@ macro_rules! arity {
         {
             const OUTPUTS: usize = 0 $(+ <$arg as ExtractBatch<S>>::OUTPUTS)*;
             const BATCHES: usize = 0 $(+ <$arg as ExtractBatch<S>>::BATCHES)*;
+            const WANTS: Wants = Wants::NOTHING $(.and(<$arg as ExtractBatch<S>>::WANTS))*;
             fn start<'d>(&self, delivery: &mut BatchDelivery<'d, S>) -> Result<Option<impl Future<Output = O> + Send + use<'d, Func, S, O, $($arg),*>>, Rejection> {
                 let arguments = ($(<$arg as ExtractBatch<S>>::extract(delivery)?,)*);
                 Ok(if delivery.is_void() { None } else { Some(self.call(arguments)) })

@@ -4,11 +4,12 @@
 use super::Intake;
 use super::restoring::Prepared;
 use super::session::{Running, grant};
-use super::start::start_at;
+use super::start::{StartAt, start_at};
 use crate::clock::MonoTime;
 use crate::contract::{Command, Consumer, Epoch, Error, TopicPartition};
 use crate::engine::{Note, Quarantine, Window};
 use crate::service::cell::Cell;
+use crate::service::retry_topics::RetryPlace;
 use crate::service::worker::Worker;
 
 impl Intake {
@@ -23,7 +24,12 @@ impl Intake {
         let Some(session) = self.sessions.get_mut(&epoch) else { return Ok(()) };
         let Prepared { at, table, replays_until } = match ready {
             Some(ready) => ready,
-            None => Prepared::plain(start_at(&session.assigned, self.parts.start_at)?),
+            None => {
+                // What lies in a retry topic was put there by this group: none of it may be skipped.
+                let copied = session.plan.retries.as_ref().is_some_and(RetryPlace::is_retry);
+                let policy = if copied { StartAt::Earliest } else { self.parts.start_at };
+                Prepared::plain(start_at(&session.assigned, policy)?)
+            }
         };
         let plan = session.plan.clone();
         let committed = session.assigned.committed.as_ref();

@@ -6,7 +6,7 @@ use super::entries::{Entries, Read};
 use super::position::EntryPosition;
 use crate::contract::{
     Assigned, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Offset, Operation, RecordBatch,
-    TopicPartition,
+    TopicPartition, Transport,
 };
 use crate::engine::Backoff;
 use crate::envelope::{EventEnvelope, Limits};

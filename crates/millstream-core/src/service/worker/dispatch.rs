@@ -3,6 +3,7 @@
 
 use super::care::Quarantined;
 use super::check::Current;
+use super::retried::Turn;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Offset, RecordBatch, Seen};
@@ -78,7 +79,7 @@ impl Worker {
     pub(super) fn has_outlet(&self) -> bool {
         self.tail.owed + self.sink.len() < MOST_OUTPUTS
             && self.tail.owed_bytes + self.sink.bytes() < MOST_OUTPUT_BYTES
-            && self.letters.len() < self.plan.settings.max_letters
+            && self.letters.len() + self.copies.len() < self.plan.settings.max_letters
     }
 
     /// The record at the cursor needs no start, or may not start yet; `None` if it may, else whether the next may follow.
@@ -86,6 +87,17 @@ impl Worker {
     pub(super) fn needs_no_start(&mut self, current: &mut Current, now: MonoTime) -> Option<bool> {
         let index = current.cursor;
         let offset = current.batch.view(index).offset();
+        if self.retry_topic().is_some() {
+            match self.copys_turn(current, now) {
+                Turn::Now => {}
+                Turn::Later => return Some(false),
+                Turn::Foreign => {
+                    current.cursor += 1;
+                    self.settle_filtered(current, index..index + 1);
+                    return Some(true);
+                }
+            }
+        }
         if let Some(end) = current.prepared.filtered_until(index) {
             current.cursor = end;
             self.settle_filtered(current, index..end);
@@ -262,6 +274,9 @@ impl Worker {
         // Also after a probe that failed, which counts no attempt.
         if payload.failure.is_some() {
             self.counts.retries += 1;
+            if let Some(meters) = &self.plan.meters {
+                meters.retried(payload.failed);
+            }
         }
         self.sink.owner = self.tail.next_owner();
         let Prepared { key, head, .. } = &payload.prepared;

@@ -302,14 +302,18 @@ impl Worker {
             let mut runs = std::mem::take(&mut tail.spare.2);
             runs_of(&marks, &mut runs);
             let (scope, dedup) = (tail.scope.clone(), dedup.clone());
+            let originals = self.marks_of_originals(&marks);
+            let tail = &mut self.tail;
             let call = Box::pin(async move {
                 let mut met: Vec<Marked> = Vec::new();
-                let result = within(STORE_DEADLINE, dedup.complete(&scope, &marks, &mut met)).await;
+                let result =
+                    within(STORE_DEADLINE, dedup.complete(&scope, originals.as_deref().unwrap_or(&marks), &mut met)).await;
                 (result, marks)
             });
             tail.marking = Some(Marking { call, runs, skipped: std::mem::take(&mut tail.confirmed.skipped) });
             moved = true;
         }
+        let tail = &mut self.tail;
         let Some(marking) = &mut tail.marking else { return moved };
         let Poll::Ready((result, mut marks)) = marking.call.as_mut().poll(cx) else { return moved };
         let Some(Marking { runs, skipped, .. }) = tail.marking.take() else { return moved };

@@ -78,6 +78,7 @@ impl Worker {
             moved |= self.write_entries(now, cx);
             moved |= self.mark(now, cx);
             moved |= self.send_letters(now, cx);
+            moved |= self.send_copies(now, cx);
             moved |= self.pass_turn();
             if let Some(report) = self.leave(now) {
                 return Turned::Ended(report);
@@ -163,10 +164,11 @@ impl Worker {
             Some(batching) if self.drain.is_none() && self.slots.peek().is_some() => batching.due(),
             _ => None,
         };
-        let (slots, checks, tail, letters) = (self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due());
+        let copy = self.waits.map(|(_, at)| at).filter(|_| self.drain.is_none());
         let table = self.table.as_ref().and_then(|table| table.writes.due());
-        let timers = [drain, breaker, backoff, batch, slots, checks, tail, letters, table];
-        timers.into_iter().flatten().filter(|&at| at > now).min()
+        let sinks = [self.letters.due(), self.copies.due(), table];
+        let timers = [drain, breaker, backoff, batch, copy, self.slots.next_deadline(), self.checks.due(), self.tail.due()];
+        timers.into_iter().chain(sinks).flatten().filter(|&at| at > now).min()
     }
 }
 

@@ -1,0 +1,13 @@
+//! `&Namespace` instead of `Namespace`
+
+use millstream::prelude::*;
+
+async fn handler(_: &Namespace) {}
+
+fn service(transport: impl Transport) -> Result<StreamService, Error> {
+    StreamServiceBuilder::new("mistake", transport)
+        .add_consumer_handler("market.ticks", "mistake.ticks", handler)
+        .build()
+}
+
+fn main() {}
