@@ -6,13 +6,19 @@
 #![allow(clippy::print_stdout, reason = "an example says what it has shown")]
 
 mod batch;
+mod direct;
+mod errors;
 mod forms;
 mod hello;
 mod layers;
+mod lifecycle;
 mod producing;
+mod settings;
+mod state;
 mod testing;
 mod topics;
 mod trading_engine;
+mod transports;
 
 use millstream::prelude::Error;
 use std::pin::Pin;
@@ -26,10 +32,16 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("trading_engine", "a state, a namespace as an argument, outputs", || Box::pin(trading_engine::run())),
     ("forms", "what a handler may take and return", || Box::pin(forms::run())),
     ("layers", "filters, layers and settings of one handler", || Box::pin(layers::run())),
+    ("errors", "errors by type, retry topics, and a pager beside the dead-letter topic", || Box::pin(errors::run())),
     ("batch", "many records in one call, and an answer for each", || Box::pin(batch::run())),
+    ("state", "an entry for each key, restored after a restart", || Box::pin(state::run())),
     ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),
+    ("lifecycle", "two services and a feed in one process, started and stopped in order", || Box::pin(lifecycle::run())),
+    ("transports", "one service by type, by URL, and on a third party's transport", || Box::pin(transports::run())),
+    ("direct", "records sent and read in a loop of your own", || Box::pin(direct::run())),
+    ("settings", "a file, the environment and code; all mistakes at once", || Box::pin(settings::run())),
 ];
 
 fn main() -> ExitCode {

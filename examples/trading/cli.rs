@@ -58,6 +58,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) break_dead_letters: bool,
 
+    /// Times the portfolio manager is stopped in the middle and started again; every other time it crashes
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    pub(crate) restarts: u64,
+
     /// Ticks published twice, per lap
     #[arg(long, value_name = "COUNT", default_value_t = Rates::default().duplicates)]
     pub(crate) duplicates: u64,

@@ -9,7 +9,7 @@ use millstream::memory::TopicConfig;
 use millstream::prelude::*;
 
 use crate::readback::{LogRecord, Readback};
-use crate::topics::{Leg, PARTITIONS, Venue, legs};
+use crate::topics::{HOLDINGS, Leg, PARTITIONS, Venue, legs};
 
 /// Records of a partition that are kept although everybody has read them: a cut costs a lock, so it is worth some.
 const KEPT: u64 = 256;
@@ -56,6 +56,10 @@ impl Cluster {
         }
         for (topic, _, _) in &topics {
             memory.create_topic(topic, TopicConfig::new(PARTITIONS).segment_bytes(SEGMENT))?;
+        }
+        for venue in venues {
+            // Nobody reads it back here: what is in it shows in what follows from it.
+            memory.create_topic(&named(&venue.topic(HOLDINGS))?, TopicConfig::compacted(PARTITIONS).segment_bytes(SEGMENT))?;
         }
         let next = vec![0; PARTITIONS as usize];
         let topics = topics.into_iter().map(|(topic, group, letters)| Kept { topic, group, letters, next: next.clone() });
@@ -113,6 +117,14 @@ impl Cluster {
             }
         }
         lags
+    }
+
+    /// How many partitions a group's only member has; none if it has several.
+    pub(crate) fn owned_by_one(&self, group: &str) -> usize {
+        match self.memory.group_members(group).as_slice() {
+            [member] => member.holds.len(),
+            _ => 0,
+        }
     }
 
     /// Records written so far to topics that a group consumes.

@@ -4,6 +4,7 @@
 //! judging to `readback`. Nothing here believes that something is done because time has passed: the run is over when,
 //! upstream first, every group has committed all there is.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use crate::market_feed::MarketFeed;
 use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use crate::readback::Readback;
+use crate::restarts::Restart;
+use crate::topics::{PARTITIONS, PORTFOLIO_GROUP};
 
 /// Records between two looks at how far the services are.
 const STRIDE: u64 = 1024;
@@ -78,6 +81,8 @@ pub(crate) struct Conductor<'c, 'a> {
     pub(crate) cluster: &'c mut Cluster,
     pub(crate) readback: &'c mut Readback<'a>,
     pub(crate) progress: Option<Progress>,
+    /// Restarts of the portfolio manager that are still to come, in order.
+    pub(crate) restarts: VecDeque<Restart>,
     pub(crate) interrupted: watch::Receiver<bool>,
 }
 
@@ -108,6 +113,9 @@ impl Conductor<'_, '_> {
             }
             ticks += u64::from(matches!(item, Item::Tick { again: false, .. }));
             market.publish(item).await?;
+            while let Some(restart) = self.restarts.pop_front_if(|restart| restart.at <= records) {
+                self.restart(pipeline, restart).await?;
+            }
             records += 1;
             if records.is_multiple_of(STRIDE) {
                 market.flush().await?;
@@ -125,6 +133,14 @@ impl Conductor<'_, '_> {
         self.until(pipeline, |this, _| this.cluster.lags().is_empty()).await?;
         self.cluster.read_back(self.readback);
         Ok(())
+    }
+
+    /// Restarts the portfolio manager while it has work to do, and waits until the next one has all its partitions: else the
+    /// restarts that follow would meet one that has not begun.
+    async fn restart(&mut self, pipeline: &mut Pipeline, restart: Restart) -> Result<(), Cut> {
+        pipeline.restart_portfolio(restart.crash).await.map_err(Cut::Failed)?;
+        let partitions = self.feed.venues.len() * PARTITIONS as usize;
+        self.until(pipeline, |this, _| this.cluster.owned_by_one(PORTFOLIO_GROUP) == partitions).await
     }
 
     async fn break_dead_letters(&mut self, pipeline: &mut Pipeline) -> Result<u64, Cut> {

@@ -37,6 +37,7 @@ pub(crate) struct Effects {
     published: Mutex<Vec<u128>>,
     spoken: Mutex<Vec<u128>>,
     handled: BTreeMap<String, Mutex<Vec<u128>>>,
+    repeats: Vec<String>,
     executions: BTreeMap<Venue, Executions>,
 }
 
@@ -49,6 +50,12 @@ impl Effects {
             executions: venues.iter().map(|venue| (*venue, Executions::default())).collect(),
             ..Self::default()
         }
+    }
+
+    /// The handler of these topics may reach its end again for an event: its service crashes, and an attempt before the crash
+    /// leaves nothing behind. That nothing of it counts twice the logs tell.
+    pub(crate) fn let_repeat(&mut self, topics: impl Iterator<Item = String>) {
+        self.repeats.extend(topics);
     }
 
     /// The feed published a tick for the first time.
@@ -95,7 +102,12 @@ impl Effects {
 
     /// Ids handled of one topic, once per end reached; taken.
     pub(crate) fn take_handled(&self, topic: &str) -> Vec<u128> {
-        self.handled.get(topic).map(|list| std::mem::take(&mut *lock(list))).unwrap_or_default()
+        let mut handled = self.handled.get(topic).map(|list| std::mem::take(&mut *lock(list))).unwrap_or_default();
+        if self.repeats.iter().any(|repeated| repeated == topic) {
+            handled.sort_unstable();
+            handled.dedup();
+        }
+        handled
     }
 }
 

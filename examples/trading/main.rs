@@ -13,7 +13,7 @@
 //! | the run | `run` `cluster` (the log) `pipeline` (the services) `conductor` (its course) |
 //! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` |
 //! | venues | `trader` `zerodha` (adapter) `sdk` (simulated broker) |
-//! | data and faults | `csv` `csv_line` `feed` `faults` `poison` |
+//! | data and faults | `csv` `csv_line` `feed` `faults` `poison` `restarts` |
 //! | proof | `oracle` `compare` `effects` `audit` `readback` |
 //! | what is shown | `cli` `report` `table` `equity` `progress` |
 //! | small tools | `ids` `keyed` `topics` |
@@ -45,6 +45,7 @@ mod progress;
 mod proof;
 mod readback;
 mod report;
+mod restarts;
 mod risk;
 mod risk_manager;
 mod run;
@@ -125,7 +126,12 @@ fn prepare(args: &Args) -> Result<Feed, Ended> {
 
 #[tokio::main]
 async fn run(args: &Args, feed: &Feed) -> Result<(Report, Equity), Ended> {
-    let options = Options { break_dead_letters: args.break_dead_letters, progress: true, interrupted: interrupts() };
+    let options = Options {
+        break_dead_letters: args.break_dead_letters,
+        restarts: args.restarts,
+        progress: true,
+        interrupted: interrupts(),
+    };
     Ok(run::run(feed, options, |memory| memory).await?)
 }
 

@@ -5,10 +5,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millstream::prelude::*;
 use millstream::service::Counts;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::effects::Effects;
 use crate::feed::Feed;
@@ -17,30 +18,71 @@ use crate::risk_manager::{self, RiskManager};
 use crate::strategy_runner::{self, StrategyRunner};
 use crate::trading_engine::{self, TradingEngine};
 
+/// How long a group waits for a member that is silent, Kafka's default; and for one that crashes and comes back at once.
+const SESSION: Duration = Duration::from_secs(45);
+const CRASHED: Duration = Duration::from_millis(400);
+
 /// The services, in the order in which a tick travels.
 pub(crate) struct Pipeline {
     handles: Vec<(String, ServiceHandle)>,
     running: JoinSet<(String, Result<(), Error>)>,
+    /// Makes one more portfolio manager, which knows nothing of those before.
+    portfolio: Box<dyn Fn() -> Result<StreamService, Error> + Send>,
+    /// The one that runs.
+    managing: Option<AbortHandle>,
 }
 
 impl Pipeline {
     /// Builds and starts the services, and waits until each has its partitions.
-    pub(crate) async fn start(transport: &(impl Transport + Clone), feed: &Feed, effects: &Arc<Effects>) -> Result<Self, Error> {
+    pub(crate) async fn start(
+        transport: &(impl Transport + Clone),
+        feed: &Feed,
+        effects: &Arc<Effects>,
+        restarts: bool,
+    ) -> Result<Self, Error> {
         let (venues, faults) = (&feed.venues, &feed.faults);
+        let session = if restarts { CRASHED } else { SESSION };
+        let portfolio = {
+            let (transport, venues, faults, effects) = (transport.clone(), venues.clone(), faults.clone(), effects.clone());
+            move || portfolio_manager::service(transport.clone(), &venues, PortfolioManager::new(&faults, &effects), session)
+        };
         let services = [
             strategy_runner::service(transport.clone(), StrategyRunner::new(venues, faults, effects))?,
             risk_manager::service(transport.clone(), venues, RiskManager::new(faults, effects))?,
             trading_engine::service(transport.clone(), venues, TradingEngine::new(venues, faults, effects))?,
-            portfolio_manager::service(transport.clone(), venues, PortfolioManager::new(faults, effects))?,
+            portfolio()?,
         ];
-        let mut pipeline = Self { handles: Vec::new(), running: JoinSet::new() };
+        let (handles, running) = (Vec::new(), JoinSet::new());
+        let mut pipeline = Self { handles, running, portfolio: Box::new(portfolio), managing: None };
         for service in services {
-            let (name, handle) = (service.name().to_owned(), service.handle());
-            pipeline.handles.push((name.clone(), handle.clone()));
-            pipeline.running.spawn(async move { (name, service.run().await) });
-            handle.ready().await;
+            pipeline.run(service).await;
         }
         Ok(pipeline)
+    }
+
+    /// Starts a service and waits until it is ready. The portfolio manager is the last one.
+    async fn run(&mut self, service: StreamService) {
+        let (name, handle) = (service.name().to_owned(), service.handle());
+        self.handles.push((name.clone(), handle.clone()));
+        self.managing = Some(self.running.spawn(async move { (name, service.run().await) }));
+        handle.ready().await;
+    }
+
+    /// Ends the portfolio manager, in order or as a crash would, and starts another.
+    pub(crate) async fn restart_portfolio(&mut self, crash: bool) -> Result<(), String> {
+        match (&self.managing, self.handles.last()) {
+            (Some(managing), _) if crash => managing.abort(),
+            (_, Some((_, handle))) => handle.stop(),
+            _ => {}
+        }
+        match self.running.join_next().await {
+            Some(Err(error)) if crash && error.is_cancelled() => {}
+            Some(Ok((name, Ok(())))) if !crash && name == "portfolio-manager" => {}
+            ended => return Err(format!("the portfolio manager was to be restarted, and {ended:?} has ended")),
+        }
+        let service = (self.portfolio)().map_err(|error| error.to_string())?;
+        self.run(service).await;
+        Ok(())
     }
 
     /// Why a service ended that was not told to, if one did.

@@ -1,12 +1,16 @@
 //! A portfolio's position in one instrument: a fold over fills.
 //!
-//! Owns position, cost, realised and unrealised profit. Leaves topics to the portfolio manager. Profit is
+//! Owns position, cost, realised and unrealised profit, and the name of the table in which the framework keeps them.
+//! Leaves topics to the portfolio manager. Profit is
 //! split in realised and unrealised by average cost; a rounded split never loses a digit, because what one
 //! part gives the other takes: their sum is always cash plus what is held at the market's middle.
 
+use millstream::prelude::{Sibling, TableEntry};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::events::{OrderFilled, PnlSnapshot};
+use crate::topics::HOLDINGS;
 
 /// Decimals of a cost that a partial close takes along.
 const COST_DECIMALS: u32 = 10;
@@ -15,13 +19,17 @@ const COST_DECIMALS: u32 = 10;
 const PRICE_DECIMALS: u32 = 8;
 
 /// One instrument in one namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holding {
     fills: u64,
     position: Decimal,
     /// What the position cost: position times average price.
     cost: Decimal,
     realised: Decimal,
+}
+
+impl TableEntry for Holding {
+    const TABLE: Sibling = HOLDINGS;
 }
 
 impl Holding {

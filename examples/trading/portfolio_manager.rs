@@ -1,6 +1,7 @@
 //! The portfolio manager: fills in, snapshots of profit and loss out.
 //!
-//! Owns one holding per namespace and instrument. Leaves the arithmetic to `portfolio`.
+//! Owns the fold: what a fill makes of a holding. The framework keeps one holding per namespace and instrument, reads them
+//! back after a restart, and sees to it that every fill is in them once. Leaves the arithmetic to `portfolio`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,23 +10,21 @@ use millstream::moka::Limits;
 use millstream::prelude::*;
 
 use crate::effects::Effects;
-use crate::events::{OrderFilled, PnlSnapshot};
+use crate::events::OrderFilled;
 use crate::faults::{Faults, Flaky};
-use crate::keyed::{Keyed, Sequenced};
 use crate::portfolio::Holding;
 use crate::topics::{PORTFOLIO_GROUP, SNAPSHOTS, Venue, topics};
 
-/// The service's state.
+/// The service's state: none of it is about money.
 pub(crate) struct PortfolioManager {
-    holdings: Keyed<Sequenced<Holding, PnlSnapshot>>,
     flaky: Flaky,
     effects: Arc<Effects>,
 }
 
 impl PortfolioManager {
-    /// A manager that holds nothing yet.
+    /// A manager that holds nothing.
     pub(crate) fn new(faults: &Faults, effects: &Arc<Effects>) -> Self {
-        Self { holdings: Keyed::default(), flaky: Flaky::new("portfolio-manager", faults), effects: effects.clone() }
+        Self { flaky: Flaky::new("portfolio-manager", faults), effects: effects.clone() }
     }
 
     /// Takes a fill into the portfolio and tells how it stands.
@@ -33,27 +32,29 @@ impl PortfolioManager {
         &self,
         fill: Event<OrderFilled>,
         topic: Topic,
-        broker: Namespace,
+        holding: &mut Holding,
         out: &mut Outputs,
     ) -> Result<(), HandlerError> {
         self.flaky.attempt(&fill.order_id)?;
-        let key = format!("{}/{}", broker.as_str(), fill.instrument);
-        let take = |holding: &mut Holding| holding.take(&fill);
-        if let Some(snapshot) = self.holdings.with(&key, |holding| holding.apply(fill.sequence, take)) {
-            out.emit(SNAPSHOTS, &snapshot)?;
-        }
+        out.emit(SNAPSHOTS, &holding.take(&fill))?;
         self.effects.handled(topic.as_str(), fill.key().as_u128());
         Ok(())
     }
 }
 
-/// The service.
-pub(crate) fn service(transport: impl Transport, venues: &[Venue], portfolio: PortfolioManager) -> Result<StreamService, Error> {
+/// The service. The group waits as long as a `session` for one that has crashed.
+pub(crate) fn service(
+    transport: impl Transport,
+    venues: &[Venue],
+    portfolio: PortfolioManager,
+    session: Duration,
+) -> Result<StreamService, Error> {
     let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("portfolio-manager", transport)
         .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
         .with_error_handling(ErrorHandling::new().retry(retry))
         .with_metrics()
+        .membership(session, session)
         .with_state(portfolio)
         .add_producer()
         .add_consumer_handler(topics(venues, TopicMap::orders_filled), PORTFOLIO_GROUP, PortfolioManager::on_fill)
@@ -63,38 +64,22 @@ pub(crate) fn service(transport: impl Transport, venues: &[Venue], portfolio: Po
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::Side;
+    use crate::events::{PnlSnapshot, Side};
     use crate::faults::Rates;
     use crate::portfolio::tests::fill;
     use crate::topics::FILLED;
 
-    async fn take(manager: &PortfolioManager, venue: Venue, number: u64) -> PnlSnapshot {
-        let topic: Topic = venue.topic(FILLED).parse().expect("a good name");
-        let mut out = Outputs::of(&topic);
-        let event = Event::example_with_id(EventId::from_u128(u128::from(number)), fill(number, Side::Buy, 10, 100));
-        manager.on_fill(event, topic, venue.namespace(), &mut out).await.expect("nothing is planned to fail");
-        let output = out.iter().next().expect("a fill leads to a snapshot");
-        assert_eq!(output.topic().as_str(), venue.topic(SNAPSHOTS));
-        output.data()
-    }
-
-    fn manager() -> PortfolioManager {
+    #[tokio::test]
+    async fn a_fill_leads_to_a_snapshot_of_what_is_held_then() {
         let calm = Rates { transient: 0, ..Rates::default() };
-        PortfolioManager::new(&Faults::new(1, calm, 9500, 8), &Arc::new(Effects::new(&Venue::ALL)))
-    }
-
-    #[tokio::test]
-    async fn a_fill_counts_once_however_often_it_is_delivered() {
-        let manager = manager();
-        let first = take(&manager, Venue::Paper, 1).await;
-        assert_eq!(take(&manager, Venue::Paper, 1).await, first);
-        assert_eq!(take(&manager, Venue::Paper, 2).await.fills, 2);
-    }
-
-    #[tokio::test]
-    async fn namespaces_have_portfolios_of_their_own() {
-        let manager = manager();
-        take(&manager, Venue::Paper, 1).await;
-        assert_eq!(take(&manager, Venue::Zerodha, 2).await.fills, 1);
+        let manager = PortfolioManager::new(&Faults::new(1, calm, 9500, 8), &Arc::new(Effects::new(&Venue::ALL)));
+        let topic: Topic = Venue::Paper.topic(FILLED).parse().expect("a good name");
+        let (mut holding, mut out) = (Holding::default(), Outputs::of(&topic));
+        for number in 1..=2 {
+            let event = Event::example_with_id(EventId::from_u128(u128::from(number)), fill(number, Side::Buy, 10, 100));
+            manager.on_fill(event, topic.clone(), &mut holding, &mut out).await.expect("nothing is planned to fail");
+        }
+        assert_eq!(out[1].topic().as_str(), Venue::Paper.topic(SNAPSHOTS));
+        assert_eq!((out[0].data::<PnlSnapshot>().fills, out[1].data::<PnlSnapshot>().fills), (1, 2));
     }
 }

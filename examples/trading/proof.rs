@@ -15,8 +15,12 @@ use crate::tamper::{Lie, Tampered};
 use crate::topics::Venue;
 
 async fn play(feed: &Feed, lie: Lie, break_dead_letters: bool) -> Report {
+    play_with(feed, lie, break_dead_letters, 0).await
+}
+
+async fn play_with(feed: &Feed, lie: Lie, break_dead_letters: bool, restarts: u64) -> Report {
     let (_stay, interrupted) = watch::channel(false);
-    let options = Options { break_dead_letters, progress: false, interrupted };
+    let options = Options { break_dead_letters, restarts, progress: false, interrupted };
     run::run(feed, options, |memory| Tampered::new(memory, lie)).await.expect("the run ends").0
 }
 
@@ -106,9 +110,19 @@ async fn two_runs_of_one_seed_print_the_same_report() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_portfolio_manager_that_is_stopped_or_crashes_in_the_middle_changes_nothing_of_what_comes_out() {
+    for seed in 0..3 {
+        let report = play_with(&embedded(seed, 1), Lie::None, false, 20).await;
+        assert!(report.is_good(), "{:#?} {:#?}", report.findings, report.difference);
+        let undisturbed = play(&embedded(seed, 1), Lie::None, false).await;
+        assert_eq!(format!("{:?}", report.portfolios), format!("{:?}", undisturbed.portfolios));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_standstill_is_noticed_and_says_where_it_is() {
     let (_stay, interrupted) = watch::channel(false);
-    let options = Options { break_dead_letters: false, progress: false, interrupted };
+    let options = Options { break_dead_letters: false, restarts: 0, progress: false, interrupted };
     let lie = Lie::Silent("zerodha.signals.validated");
     let ended = run::run(&embedded(1, 1), options, |memory| Tampered::new(memory, lie)).await;
     let Err(Cut::Failed(why)) = ended else { panic!("the run cannot end well") };
@@ -118,7 +132,7 @@ async fn a_standstill_is_noticed_and_says_where_it_is() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_the_run_in_order() {
     let (_stay, interrupted) = watch::channel(true);
-    let options = Options { break_dead_letters: false, progress: false, interrupted };
+    let options = Options { break_dead_letters: false, restarts: 0, progress: false, interrupted };
     let ended = run::run(&embedded(1, 1), options, |memory| memory).await;
     assert!(matches!(ended, Err(Cut::Interrupted)));
 }

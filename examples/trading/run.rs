@@ -20,11 +20,15 @@ use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use crate::readback::Readback;
 use crate::report::Report;
+use crate::restarts;
+use crate::topics::FILLED;
 
 /// How to run.
 pub(crate) struct Options {
     /// Whether the dead-letter topics cannot be written for a while.
     pub(crate) break_dead_letters: bool,
+    /// Times the portfolio manager is restarted.
+    pub(crate) restarts: u64,
     /// Whether a bar is shown, if there is a terminal.
     pub(crate) progress: bool,
     /// Turns true when the run is to stop in order.
@@ -38,12 +42,16 @@ pub(crate) async fn run<T: Transport + Clone>(
     view: impl FnOnce(Memory) -> T,
 ) -> Result<(Report, Equity), Cut> {
     let oracle = Oracle::run(feed, |_, _, _| {}).map_err(Cut::Data)?;
-    let effects = Arc::new(Effects::new(&feed.venues));
+    let mut effects = Effects::new(&feed.venues);
+    if options.restarts > 0 {
+        effects.let_repeat(feed.venues.iter().map(|venue| venue.topic(FILLED)));
+    }
+    let effects = Arc::new(effects);
     let mut cluster = Cluster::new(&feed.venues)?;
     let mut readback = Readback::new(feed, &oracle);
     let transport = view(cluster.memory().clone());
     let producer = cluster.memory().producer().await?;
-    let mut pipeline = Pipeline::start(&transport, feed, &effects).await?;
+    let mut pipeline = Pipeline::start(&transport, feed, &effects, options.restarts > 0).await?;
     let started = Instant::now();
     let conductor = Conductor {
         feed,
@@ -51,6 +59,7 @@ pub(crate) async fn run<T: Transport + Clone>(
         cluster: &mut cluster,
         readback: &mut readback,
         progress: options.progress.then(|| Progress::new(feed.total())),
+        restarts: restarts::plan(feed.faults.seed, options.restarts, feed.total()).into(),
         interrupted: options.interrupted,
     };
     let played = conductor.play(producer, &mut pipeline, options.break_dead_letters).await;

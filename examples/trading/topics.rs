@@ -24,6 +24,9 @@ pub(crate) const FILLED: Sibling = Sibling::new("orders", "filled");
 /// Portfolios after each fill.
 pub(crate) const SNAPSHOTS: Sibling = Sibling::new("pnl", "snapshots");
 
+/// What is held after each fill: the portfolio manager's table.
+pub(crate) const HOLDINGS: Sibling = Sibling::new("portfolio", "holdings");
+
 /// Group of the strategy runner.
 pub(crate) const RUNNER_GROUP: &str = "alpha-panda.strategy-runner.ticks";
 /// Group of the risk manager.

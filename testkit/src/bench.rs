@@ -142,6 +142,19 @@ impl TestBench {
         self.handle.account().total()
     }
 
+    /// The entry of `key` in a table's topic: what was written last, and `None` if that is a tombstone or nothing was.
+    ///
+    /// # Panics
+    /// If `topic` is none or the entry is no `T`.
+    pub fn entry<T: DeserializeOwned>(&self, topic: &str, key: &str) -> Option<T> {
+        let records = self.memory.records(&parse(topic));
+        // A key has one partition, so the last of its records is the newest.
+        let last = records.into_iter().rev().find(|record| record.key.as_deref() == Some(key.as_bytes()))?;
+        let value = last.value?;
+        let event = EventEnvelope::from_json(&value);
+        Some(event.unwrap_or_else(|error| panic!("the entry of {key} in {topic}: {error}")).data)
+    }
+
     /// The data of all events of a topic, partition by partition, in the order of the log.
     ///
     /// # Panics

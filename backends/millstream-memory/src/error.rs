@@ -59,3 +59,7 @@ pub(crate) fn mixed_protocols(group: &str) -> Error {
 pub(crate) fn bad_request(context: &'static str) -> Error {
     Error::new(ErrorKind::Invalid, Operation::Group, context)
 }
+
+pub(crate) fn bad_url(context: String) -> Error {
+    Error::new(ErrorKind::Configuration, Operation::Connect, context)
+}

@@ -11,6 +11,7 @@
 //! | file | noun |
 //! | --- | --- |
 //! | `memory` · `inspect` · `audit` · `faults` | the handle: administration, looking inside, watching commits, what goes wrong |
+//! | `url` | logs that are found by name within the process |
 //! | `transport` · `producer` · `consumer` · `owned` | the contract's traits; a partition as its consumer sees it |
 //! | `config` · `error` | settings; words for errors |
 //! | `broker` · `topic` · `partition` | what clones share; a topic; a partition behind its lock |
@@ -40,6 +41,7 @@ mod segment;
 mod signal;
 mod topic;
 mod transport;
+mod url;
 
 pub use audit::Commit;
 pub use config::{Cleanup, MemoryConfig, TopicConfig, WallClock};

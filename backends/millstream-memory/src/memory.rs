@@ -12,7 +12,7 @@ use std::sync::Arc;
 ///
 /// ```
 /// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
-/// use millstream_core::contract::{ConsumerExt, ConsumerRequest, ProducerExt, Record, Transport};
+/// use millstream_core::contract::{ProducerExt, Record, Transport, TransportExt};
 /// use millstream_core::topic::Topic;
 /// use millstream_memory::Memory;
 ///
@@ -20,8 +20,8 @@ use std::sync::Arc;
 /// let memory = Memory::new();
 /// memory.producer().await?.send_one(Record::new(orders.clone(), "EURUSD", "buy")).await?;
 ///
-/// let mut consumer = memory.consumer(ConsumerRequest::new("billing", vec![orders])).await?;
-/// let batch = consumer.next_batch().await?;
+/// let mut reader = memory.reader("billing", &[orders]).await?;
+/// let batch = reader.next_batch().await?;
 /// assert_eq!(batch.view(0).value(), Some(&b"buy"[..]));
 /// # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
 /// ```

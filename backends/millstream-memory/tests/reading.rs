@@ -320,7 +320,7 @@ async fn topics_are_made_by_use_only_if_the_settings_say_so() {
 async fn clones_share_the_log() {
     let memory = Memory::new();
     let clone = memory.clone();
-    let mut reader = clone.consumer(request()).await.expect("a consumer");
+    let mut reader = clone.consumer(request()).await.expect("a consumer").into_reader();
     let waiting = tokio::spawn(async move { reader.next_batch().await.expect("a batch").len() });
     tokio::task::yield_now().await;
     fill(&memory, 0, &["a"]).await;
@@ -332,7 +332,7 @@ async fn clones_share_the_log() {
 async fn no_wake_up_is_lost_between_threads() {
     let (memory, _) = log(2);
     // A session this long has no timer that could hide a lost wake-up.
-    let mut reader = member(&memory, request().session_timeout(Duration::from_secs(3_600))).await;
+    let mut reader = member(&memory, request().session_timeout(Duration::from_secs(3_600))).await.into_reader();
     let producer = memory.clone();
     let (done, mut wait) = tokio::sync::mpsc::channel::<()>(1);
     let writing = tokio::spawn(async move {

@@ -19,7 +19,8 @@
 //! # }
 //! ```
 //!
-//! **By value, it comes from the record; `&T`, it is the service's state; `&mut Outputs`, it is what goes out.**
+//! **By value, it comes from the record; `&T`, it is the service's state; `&mut`, it is what goes out: `&mut Outputs`, and the
+//! entry of a table.**
 
 pub use millstream_core::{builder, clock, contract, engine, envelope, handler, layer, service, topic};
 
@@ -36,6 +37,10 @@ pub use millstream_prometheus as prometheus;
 #[cfg(feature = "testkit")]
 pub use millstream_testkit as testkit;
 
+#[cfg(feature = "settings")]
+pub mod settings;
+pub mod transports;
+
 pub use millstream_core::builder::StreamServiceBuilder;
 pub use millstream_core::envelope::EventData;
 pub use millstream_core::service::exit_code;
@@ -47,19 +52,24 @@ pub mod guide;
 
 /// What almost every service needs.
 pub mod prelude {
+    #[cfg(feature = "settings")]
+    pub use crate::settings::{FromSettings, Settings};
+    pub use crate::transports::{BuiltinTransports, OpenTransport};
     pub use millstream_core::builder::StreamServiceBuilder;
     pub use millstream_core::clock::Clock;
-    pub use millstream_core::contract::{ConsumerExt, Error, Headers, Position, ProducerExt, Record, Transport};
+    pub use millstream_core::contract::{
+        AnyTransport, ConsumerExt, Error, Headers, Position, ProducerExt, Reader, Record, Transport, TransportExt, Transports,
+    };
     pub use millstream_core::engine::{Breaker, Failure, Followers, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
         AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, Json, OrFail, Outcome,
-        Outcomes, Outputs, Provide, RawEvent, Rejection, Slot,
+        Outcomes, Outputs, Provide, RawEvent, Rejection, Slot, TableEntry,
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{
         Account, BatchSettings, DeadLetterTopic, ErrorHandling, ErrorSinkExt, HandlerSettings, Health, IdSource,
-        ProducerSettings, Publisher, ServiceHandle, Shutdown, StreamService,
+        ProducerSettings, Publisher, ServiceHandle, Services, Shutdown, StreamService, TableSettings, TableStart,
     };
     pub use millstream_core::topic::{Namespace, Sibling, Topic, TopicMap};
 

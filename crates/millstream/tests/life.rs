@@ -175,3 +175,15 @@ fn nothing_outlives_a_run_that_was_dropped() {
         assert_eq!(weak.strong_count(), 0, "the intake's thread and the workers have ended");
     });
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_the_end_of_a_service_whose_run_was_dropped_does_not_wait_for_ever() {
+    let service = StreamServiceBuilder::new("dropped", Memory::new())
+        .add_consumer_handler("paper.orders.new", "dropped.orders", async |_: Event<Order>| {})
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    let handle = running.handle.clone();
+    running.crash().await;
+    tokio::time::timeout(Duration::from_secs(1), handle.ended()).await.expect("it has ended");
+}

@@ -169,7 +169,12 @@ async fn a_scrape_finds_every_promised_name_and_what_happened() {
     assert_eq!(page.sum("millstream_partition_records_total", &[topic, "messaging_destination_partition_id=\"0\""]), 101.0);
     assert_eq!(page.sum("messaging_client_sent_messages_total", &["messaging_destination_name=\"paper.orders.done\""]), 97.0);
     assert_eq!(page.sum("millstream_retries_total", &[topic]), 2.0);
+    assert_eq!(page.sum("millstream_retries_total", &[topic, "reason=\"transient\""]), 2.0);
     assert_eq!(page.sum("millstream_dead_letters_total", &[topic]), 2.0);
+    for reason in ["permanent", "exhausted"] {
+        let label = format!("reason=\"{reason}\"");
+        assert_eq!(page.sum("millstream_dead_letters_total", &[topic, &label]), 1.0, "{reason}");
+    }
     assert_eq!(page.sum("millstream_dedup_total", &["outcome=\"duplicate\""]), 1.0);
     assert_eq!(page.sum("millstream_in_flight_records", &[]), 0.0);
     // 100 records with an attempt each, and two retries.

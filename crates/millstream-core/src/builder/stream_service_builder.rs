@@ -2,12 +2,13 @@
 
 use super::topics::IntoTopics;
 use super::validate::validate;
-use crate::contract::{AnyDeduplicator, AnyTransport, Deduplicator, Error, Protocol, Transport};
-use crate::handler::{BatchHandler, Handler, Wants};
+use crate::contract::{AnyDeduplicator, AnyTransport, Assigned, Deduplicator, Error, Protocol, Transport};
+use crate::handler::{BatchHandler, Handler, TableOf, Wants};
 use crate::layer::{AnyLayer, Layer};
+use crate::service::hook as hooked;
 use crate::service::{
-    BatchSettings, Calls, ErrorHandling, HandlerSettings, ProducerSettings, ServiceParts, Shutdown, SpanHook, StartAt,
-    StreamService, make_batch_runner, make_runner,
+    BatchSettings, Calls, ErrorHandling, HandlerSettings, Hooks, PartitionHook, ProducerSettings, Restored, Revoked,
+    ServiceParts, Shutdown, SpanHook, StartAt, StreamService, make_batch_runner, make_runner,
 };
 use crate::topic::{Topic, TopicError};
 use std::hash::{BuildHasher, Hasher};
@@ -26,6 +27,9 @@ pub(crate) struct Added {
     pub(crate) layered_batch: bool,
     pub(crate) outputs: usize,
     pub(crate) emits: bool,
+    /// The table whose entry it takes, and how many.
+    pub(crate) table: (Option<TableOf>, usize),
+    pub(crate) hooks: Hooks,
     pub(crate) wants: Wants,
 }
 
@@ -53,6 +57,7 @@ pub struct StreamServiceBuilder<S = ()> {
     said: Said,
     state: Arc<S>,
     layers: Vec<AnyLayer>,
+    hooks: Hooks,
 }
 
 impl StreamServiceBuilder<()> {
@@ -80,7 +85,7 @@ impl StreamServiceBuilder<()> {
             session_timeout: Duration::from_secs(45),
             revoke_budget: Duration::from_secs(30),
         };
-        StreamServiceBuilder { said, state: Arc::new(()), layers: Vec::new() }
+        StreamServiceBuilder { said, state: Arc::new(()), layers: Vec::new(), hooks: Hooks::default() }
     }
 }
 
@@ -92,7 +97,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
 
     /// As [`with_state`](Self::with_state), for a state that others share.
     pub fn with_shared_state<T: Send + Sync + 'static>(self, state: Arc<T>) -> StreamServiceBuilder<T> {
-        StreamServiceBuilder { said: self.said, state, layers: self.layers }
+        StreamServiceBuilder { said: self.said, state, layers: self.layers, hooks: Hooks::default() }
     }
 
     /// Drops records whose id is done: *exact inside an epoch; across epochs and members no start whose check began after
@@ -196,6 +201,54 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         self
     }
 
+    /// Runs `hook` over the state when a partition of the handlers that follow is assigned, before it starts: for state that
+    /// is no [table](crate::handler::TableEntry). It says what it has restored, and so where the partition starts.
+    ///
+    /// It has as long as a table has ([`TableSettings::restore_within`](crate::service::TableSettings)) and runs after it; a
+    /// failure that may pass is tried again until then, and one that will not, or the deadline, ends the service. If the
+    /// partition is taken away meanwhile it is dropped where it waits. Another state has hooks of its own.
+    ///
+    /// ```
+    /// # use millstream_core::{builder::StreamServiceBuilder, contract::{Assigned, Transport}};
+    /// # use millstream_core::handler::HandlerError;
+    /// # use millstream_core::service::{Restored, Revoked};
+    /// struct Portfolio;
+    ///
+    /// impl Portfolio {
+    ///     async fn restore(&self, now: Assigned) -> Result<Restored, HandlerError> {
+    ///         // Read what was saved of `now.partition` …
+    ///         Ok(Restored::through(41))
+    ///     }
+    ///
+    ///     async fn save(&self, gone: Revoked) -> Result<(), HandlerError> {
+    ///         // … and save it.
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # fn service(transport: impl Transport) {
+    /// let builder = StreamServiceBuilder::new("portfolio", transport)
+    ///     .with_state(Portfolio)
+    ///     .on_assigned(Portfolio::restore)
+    ///     .on_revoked(Portfolio::save);
+    /// # drop(builder);
+    /// # }
+    /// ```
+    pub fn on_assigned(mut self, hook: impl for<'s> PartitionHook<'s, S, Assigned, Restored>) -> Self {
+        self.hooks.assigned = Some(hooked(hook, self.state.clone()));
+        self
+    }
+
+    /// Runs `hook` over the state when a partition of the handlers that follow is given up in order, after its last commit and
+    /// before the next owner can have it.
+    ///
+    /// It has what is left of the revocation's or the shutdown's time, and is dropped where it waits when that is over. What it
+    /// answers is logged: the partition goes in any case. It does not run for a partition that was lost, which is
+    /// another's already.
+    pub fn on_revoked(mut self, hook: impl for<'s> PartitionHook<'s, S, Revoked, ()>) -> Self {
+        self.hooks.revoked = Some(hooked(hook, self.state.clone()));
+        self
+    }
+
     /// Adds a handler for topics, read as a member of `group`.
     pub fn add_consumer_handler<Args: 'static>(
         self,
@@ -224,6 +277,8 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             layered_batch: false,
             outputs: H::OUTPUTS,
             emits: H::EMITS,
+            table: H::TABLE,
+            hooks: self.hooks.clone(),
             wants: H::WANTS,
         });
         self
@@ -287,6 +342,8 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             layered_batch: !self.layers.is_empty(),
             outputs: H::OUTPUTS,
             emits: H::OUTPUTS > 0,
+            table: (None, 0),
+            hooks: self.hooks.clone(),
             wants: H::WANTS,
         });
         self

@@ -5,10 +5,12 @@
 
 mod builder;
 mod headers;
+mod records;
 
 pub use builder::RecordSetBuilder;
 pub use headers::Headers;
 use headers::Initials;
+pub use records::Records;
 
 use super::{Epoch, Offset, TopicPartition};
 use bytes::Bytes;

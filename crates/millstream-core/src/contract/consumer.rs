@@ -1,7 +1,7 @@
 //! Owns the trait that reads the log as a member of a group. Leaves ledgers, lanes and the timing of commits to the
 //! engine.
 
-use super::{Close, Command, CommitEntry, CommitId, ConsumerEvent, EpochEnd, Error, Offset, RecordBatch};
+use super::{Close, Command, ConsumerEvent, Error, Reader};
 
 /// Reads a *log* as a member of a consumer group (queues and share groups get a sister trait).
 ///
@@ -54,51 +54,14 @@ pub trait Consumer: Send + 'static {
     fn close(&mut self, how: Close) -> impl Future<Output = Result<(), Error>> + Send;
 }
 
-/// Conveniences over [`Consumer`], for the direct tier: ownership changes are answered for those who do not want to see
-/// them.
+/// Conveniences over [`Consumer`], for the direct tier.
 pub trait ConsumerExt: Consumer {
-    /// The next batch of any partition. Assigned partitions start at their committed offset, or at the log's beginning;
-    /// revoked ones are released at once.
-    ///
-    /// # Errors
-    /// If the consumer cannot go on, or a partition is at fault.
-    fn next_batch(&mut self) -> impl Future<Output = Result<RecordBatch, Error>> + Send
+    /// A [`Reader`]: batches and commits, with ownership changes answered for those who do not want to see them.
+    fn into_reader(self) -> Reader<Self>
     where
         Self: Sized,
     {
-        async move {
-            loop {
-                match self.poll().await {
-                    ConsumerEvent::Records(batch) => {
-                        self.submit(Command::Want { epoch: batch.epoch, records: u32::MAX, bytes: u64::MAX });
-                        return Ok(batch);
-                    }
-                    ConsumerEvent::Assigned(assigned) => {
-                        let committed = assigned.committed.map(|committed| committed.offset);
-                        let at: Offset = assigned.resume.or(committed).or(assigned.log_start).unwrap_or(0);
-                        self.submit(Command::Start { epoch: assigned.epoch, at });
-                        self.submit(Command::Want { epoch: assigned.epoch, records: u32::MAX, bytes: u64::MAX });
-                    }
-                    ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(_) } => self.submit(Command::Release { epoch }),
-                    ConsumerEvent::Fatal(error) => return Err(error),
-                    ConsumerEvent::Fault { fault, .. } => {
-                        use super::{ErrorKind, Operation};
-                        return Err(Error::new(
-                            ErrorKind::Invalid,
-                            Operation::Fetch,
-                            format!("a partition is at fault: {fault:?}"),
-                        ));
-                    }
-                    _ => {}
-                }
-            }
-        }
-    }
-
-    /// Submits a commit of everything up to the end of `batch`.
-    fn commit_batch(&mut self, id: CommitId, batch: &RecordBatch) {
-        let entries = vec![CommitEntry::new(batch.partition.clone(), batch.epoch, batch.next)];
-        self.submit(Command::Commit { id, entries });
+        Reader::new(self)
     }
 }
 

@@ -222,30 +222,94 @@ impl<T: Transport> DynTransport for T {
 #[derive(Clone)]
 pub struct AnyTransport(Arc<dyn DynTransport>);
 
+impl std::fmt::Debug for AnyTransport {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        // A transport may hold credentials: its name is all that is shown.
+        f.debug_tuple("AnyTransport").field(&self.capabilities().name).finish()
+    }
+}
+
 impl AnyTransport {
-    /// Erases `transport`'s type.
+    /// Erases `transport`'s type. One that is erased already is taken as it is.
     pub fn new(transport: impl Transport) -> Self {
-        AnyTransport(Arc::new(transport))
+        transport.into_any()
     }
 
-    /// What it can and cannot do.
-    pub fn capabilities(&self) -> Capabilities {
+    pub(super) fn erase(transport: impl Transport) -> Self {
+        AnyTransport(Arc::new(transport))
+    }
+}
+
+impl Transport for AnyTransport {
+    type Producer = AnyProducer;
+    type Consumer = AnyConsumer;
+
+    fn capabilities(&self) -> Capabilities {
         self.0.dyn_capabilities()
     }
 
-    /// A producer.
-    ///
-    /// # Errors
-    /// If the log cannot be reached.
-    pub async fn producer(&self) -> Result<AnyProducer, Error> {
+    async fn producer(&self) -> Result<AnyProducer, Error> {
         self.0.dyn_producer().await
     }
 
-    /// A group member.
-    ///
-    /// # Errors
-    /// If the log cannot be reached or a topic does not exist.
-    pub async fn consumer(&self, request: ConsumerRequest) -> Result<AnyConsumer, Error> {
+    async fn consumer(&self, request: ConsumerRequest) -> Result<AnyConsumer, Error> {
         self.0.dyn_consumer(request).await
+    }
+
+    fn into_any(self) -> AnyTransport {
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nothing;
+
+    impl Producer for Nothing {
+        async fn send(&self, _: &Produce) -> Vec<Result<Receipt, Error>> {
+            Vec::new()
+        }
+        async fn flush(&self, _: Duration) -> Result<(), Error> {
+            Ok(())
+        }
+        async fn partitions(&self, _: &Topic) -> Result<u32, Error> {
+            Ok(0)
+        }
+    }
+
+    impl Consumer for Nothing {
+        async fn poll(&mut self) -> ConsumerEvent {
+            std::future::pending().await
+        }
+        fn submit(&mut self, _: Command) {}
+        async fn close(&mut self, _: Close) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Nothing {
+        type Producer = Nothing;
+        type Consumer = Nothing;
+
+        fn capabilities(&self) -> Capabilities {
+            Capabilities::all("nothing")
+        }
+        async fn producer(&self) -> Result<Nothing, Error> {
+            Ok(Nothing)
+        }
+        async fn consumer(&self, _: ConsumerRequest) -> Result<Nothing, Error> {
+            Ok(Nothing)
+        }
+    }
+
+    /// What a builder does with a transport that was opened by URL: each box would cost an allocation a call.
+    #[test]
+    fn an_erased_transport_is_not_erased_again() {
+        let once = AnyTransport::new(Nothing);
+        let again = AnyTransport::new(AnyTransport::new(once.clone()));
+        assert!(Arc::ptr_eq(&once.0, &again.0), "it is the same box");
+        assert_eq!(Arc::strong_count(&once.0), 2, "and no box holds another");
     }
 }

@@ -36,6 +36,8 @@ pub enum ErrorKind {
     Unsupported,
     /// The part was closed or its epoch ended.
     Ended,
+    /// Whoever runs it wanted it to end at once, and what ran was dropped.
+    Interrupted,
     /// A task of Millstream itself ended that must not.
     Internal,
 }
@@ -78,6 +80,8 @@ pub enum Operation {
     DeadLetter,
     /// Looking up topics.
     Lookup,
+    /// Reading kept state back.
+    Restore,
     /// Closing down.
     Close,
     /// Running a service.
@@ -98,6 +102,7 @@ impl fmt::Display for Operation {
             Operation::Complete => "deduplication mark",
             Operation::DeadLetter => "dead letter",
             Operation::Lookup => "topic look-up",
+            Operation::Restore => "restore",
             Operation::Close => "close",
             Operation::Run => "run",
         })
@@ -182,6 +187,12 @@ impl Error {
     #[must_use]
     pub fn with_applied(mut self, applied: Applied) -> Self {
         self.0.applied = applied;
+        self
+    }
+
+    /// The same error, saying which of several parts it befell.
+    pub(crate) fn of_part(mut self, name: &str) -> Self {
+        self.0.context = format!("`{name}`: {}", self.0.context).into();
         self
     }
 

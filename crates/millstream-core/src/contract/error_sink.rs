@@ -27,6 +27,18 @@ pub enum DeadLetterReason {
 }
 
 impl DeadLetterReason {
+    /// All of them, in their order.
+    pub const ALL: [DeadLetterReason; 8] = [
+        DeadLetterReason::Poison,
+        DeadLetterReason::Permanent,
+        DeadLetterReason::Exhausted,
+        DeadLetterReason::Panic,
+        DeadLetterReason::OutputRefused,
+        DeadLetterReason::Crash,
+        DeadLetterReason::Predecessor,
+        DeadLetterReason::Conflict,
+    ];
+
     /// The word in headers, logs and metrics.
     pub const fn as_str(self) -> &'static str {
         match self {

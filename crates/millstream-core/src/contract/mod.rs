@@ -12,9 +12,12 @@
 //! | `producer` · `consumer` · `deduplicator` · `error_sink` | the four traits |
 //! | `event` · `command` | what a consumer says, and what it is told |
 //! | `transport` | a client that makes producers and consumers |
+//! | `transports` · `transport_url` | which URL opens which, and what of it may be shown |
+//! | `reader` | the direct tier's way of reading |
 //! | `capabilities` | what a backend can and cannot do |
 //! | `error` | the one error |
 //! | `erased` | boxed mirrors, one box per call |
+//! | `nearest` | what a misspelt word was meant to be |
 
 mod batch;
 mod capabilities;
@@ -25,13 +28,17 @@ mod erased;
 mod error;
 mod error_sink;
 mod event;
+mod nearest;
 mod partitioner;
 mod position;
 mod producer;
+mod reader;
 mod record;
 mod transport;
+mod transport_url;
+mod transports;
 
-pub use batch::{Headers, RecordBatch, RecordRef, RecordSet, RecordSetBuilder, RecordView};
+pub use batch::{Headers, RecordBatch, RecordRef, RecordSet, RecordSetBuilder, RecordView, Records};
 pub use capabilities::{Capabilities, Ordering, Support};
 pub use command::{Close, Command, CommitEntry, CommitId};
 pub use consumer::{Consumer, ConsumerExt};
@@ -40,8 +47,12 @@ pub use erased::{AnyConsumer, AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTra
 pub use error::{Applied, BoxError, Error, ErrorKind, NotApplied, Operation, TryAgain};
 pub use error_sink::{DeadLetter, DeadLetterReason, Durability, ErrorSink};
 pub use event::{Assigned, Committed, CommittedOffset, ConsumerEvent, EpochEnd, PartitionFault};
+pub use nearest::nearest;
 pub use partitioner::partition_for_key;
 pub use position::{Epoch, Offset, PartitionId, Position, TopicId, TopicPartition};
 pub use producer::{Produce, Producer, ProducerExt, Receipt};
+pub use reader::Reader;
 pub use record::Record;
-pub use transport::{ConsumerRequest, Protocol, Transport};
+pub use transport::{ConsumerRequest, Protocol, Transport, TransportExt};
+pub use transport_url::TransportUrl;
+pub use transports::Transports;

@@ -1,6 +1,6 @@
 //! Owns the client of a log: what makes producers and group members.
 
-use super::{Capabilities, Consumer, Error, Producer, TopicPartition};
+use super::{AnyTransport, Capabilities, Consumer, Error, Producer, Reader, TopicPartition};
 use crate::topic::Topic;
 use std::time::Duration;
 
@@ -126,4 +126,27 @@ pub trait Transport: Send + Sync + 'static {
     /// If the log cannot be reached, a topic or partition does not exist, or it cannot read without a group
     /// ([`Capabilities::assignment`]).
     fn consumer(&self, request: ConsumerRequest) -> impl Future<Output = Result<Self::Consumer, Error>> + Send;
+
+    /// What [`AnyTransport::new`] makes of it. Only an `AnyTransport` has a reason to answer something else: itself, so that
+    /// nothing is boxed twice.
+    #[doc(hidden)]
+    fn into_any(self) -> AnyTransport
+    where
+        Self: Sized,
+    {
+        AnyTransport::erase(self)
+    }
 }
+
+/// Conveniences over [`Transport`], for the direct tier.
+pub trait TransportExt: Transport {
+    /// A reader of topics as a member of `group`, with the defaults of [`ConsumerRequest`].
+    ///
+    /// # Errors
+    /// As [`Transport::consumer`].
+    fn reader(&self, group: &str, topics: &[Topic]) -> impl Future<Output = Result<Reader<Self::Consumer>, Error>> + Send {
+        async move { Ok(Reader::new(self.consumer(ConsumerRequest::new(group, topics.to_vec())).await?)) }
+    }
+}
+
+impl<T: Transport> TransportExt for T {}

@@ -19,7 +19,7 @@ use std::str::FromStr;
 pub const MAX_CRASHES: u8 = 3;
 
 /// The longest note, in bytes. Kafka keeps 4 KiB.
-pub const MAX_NOTE: usize = 128;
+pub const MAX_NOTE: usize = 160;
 
 /// A record's offset, and the crashes that had it as their suspect.
 pub type Suspect = (Offset, u8);
@@ -28,7 +28,7 @@ pub type Suspect = (Offset, u8);
 const OTHERS: usize = 2;
 
 /// What an owner leaves beside its committed offset. As text `ms1;i=<hex>;c=<0|1>`, then `;s=<offset>:<crashes>` for the
-/// suspect and `;k=<offset>:<crashes>` for each other.
+/// suspect and `;k=<offset>:<crashes>` for each other, and `;t=<offset>` for the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Note {
     /// The process that wrote it.
@@ -39,6 +39,8 @@ pub struct Note {
     pub suspect: Option<Suspect>,
     /// Suspects of crashes before that are not settled yet: remembered, not counted.
     pub others: [Option<Suspect>; OTHERS],
+    /// If a table was kept up to this commit: the end that its log had at least.
+    pub table: Option<Offset>,
 }
 
 impl fmt::Display for Note {
@@ -46,7 +48,8 @@ impl fmt::Display for Note {
         write!(f, "ms1;i={:x};c={}", self.incarnation, u8::from(self.clean))?;
         let others = self.others.iter().flatten().map(|other| ('k', other));
         let mut all = self.suspect.iter().map(|suspect| ('s', suspect)).chain(others);
-        all.try_for_each(|(name, (offset, crashes))| write!(f, ";{name}={offset}:{crashes}"))
+        all.try_for_each(|(name, (offset, crashes))| write!(f, ";{name}={offset}:{crashes}"))?;
+        self.table.map_or(Ok(()), |end| write!(f, ";t={end}"))
     }
 }
 
@@ -78,16 +81,17 @@ impl FromStr for Note {
                 let (offset, crashes) = text.split_once(':')?;
                 Some((offset.parse().ok()?, crashes.parse().ok()?))
             };
-            let (mut suspect, mut others) = (None, [None; OTHERS]);
+            let (mut suspect, mut others, mut table) = (None, [None; OTHERS], None);
             for part in parts {
                 match part.split_once('=')? {
                     ("s", text) => suspect = Some(suspect_of(text)?),
                     ("k", text) => *others.iter_mut().find(|other| other.is_none())? = Some(suspect_of(text)?),
+                    ("t", text) => table = Some(text.parse().ok()?),
                     // Of a later version.
                     _ => {}
                 }
             }
-            Some(Note { incarnation, clean, suspect, others })
+            Some(Note { incarnation, clean, suspect, others, table })
         };
         parse().ok_or(NotANote)
     }
@@ -135,6 +139,8 @@ pub struct Quarantine {
     known: Vec<Suspect>,
     /// The record that is about to start or runs, and whether its note is committed.
     under_way: Option<(Offset, bool)>,
+    /// What its notes say of the table.
+    table: Option<Offset>,
 }
 
 impl Quarantine {
@@ -152,7 +158,14 @@ impl Quarantine {
         let mut known: Vec<Suspect> = suspect.into_iter().chain(others.into_iter().flatten()).collect();
         known.retain(|(offset, _)| *offset >= start_at);
         known.sort_by_key(|(offset, crashes)| (std::cmp::Reverse(*crashes), *offset));
-        Quarantine { incarnation, care: crashed.then_some((in_flight_cap.max(1), start_at)), known, under_way: None }
+        Quarantine { incarnation, care: crashed.then_some((in_flight_cap.max(1), start_at)), known, under_way: None, table: None }
+    }
+
+    /// The same of an epoch that keeps a table whose log ended at `end` when it was restored: its notes say so.
+    #[must_use]
+    pub fn keeping(mut self, end: Option<Offset>) -> Self {
+        self.table = end;
+        self
     }
 
     /// How records run now.
@@ -221,7 +234,7 @@ impl Quarantine {
     pub fn note_now(&self, clean: bool) -> Note {
         let suspect = self.under_way.filter(|_| !clean).map(|(offset, _)| (offset, self.crashes_of(offset)));
         let mut known = self.known.iter().filter(|(offset, _)| suspect.is_none_or(|(at, _)| at != *offset)).copied();
-        Note { incarnation: self.incarnation, clean, suspect, others: std::array::from_fn(|_| known.next()) }
+        Note { incarnation: self.incarnation, clean, suspect, others: std::array::from_fn(|_| known.next()), table: self.table }
     }
 
     fn crashes_of(&self, offset: Offset) -> u8 {

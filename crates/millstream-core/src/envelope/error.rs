@@ -173,7 +173,7 @@ impl EnvelopeError {
         Self::Decode(JsonError(error))
     }
 
-    pub(super) fn encode(error: serde_json::Error) -> Self {
+    pub(crate) fn encode(error: serde_json::Error) -> Self {
         Self::Encode(JsonError(error))
     }
 }

@@ -174,7 +174,8 @@ impl<T: DeserializeOwned> Batch<T> {
         let events = (0_u32..).zip(0..set.len()).map(|(slot, index)| {
             let record = RecordRef::new(set.clone(), index);
             let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("record {slot}: {error}"));
-            let event = Event::decode_at(&record, Some(&head), 0).unwrap_or_else(|error| panic!("record {slot}: {error:?}"));
+            let event =
+                Event::decode_at(&record, Some(&head), 0, false).unwrap_or_else(|error| panic!("record {slot}: {error:?}"));
             (Slot(slot), event)
         });
         let events: Vec<_> = events.collect();

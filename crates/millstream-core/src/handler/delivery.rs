@@ -1,5 +1,7 @@
 //! Owns the delivery: one record, handed to a handler for one attempt, with the state and the outputs lent to it.
 
+use super::entry::Lent;
+use super::origin::position_of;
 use super::outputs::Outputs;
 use crate::contract::{Epoch, PartitionId, Position, RecordBatch, RecordRef, RecordView};
 use crate::envelope::{EventKey, Head};
@@ -16,12 +18,15 @@ pub struct Input {
     pub(crate) key: EventKey,
     pub(crate) head: Option<Head>,
     pub(crate) attempt: u32,
+    /// Whether its topic is one of our retry topics: topic and position are then those of the original.
+    pub(crate) copied: bool,
 }
 
 impl Input {
-    /// An input of `batch`'s partition, at its first record.
-    pub(crate) fn new(batch: &RecordBatch) -> Self {
-        let topic = batch.partition.topic.clone();
+    /// An input of `batch`'s partition, at its first record; `copied` if that is of a retry topic.
+    pub(crate) fn new(batch: &RecordBatch, copied: bool) -> Self {
+        let topic = &batch.partition.topic;
+        let topic = if copied { topic.logical() } else { topic.clone() };
         Input {
             namespace: topic.namespace(),
             topic,
@@ -31,7 +36,14 @@ impl Input {
             key: EventKey::from_u128(0),
             head: None,
             attempt: 1,
+            copied,
         }
+    }
+
+    /// Where the record lies; of a copy in a retry topic, where it lay first.
+    #[inline]
+    pub(crate) fn position(&self) -> Position {
+        position_of(self.record.view(), self.partition, self.copied)
     }
 }
 
@@ -42,12 +54,13 @@ pub struct Delivery<'d, S> {
     state: &'d S,
     input: &'d Input,
     outputs: Option<&'d mut Outputs>,
+    entry: Option<&'d mut Lent>,
 }
 
 impl<'d, S> Delivery<'d, S> {
     #[inline]
-    pub(crate) fn seated(state: &'d S, input: &'d Input, outputs: &'d mut Outputs) -> Self {
-        Delivery { state, input, outputs: Some(outputs) }
+    pub(crate) fn seated(state: &'d S, input: &'d Input, outputs: &'d mut Outputs, entry: Option<&'d mut Lent>) -> Self {
+        Delivery { state, input, outputs: Some(outputs), entry }
     }
 
     /// The service's state.
@@ -68,7 +81,7 @@ impl<'d, S> Delivery<'d, S> {
         self.input.record.clone()
     }
 
-    /// The topic it was read from.
+    /// The topic it was read from; of a retry topic, the one it retries.
     #[inline]
     pub fn topic(&self) -> &'d Topic {
         &self.input.topic
@@ -80,10 +93,10 @@ impl<'d, S> Delivery<'d, S> {
         self.input.namespace.as_ref()
     }
 
-    /// Where it lies.
+    /// Where it lies; of a copy in a retry topic, where it lay first.
     #[inline]
     pub fn position(&self) -> Position {
-        Position { partition: self.input.partition, offset: self.record().offset() }
+        self.input.position()
     }
 
     /// The ownership session it is handled under.
@@ -113,6 +126,10 @@ impl<'d, S> Delivery<'d, S> {
     #[inline]
     pub(crate) fn input(&self) -> &'d Input {
         self.input
+    }
+
+    pub(crate) fn take_entry(&mut self) -> Option<&'d mut Lent> {
+        self.entry.take()
     }
 
     #[inline]

@@ -2,6 +2,7 @@
 
 use super::delivery::{Delivery, Input};
 use super::extract::Rejection;
+use super::origin::position_of;
 use crate::contract::{Headers, PartitionId, Position, Record, RecordRef, RecordSetBuilder, RecordView};
 use crate::envelope::{
     ContentMode, EnvelopeError, EnvelopeMeta, EventData, EventEnvelope, EventId, EventKey, Extra, Head, IdGenerator, Limits,
@@ -25,6 +26,7 @@ pub struct Event<T> {
     record: RecordRef,
     head: Head,
     partition: PartitionId,
+    copied: bool,
 }
 
 impl<T> Event<T> {
@@ -98,9 +100,9 @@ impl<T> Event<T> {
         self.record().headers()
     }
 
-    /// Where the record lies: its partition and offset.
+    /// Where the record lies: its partition and offset. Of a copy in a retry topic, where it lay first.
     pub fn position(&self) -> Position {
-        Position { partition: self.partition, offset: self.record().offset() }
+        position_of(self.record(), self.partition, self.copied)
     }
 
     /// The envelope's fields that the framework does not know, and a CloudEvent's extensions. Read anew at each call, which
@@ -115,11 +117,16 @@ impl<T: DeserializeOwned> Event<T> {
     #[inline]
     pub(crate) fn decode<S>(delivery: &Delivery<'_, S>) -> Result<Self, Rejection> {
         let input = delivery.input();
-        Self::decode_at(&input.record, delivery.head(), input.partition)
+        Self::decode_at(&input.record, delivery.head(), input.partition, input.copied)
     }
 
-    /// The event that a record holds, with what the header scan found.
-    pub(crate) fn decode_at(shared: &RecordRef, head: Option<&Head>, partition: PartitionId) -> Result<Self, Rejection> {
+    /// The event that a record holds, with what the header scan found; `copied` if its topic is a retry topic.
+    pub(crate) fn decode_at(
+        shared: &RecordRef,
+        head: Option<&Head>,
+        partition: PartitionId,
+        copied: bool,
+    ) -> Result<Self, Rejection> {
         let poison = |what: &dyn fmt::Display| Rejection::poison(what.to_string());
         let record = shared.view();
         let value = record.value().ok_or_else(|| {
@@ -132,7 +139,7 @@ impl<T: DeserializeOwned> Event<T> {
             None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
         };
         let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&describe(&error)))?;
-        Ok(Event { data, record: shared.clone(), head, partition })
+        Ok(Event { data, record: shared.clone(), head, partition, copied })
     }
 }
 
@@ -166,7 +173,7 @@ impl<T: DeserializeOwned> Event<T> {
         let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("the record is no event: {error}"));
         let data = head.decode(value, &Limits::DEFAULT);
         let data = data.unwrap_or_else(|error| panic!("the record is no such event: {}", describe(&error)));
-        Event { data, record, head, partition: 0 }
+        Event { data, record, head, partition: 0, copied: false }
     }
 }
 
@@ -193,7 +200,7 @@ impl<T: EventData + Serialize> Event<T> {
             .expect("example data can be written as JSON");
         let record = RecordRef::new(Arc::new(builder.build()), 0);
         let head = scan(record.view().value().unwrap_or_default(), &Limits::DEFAULT).expect("a written envelope can be scanned");
-        Event { data, record, head, partition: 0 }
+        Event { data, record, head, partition: 0, copied: false }
     }
 }
 
@@ -237,10 +244,10 @@ impl<'d> RawEvent<'d> {
         &self.input.topic
     }
 
-    /// Where the record lies: its partition and offset.
+    /// Where the record lies: its partition and offset. Of a copy in a retry topic, where it lay first.
     #[inline]
     pub fn position(&self) -> Position {
-        Position { partition: self.input.partition, offset: self.record().offset() }
+        self.input.position()
     }
 
     /// The record's headers.

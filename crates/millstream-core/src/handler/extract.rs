@@ -4,6 +4,7 @@
 
 use super::attempt::Attempt;
 use super::delivery::Delivery;
+use super::entry::TableOf;
 use super::event::{Event, RawEvent};
 use super::handler_error::HandlerError;
 use super::outputs::Outputs;
@@ -52,7 +53,7 @@ impl From<Rejection> for HandlerError {
     label = "the service's state is `{S}`",
     note = "by value, from the record: `Event<T>`, `Option<Event<T>>`, `RawEvent<'_>`, `Json<T>`, `Topic`, `Namespace`, `Position`, `Headers<'_>`, `Attempt`, or your own `impl Extract`",
     note = "by reference, from the state: `&{S}`, or `&T` where `{S}: Provide<T>`",
-    note = "what goes out: `&mut Outputs`"
+    note = "what goes out: `&mut Outputs`, and the key's entry of a table: `&mut V` or `&mut Option<V>` where `V: TableEntry`"
 )]
 pub trait Extract<S: 'static = ()> {
     /// The argument, as it borrows from the delivery.
@@ -62,6 +63,9 @@ pub trait Extract<S: 'static = ()> {
     #[doc(hidden)]
     const OUTPUTS: usize = 0;
 
+    /// The table whose entry it is; for `build()`.
+    #[doc(hidden)]
+    const TABLE: Option<TableOf> = None;
     /// What it wants of topics and records; for `build()`, which refuses what can never be had.
     #[doc(hidden)]
     const WANTS: Wants = Wants::NOTHING;

@@ -5,6 +5,7 @@
 //! arity. There is exactly one impl of [`Handler`], so the compiler descends to the cause.
 
 use super::delivery::{Delivery, Input};
+use super::entry::{Lent, TableOf};
 use super::extract::{Extract, Rejection};
 use super::handler_error::HandlerError;
 use super::outcome::{IntoOutcome, Outcome};
@@ -27,6 +28,9 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
     #[doc(hidden)]
     const EMITS: bool;
 
+    /// The tables whose entries it takes: the first, and how many.
+    #[doc(hidden)]
+    const TABLE: (Option<TableOf>, usize);
     /// What its arguments want.
     #[doc(hidden)]
     const WANTS: Wants;
@@ -45,6 +49,7 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
         state: &'d S,
         input: &'d Input,
         outputs: &'d mut Outputs,
+        entry: Option<&'d mut Lent>,
     ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send;
 }
 
@@ -56,6 +61,7 @@ where
 {
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
     const EMITS: bool = <F as Runs<Args, S, O>>::OUTPUTS > 0 || O::EMITS;
+    const TABLE: (Option<TableOf>, usize) = <F as Runs<Args, S, O>>::TABLE;
     const WANTS: Wants = <F as Runs<Args, S, O>>::WANTS;
 
     #[expect(clippy::manual_async_fn, reason = "an `async fn` here would not promise `Send` for all lifetimes")]
@@ -70,7 +76,7 @@ where
             // that the borrows end before the answer is written.
             #[expect(clippy::blocks_in_conditions, reason = "a `let` would keep the borrows of the started future alive")]
             let answer = match {
-                let mut delivery = Delivery::seated(&*s.state, &s.input, &mut s.outputs);
+                let mut delivery = Delivery::seated(&*s.state, &s.input, &mut s.outputs, s.entry.as_deref_mut());
                 s.handler.start(&mut delivery)
             } {
                 Ok(started) => Ok(started.await),
@@ -93,11 +99,12 @@ where
         state: &'d S,
         input: &'d Input,
         outputs: &'d mut Outputs,
+        entry: Option<&'d mut Lent>,
     ) -> impl Future<Output = Result<Outcome, HandlerError>> + Send {
         async move {
             #[expect(clippy::blocks_in_conditions, reason = "as above: what is returned is written into the outputs")]
             let answer = match {
-                let mut delivery = Delivery::seated(state, input, &mut *outputs);
+                let mut delivery = Delivery::seated(state, input, &mut *outputs, entry);
                 self.start(&mut delivery)
             } {
                 Ok(started) => Ok(started.await),
@@ -125,6 +132,8 @@ pub trait HandlerFn<Args> {
 pub trait Runs<Args, S: 'static, O> {
     /// How many `Outputs` it takes.
     const OUTPUTS: usize;
+    /// The tables whose entries it takes: the first, and how many.
+    const TABLE: (Option<TableOf>, usize);
     /// What its arguments want.
     const WANTS: Wants;
     /// Extracts the arguments and starts the handler.
@@ -157,6 +166,8 @@ macro_rules! arity {
             Func: for<'d> HandlerFn<($($arg::Item<'d>,)*), Returned: Future<Output = O> + Send>,
         {
             const OUTPUTS: usize = 0 $(+ <$arg as Extract<S>>::OUTPUTS)*;
+            const TABLE: (Option<TableOf>, usize) =
+                (TableOf::first(&[$(<$arg as Extract<S>>::TABLE),*]), 0 $(+ <$arg as Extract<S>>::TABLE.is_some() as usize)*);
             const WANTS: Wants = Wants::NOTHING $(.and(<$arg as Extract<S>>::WANTS))*;
             #[inline(always)]
             fn start<'d>(&self, delivery: &mut Delivery<'d, S>) -> Result<impl Future<Output = O> + Send + use<'d, Func, S, O, $($arg),*>, Rejection> {

@@ -17,9 +17,11 @@
 //! | `batch` | handlers of many records at once |
 //! | `until` | how long a record is deferred |
 //! | `outputs`, `output` | what goes out, and how tests look at it |
+//! | `entry` | the entry of a table, lent to an attempt |
 //! | `lineage` | what outputs take over from their cause |
 //! | `said`, `writing` | how an event becomes a record |
 //! | `emit_error` | why an output is refused |
+//! | `origin` | where a record lay before it went to a retry topic |
 //! | `panics` | a panic becomes a failure of one record |
 //! | `seat` | what an attempt's future owns |
 
@@ -28,6 +30,7 @@ mod batch;
 mod delivery;
 mod emit;
 mod emit_error;
+mod entry;
 mod event;
 mod extract;
 #[allow(clippy::module_inception, reason = "the room's noun is the handler")]
@@ -36,6 +39,7 @@ mod handler_error;
 mod into_outputs;
 mod json;
 mod lineage;
+mod origin;
 mod outcome;
 mod output;
 mod outputs;
@@ -52,6 +56,7 @@ pub use batch::{RunsBatch, Slot};
 pub use delivery::Delivery;
 pub use emit::{AnyEmit, Emit};
 pub use emit_error::EmitError;
+pub use entry::{FreshEntry, TableEntry, TableOf};
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
 pub use handler::{Handler, HandlerFn, Runs};
@@ -68,5 +73,7 @@ pub use wants::Wants;
 
 pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
+pub(crate) use entry::{Changed, Lent, POSITION_HEADER};
+pub(crate) use origin::{Origin, RETRY_HEADERS, RETRY_HEADERS_ADD, position_of};
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -20,6 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+mod entry;
 mod looks;
 mod tombstone;
 
@@ -40,6 +41,8 @@ pub(crate) struct OutputContext {
     pub(crate) most: usize,
     pub(crate) mode: ContentMode,
     pub(crate) publisher: Option<Box<dyn PublishNow>>,
+    /// Whether inputs are of a retry topic.
+    pub(crate) copied: bool,
 }
 
 impl OutputContext {
@@ -55,6 +58,7 @@ impl OutputContext {
             most: 10_000,
             mode: ContentMode::Envelope,
             publisher: None,
+            copied: false,
         })
     }
 }

@@ -5,6 +5,7 @@
 //! can: it is `'static`. So references in a handler's arguments cost no allocation and no reference count per record.
 
 use super::delivery::Input;
+use super::entry::Lent;
 use super::handler_error::HandlerError;
 use super::outcome::Outcome;
 use super::outputs::Outputs;
@@ -17,6 +18,8 @@ pub struct Seat<H, St> {
     pub(crate) state: St,
     pub(crate) input: Input,
     pub(crate) outputs: Outputs,
+    /// The entry that the attempt is lent, if its handler keeps a table.
+    pub(crate) entry: Option<Box<Lent>>,
     /// Whether the attempt ended with [`Outcome::Done`]: the rule, and one byte to write.
     pub(crate) done: bool,
     /// Its answer if that was another one.

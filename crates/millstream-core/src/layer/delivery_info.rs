@@ -36,7 +36,7 @@ impl<'d> DeliveryInfo<'d> {
         &self.context.handler
     }
 
-    /// The topic it was read from.
+    /// The topic it was read from; of a retry topic, the one it retries.
     pub fn topic(&self) -> &'d Topic {
         &self.input.topic
     }
@@ -46,19 +46,19 @@ impl<'d> DeliveryInfo<'d> {
         self.input.namespace.as_ref()
     }
 
-    /// The partition it was read from.
+    /// The partition it was read from; of a copy in a retry topic, the original's.
     pub fn partition(&self) -> PartitionId {
-        self.input.partition
+        self.position().partition
     }
 
     /// Its offset in the partition.
     pub fn offset(&self) -> Offset {
-        self.record().offset()
+        self.position().offset
     }
 
     /// Partition and offset.
     pub fn position(&self) -> Position {
-        Position { partition: self.partition(), offset: self.offset() }
+        self.input.position()
     }
 
     /// The ownership session it is handled under.

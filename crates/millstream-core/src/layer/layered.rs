@@ -34,7 +34,7 @@ where
             let layered = &*s.handler;
             let info = DeliveryInfo::new(&s.input, &layered.context);
             let handler = pin!(async {
-                let answer = layered.handler.lent(&*s.state, &s.input, &mut s.outputs).await;
+                let answer = layered.handler.lent(&*s.state, &s.input, &mut s.outputs, s.entry.as_deref_mut()).await;
                 returned = true;
                 answer
             });
@@ -43,6 +43,7 @@ where
         if !returned {
             // It was not called, or dropped half-way: what it emitted until then is nobody's answer.
             s.outputs.clear();
+            s.entry = None;
         }
         s.answer(answer);
         seat

@@ -1,6 +1,8 @@
 //! Owns the account of a service: what became of each topic's records. Counted a batch at a time, read at any time.
 
+use crate::contract::DeadLetterReason;
 use crate::topic::Topic;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +14,7 @@ macro_rules! counts {
         pub struct Counts { $($(#[$doc])* pub $name: u64),* }
 
         #[derive(Default)]
-        pub(crate) struct Counters { $($name: AtomicU64),* }
+        pub(crate) struct Counters { $($name: AtomicU64,)* letters: [AtomicU64; DeadLetterReason::ALL.len()] }
 
         impl Counters {
             pub(crate) fn add(&self, counts: &Counts) {
@@ -55,6 +57,8 @@ counts! {
     deferred,
     /// Settled because their dead letter was accepted.
     dead_lettered,
+    /// Settled because a retry topic has taken a copy, which is counted there anew.
+    handed_on,
     /// Outputs confirmed.
     outputs,
     /// Given up unsettled at the end of an epoch; redone by the next owner.
@@ -70,7 +74,20 @@ counts! {
 impl Counts {
     /// All that are settled.
     pub fn settled(&self) -> u64 {
-        self.done + self.skipped + self.filtered + self.duplicates + self.redeliveries + self.dead_lettered
+        self.done + self.skipped + self.filtered + self.duplicates + self.redeliveries + self.dead_lettered + self.handed_on
+    }
+}
+
+impl Counters {
+    /// A dead letter was accepted. Counted beside `dead_lettered`, which says so for all reasons together.
+    pub(crate) fn letter(&self, reason: DeadLetterReason) {
+        self.letters[reason as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Dead letters by reason, without those that are none.
+    fn letters(&self) -> BTreeMap<DeadLetterReason, u64> {
+        let counted = DeadLetterReason::ALL.iter().zip(&self.letters);
+        counted.map(|(reason, count)| (*reason, count.load(Ordering::Relaxed))).filter(|(_, count)| *count > 0).collect()
     }
 }
 
@@ -102,12 +119,21 @@ pub struct AccountLine {
     pub topic: Topic,
     /// What became of its records.
     pub counts: Counts,
+    /// Why records became dead letters, and how many; without reasons of which there is none. Their sum may be ahead of
+    /// `counts.dead_lettered` for the moment in which a worker is at it.
+    pub dead_letters: BTreeMap<DeadLetterReason, u64>,
 }
 
 impl AccountLine {
     pub(crate) fn new(tally: &Tally) -> Self {
         let Tally { group, handler, topic, counters } = tally;
-        AccountLine { group: group.clone(), handler: handler.clone(), topic: topic.clone(), counts: counters.read() }
+        AccountLine {
+            group: group.clone(),
+            handler: handler.clone(),
+            topic: topic.clone(),
+            counts: counters.read(),
+            dead_letters: counters.letters(),
+        }
     }
 }
 
@@ -119,6 +145,15 @@ impl Account {
             total += line.counts;
         }
         total
+    }
+
+    /// Dead letters of all lines by reason, without reasons of which there is none.
+    pub fn dead_letters(&self) -> BTreeMap<DeadLetterReason, u64> {
+        let mut all = BTreeMap::new();
+        for (reason, count) in self.lines.iter().flat_map(|line| &line.dead_letters) {
+            *all.entry(*reason).or_default() += count;
+        }
+        all
     }
 
     /// The lines of one topic together.

@@ -60,7 +60,7 @@ where
             make: H::seated,
             handler: handler.clone(),
             state: state.clone(),
-            input: CallInput::new(first),
+            input: CallInput::new(first, context.copied),
             context,
             calls: Vec::new(),
             spare: Vec::new(),

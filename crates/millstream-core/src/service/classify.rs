@@ -51,6 +51,11 @@ impl Rules {
         }
     }
 
+    /// The most attempts that any of the policies allows, `usual` among them.
+    pub(crate) fn most_attempts(&self, usual: &Retry) -> u32 {
+        self.retries.iter().map(|(_, retry)| retry.max_attempts).fold(usual.max_attempts, u32::max)
+    }
+
     /// The policies by type.
     pub(crate) fn retries(&self) -> impl Iterator<Item = &Retry> {
         self.retries.iter().map(|(_, retry)| retry)

@@ -115,8 +115,12 @@ fn describe() {
         Unit::Seconds,
         "age of the batch that holds the oldest unsettled record; 0 without lag"
     );
-    counter!("millstream_retries_total", Unit::Count, "attempts after one that failed");
-    counter!("millstream_dead_letters_total", Unit::Count, "records settled because their dead letter was accepted");
+    counter!(
+        "millstream_retries_total",
+        Unit::Count,
+        "attempts after one that failed, by how that failed; and hand-overs to a retry topic"
+    );
+    counter!("millstream_dead_letters_total", Unit::Count, "records settled because their dead letter was accepted, by reason");
     counter!("millstream_dedup_total", Unit::Count, "records whose id was done before, by outcome");
     counter!("millstream_filtered_total", Unit::Count, "records settled unread because a filter does not want them");
     gauge!("millstream_in_flight_records", Unit::Count, "records handed to workers and not settled");

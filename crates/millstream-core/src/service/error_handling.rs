@@ -6,6 +6,7 @@ use super::sinks::ToTopic;
 use crate::contract::{AnyErrorSink, ErrorSink};
 use crate::engine::{Breaker, Failure, Followers, Retry};
 use std::sync::Arc;
+use std::time::Duration;
 
 type Compose = Arc<dyn Fn(ToTopic) -> AnyErrorSink + Send + Sync>;
 
@@ -23,6 +24,8 @@ pub struct ErrorHandling {
     pub breaker: Breaker,
     /// What becomes of those behind a dead letter of their key.
     pub followers: Followers,
+    /// The delays of retry topics, if there are any.
+    pub retry_topics: Vec<Duration>,
     /// Why a sink that may lose letters is good enough; `None` refuses one.
     pub loss_allowed: Option<String>,
     /// What errors of a type mean.
@@ -42,6 +45,7 @@ impl std::fmt::Debug for ErrorHandling {
             .field("own_sink", &own_sink)
             .field("breaker", &self.breaker)
             .field("followers", &self.followers)
+            .field("retry_topics", &self.retry_topics)
             .finish_non_exhaustive()
     }
 }
@@ -136,6 +140,28 @@ impl ErrorHandling {
     #[must_use]
     pub fn followers(mut self, followers: Followers) -> Self {
         self.followers = followers;
+        self
+    }
+
+    /// The same with retry topics: a record whose attempts are used up goes to `{topic}.retry.1`, waits there for the first
+    /// delay, and has as many attempts again; then to `{topic}.retry.2`, and so on. After the last it becomes a dead letter,
+    /// that of the original record with all its attempts.
+    ///
+    /// **This gives up the order of keys**: those behind the record with its key go on at once. For failures that last
+    /// longer than a key should be held, in handlers that bear to see an earlier event after a later one. What is permanent,
+    /// poison or panics becomes a dead letter at once, as without.
+    ///
+    /// The service reads the retry topics itself, as the same group; they must exist when it runs, and keep records longer
+    /// than their delay. A copy has the record's bytes, key, timestamp and headers, and headers `millstream-retry-*` beside
+    /// them; handlers see it under its original topic and position, and it keeps its id, so that outputs keep theirs.
+    /// Copies that other groups have made for themselves are counted `filtered`.
+    ///
+    /// `build()` refuses more than 16, a delay of 0, a transport without headers, handlers that read dead letters or retry
+    /// topics by name, and what needs order: a table, [`Followers::Park`],
+    /// [`LanePolicy::ByPartition`](crate::engine::LanePolicy::ByPartition).
+    #[must_use]
+    pub fn retry_topics(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {
+        self.retry_topics = delays.into_iter().collect();
         self
     }
 

@@ -48,7 +48,7 @@ pub(crate) struct Filtering {
 impl Filtering {
     /// A filter for the partition of `first`.
     pub(crate) fn new(filter: Filter, first: &RecordBatch, context: Arc<OutputContext>) -> Self {
-        Filtering { filter, input: Input::new(first), context }
+        Filtering { filter, input: Input::new(first, context.copied), context }
     }
 
     /// Finds what is not wanted in a batch that was prepared. What is poison stays poison.

@@ -28,9 +28,11 @@ impl ServiceHandle {
         self.board.now()
     }
 
-    /// Waits until the service runs and its consumers are assigned, or until it has ended. Cancel safe.
+    /// Waits until the service runs, its consumers are assigned and their state is restored, or until it has ended. Cancel
+    /// safe.
     pub async fn ready(&self) {
-        self.until(|health| (health.life == Life::Running && health.assigned) || health.life == Life::Ended).await;
+        let up = |health: &Health| health.life == Life::Running && health.assigned && health.restoring.is_empty();
+        self.until(|health| up(health) || health.life == Life::Ended).await;
     }
 
     /// Waits until its health is as asked. Cancel safe.

@@ -1,7 +1,7 @@
 //! Owns what a service says of itself: starting, ready, degraded and why, stopping, ended. Latest wins; never waits.
 
 use super::quote;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -28,14 +28,16 @@ pub struct Health {
     pub life: Life,
     /// Whether every consumer has been given its first assignment (which may be empty).
     pub assigned: bool,
+    /// Partitions whose state is read back, by place: they are not started before it is.
+    pub restoring: BTreeSet<String>,
     /// What is wrong, by place; empty if nothing is. Ordered, so that equal troubles read equal.
     pub troubles: BTreeMap<String, String>,
 }
 
 impl Health {
-    /// Whether it is running, assigned, and able to make progress.
+    /// Whether it is running, assigned, through with restoring, and able to make progress.
     pub fn is_ready(&self) -> bool {
-        self.life == Life::Running && self.assigned && self.troubles.is_empty()
+        self.life == Life::Running && self.assigned && self.restoring.is_empty() && self.troubles.is_empty()
     }
 
     /// Whether something is wrong that it waits out.
@@ -88,6 +90,14 @@ impl Board {
                 }
                 was
             }
+        });
+    }
+
+    /// Says that the state of `place` is read back, or that it no longer is.
+    pub(crate) fn restoring(&self, place: &str, restoring: bool) {
+        self.health.send_if_modified(|health| match restoring {
+            true => health.restoring.insert(place.to_owned()),
+            false => health.restoring.remove(place),
         });
     }
 

@@ -16,6 +16,7 @@
 //! | `outbox` · `outboxes` | outputs on their way into the log |
 //! | `publisher` | root events, outside handlers |
 //! | `dead_letters` | the dead-letter topic as a sink, and its name |
+//! | `retry_topics` · `topic_writer` | copies of failed records for later, and their way into the log |
 //! | `sinks` | sinks made of sinks |
 //! | `classify` | what errors of a type mean |
 //! | `fingerprint` | telling an id used twice from a duplicate |
@@ -24,8 +25,11 @@
 //! | `account` · `health` | what became of records, and how the service is |
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
 //! | `log_text` | words fit for a log |
+//! | `hooks` | what a user runs before a partition starts, and before it is given up |
+//! | `table` | state kept by a service, in a compacted topic |
 //! | `turns` | whose turn it is to be careful |
-//! | `shutdown` · `watchdog` | how it ends, and who blocks it |
+//! | `shutdown` · `signals` · `watchdog` | how it ends, who tells it to, and who blocks it |
+//! | `services` | several in one process, in order |
 
 mod account;
 mod batch_call;
@@ -39,6 +43,7 @@ mod filter;
 mod fingerprint;
 mod handle;
 mod health;
+mod hooks;
 mod intake;
 mod log_text;
 mod meters;
@@ -51,14 +56,19 @@ mod prepare;
 mod producer_settings;
 mod publisher;
 mod ready;
+mod retry_topics;
 mod run;
+mod services;
 mod settings;
 mod shutdown;
+mod signals;
 mod sink;
 mod sinks;
 mod slots;
 mod span_hook;
 mod spans;
+mod table;
+mod topic_writer;
 mod turns;
 mod watchdog;
 mod worker;
@@ -69,22 +79,27 @@ pub use dead_letters::{DeadLetterTopic, Naming};
 pub use error_handling::ErrorHandling;
 pub use handle::ServiceHandle;
 pub use health::{Health, Life};
+pub use hooks::{PartitionHook, Restored, Revoked};
 pub use intake::StartAt;
 pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
 pub use run::StreamService;
+pub use services::{Services, ServicesHandle, StopSignal};
 pub use settings::{HandlerSettings, IdSource};
 pub use shutdown::{Shutdown, exit_code};
 pub use sinks::{And, BestEffort, ErrorSinkExt, Only, OrElse, Routed, ToTopic};
 pub use span_hook::SpanHook;
+pub use table::{TableSettings, TableStart};
 
 pub(crate) use batch_call::make_batch_runner;
 pub(crate) use batch_settings::BatchPolicy;
 pub(crate) use classify::Rules;
 pub(crate) use dead_letters::letter_topic;
+pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use plan::Calls;
+pub(crate) use retry_topics::{MOST_RETRY_TOPICS, retry_topics};
 pub(crate) use slots::make_runner;
 
 use crate::handler::PublishNow;

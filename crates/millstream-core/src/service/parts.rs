@@ -1,13 +1,16 @@
 //! Owns what a service is made of: as it was said, and validated.
 
 use super::error_handling::ErrorHandling;
+use super::hooks::Hooks;
 use super::intake::StartAt;
 use super::plan::Calls;
 use super::producer_settings::ProducerSettings;
+use super::retry_topics::retry_topics;
 use super::settings::HandlerSettings;
 use super::shutdown::Shutdown;
 use super::span_hook::SpanHook;
 use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
+use crate::handler::TableOf;
 use crate::topic::Topic;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,21 @@ pub(crate) struct HandlerParts {
     pub(crate) settings: HandlerSettings,
     pub(crate) calls: Calls,
     pub(crate) emits: bool,
+    pub(crate) table: Option<TableOf>,
+    /// The table's topic for each of its topics; empty if it keeps none.
+    pub(crate) tables: Vec<Topic>,
+    pub(crate) hooks: Hooks,
+}
+
+impl HandlerParts {
+    /// The topics it reads, each with its place among the retry topics: the topic itself, then its retry topics.
+    pub(crate) fn reads(&self, delays: &[Duration]) -> Vec<(Topic, u32)> {
+        let with_retries = |topic: &Topic| {
+            let retries = retry_topics(topic, delays).expect("`build()` has checked the names");
+            std::iter::once(topic.clone()).chain(retries).zip(0..).collect::<Vec<_>>()
+        };
+        self.topics.iter().flat_map(with_retries).collect()
+    }
 }
 
 /// One group with its handlers.

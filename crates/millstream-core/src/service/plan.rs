@@ -5,11 +5,14 @@ use super::batch_call::MakeBatchRunner;
 use super::batch_settings::BatchPolicy;
 use super::classify::Rules;
 use super::health::Board;
+use super::hooks::Hooks;
 use super::meters::Meters;
 use super::outbox::OutboxHandle;
+use super::retry_topics::RetryPlace;
 use super::settings::HandlerSettings;
 use super::slots::MakeRunner;
 use super::spans::Tracing;
+use super::table::TablePlan;
 use super::turns::Turns;
 use crate::clock::Clock;
 use crate::contract::{AnyDeduplicator, AnyErrorSink, Scope};
@@ -39,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) retry: Retry,
     pub(crate) rules: Rules,
     pub(crate) followers: Followers,
+    /// Its place among retry topics, if there are any.
+    pub(crate) retries: Option<RetryPlace>,
     pub(crate) breaker: Breaker,
     pub(crate) calls: Calls,
     pub(crate) emits: bool,
@@ -53,6 +58,9 @@ pub(crate) struct Plan {
     pub(crate) board: Board,
     pub(crate) clock: Clock,
     pub(crate) incarnation: u64,
+    /// The table it keeps, if it keeps one.
+    pub(crate) table: Option<TablePlan>,
+    pub(crate) hooks: Hooks,
 }
 
 impl Plan {

@@ -4,6 +4,7 @@
 use super::settings::IdSource;
 use crate::contract::{Headers, RecordBatch, RecordView, TopicId};
 use crate::envelope::{ContentMode, EventKey, Head, Limits, read_head_of, scan};
+use crate::handler::Origin;
 use std::ops::Range;
 
 /// What is known of one record that left the fast path.
@@ -100,6 +101,8 @@ pub(crate) struct Preparer {
     pub(crate) limits: Limits,
     pub(crate) topic_id: TopicId,
     pub(crate) partition: u32,
+    /// Whether records are copies in a retry topic, which are known by where the original lay.
+    pub(crate) copied: bool,
 }
 
 impl Preparer {
@@ -209,7 +212,11 @@ impl Preparer {
 
     #[inline(never)]
     fn position_key(&self, record: RecordView<'_>) -> EventKey {
-        EventKey::of_position(self.topic_id.0, self.partition, record.offset())
+        let origin = if self.copied { Origin::read(record.headers()) } else { None };
+        match origin {
+            Some(Origin { topic_id, position, .. }) => EventKey::of_position(topic_id.0, position.partition, position.offset),
+            None => EventKey::of_position(self.topic_id.0, self.partition, record.offset()),
+        }
     }
 
     #[inline(always)]

@@ -6,6 +6,7 @@ use super::client_meters::{ClientMeters, Watch};
 use super::dead_letters::{TopicSink, letter_topic};
 use super::handle::ServiceHandle;
 use super::health::{Board, Life};
+use super::hooks::Hooks;
 use super::intake::{Intake, IntakeParts};
 use super::meters::Meters;
 use super::outboxes::Outboxes;
@@ -13,11 +14,15 @@ use super::parts::ServiceParts;
 use super::plan::Plan;
 use super::publisher::Publisher;
 use super::quote;
-use super::shutdown::{Stopper, Told, signal};
+use super::retry_topics::RetryPlace;
+use super::shutdown::{Stopper, Told};
+use super::signals::Signals;
 use super::spans::Tracing;
+use super::table::{TablePlan, check_tables};
+use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer};
+use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer, Transport};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,16 +48,12 @@ impl std::fmt::Debug for StreamService {
     }
 }
 
-/// Ends the listening to signals with the run, also with one that is dropped: else its last resort would end the process.
-struct EndListener {
-    listener: tokio::task::JoinHandle<()>,
-    finished: Arc<std::sync::atomic::AtomicBool>,
-}
+/// Says that a service has ended, also of a run that is dropped: who waits for its end must not wait for ever.
+struct EndLife(Board);
 
-impl Drop for EndListener {
+impl Drop for EndLife {
     fn drop(&mut self) {
-        self.finished.store(true, std::sync::atomic::Ordering::Release);
-        self.listener.abort();
+        self.0.life(Life::Ended);
     }
 }
 
@@ -67,8 +68,8 @@ impl StreamService {
         let clock = Clock::new();
         let mut tallies = Vec::new();
         for (group, handler) in parts.handlers.iter().flat_map(|group| group.handlers.iter().map(move |one| (group, one))) {
-            for topic in &handler.topics {
-                let (group, handler, topic) = (group.group.clone(), handler.name.clone(), topic.clone());
+            for (topic, _) in handler.reads(&parts.errors.retry_topics) {
+                let (group, handler) = (group.group.clone(), handler.name.clone());
                 tallies.push(Tally { group, handler, topic, counters: Arc::default() });
             }
         }
@@ -114,46 +115,20 @@ impl StreamService {
     /// Dropping it abandons what is in flight; nothing unfinished is settled, and partitions are given up when their
     /// session expires.
     pub async fn run(self) -> Result<(), Error> {
-        let board = self.board.clone();
-        let result = self.run_inner().await;
-        board.life(Life::Ended);
-        result
+        let _ended = EndLife(self.board.clone());
+        self.run_inner().await
     }
 
     /// As [`run`](Self::run), and stops on SIGINT or SIGTERM: the first in order, the second at once. A process whose
-    /// handlers block past the deadline ends itself with exit code 75, since nothing else can end it.
+    /// handlers block past the deadline ends itself with exit code 75 (130 after a second signal), since nothing else can
+    /// end it.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), and [`Interrupted`](ErrorKind::Interrupted) after a second signal.
     pub async fn run_until_signal(self) -> Result<(), Error> {
         let stopper = self.stopper.clone();
-        let finished = Arc::new(std::sync::atomic::AtomicBool::new(false));
-        let (within, done) = (stopper.within(), finished.clone());
-        let listener = tokio::spawn(async move {
-            let mut first = true;
-            while signal().await.is_ok() {
-                if !first {
-                    tracing::warn!("second signal: dropping what runs");
-                }
-                stopper.stop();
-                if std::mem::take(&mut first) {
-                    tracing::info!(within_s = within.as_secs(), "stopping");
-                    let done = done.clone();
-                    let last_resort = move || {
-                        let margin = Duration::from_secs(2);
-                        std::thread::sleep(within + margin);
-                        if !done.load(std::sync::atomic::Ordering::Acquire) {
-                            tracing::error!("a handler blocks past the deadline: the process ends itself");
-                            std::process::exit(75);
-                        }
-                    };
-                    // Detached on purpose: it must work when the runtime does not, and dies with the process.
-                    let _ = std::thread::Builder::new().name("millstream-deadline".into()).spawn(last_resort);
-                }
-            }
-        });
-        let _ends = EndListener { listener, finished };
-        self.run().await
+        let signals = Signals::listen(stopper.within(), move || stopper.stop())?;
+        signals.verdict(self.run().await)
     }
 
     async fn run_inner(self) -> Result<(), Error> {
@@ -161,8 +136,15 @@ impl StreamService {
         let StreamService { parts, tallies, board, stopper, clock, .. } = self;
         let runtime = Handle::current();
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
-        let producer = parts.transport.producer().await?;
-        let sink = error_sink(&parts, &producer).await?;
+        let Some(producer) = unless_told(&stopper, parts.transport.producer()).await else { return Ok(()) };
+        let producer = producer?;
+        let Some(sink) = unless_told(&stopper, error_sink(&parts, &producer)).await else { return Ok(()) };
+        let sink = sink?;
+        let Some(checked) = unless_told(&stopper, check_retry_topics(&parts, &producer)).await else { return Ok(()) };
+        checked?;
+        let Some(checked) = unless_told(&stopper, check_tables(&parts, &producer)).await else { return Ok(()) };
+        checked?;
+        let copies = Arc::new(TopicWriter::new(producer.clone()));
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
             Tracing { system: parts.transport.capabilities().name, client: parts.name.as_str().into(), hook: parts.hook.clone() };
@@ -176,7 +158,21 @@ impl StreamService {
         for group in &parts.handlers {
             let mut plans = BTreeMap::new();
             for handler in &group.handlers {
-                for topic in &handler.topics {
+                let delays = &parts.errors.retry_topics;
+                let rules = Rules::nearest(&handler.settings.rules, handler.settings.retry.is_some(), &parts.errors.rules);
+                let retry = handler.settings.retry.unwrap_or(parts.errors.retry);
+                for (topic, stage) in handler.reads(delays) {
+                    let place = || RetryPlace::new(stage, delays.clone().into(), copies.clone(), rules.most_attempts(&retry));
+                    let number = handler.topics.iter().position(|own| *own == topic);
+                    let table = number.and_then(|number| handler.tables.get(number));
+                    let table = handler.table.zip(table).map(|(of, table)| TablePlan {
+                        of,
+                        topic: table.clone(),
+                        settings: handler.settings.table,
+                        transport: parts.transport.clone(),
+                        producer: producer.clone(),
+                        watch: watch.clone(),
+                    });
                     let counters = tallies[next].counters.clone();
                     next += 1;
                     let plan = Plan {
@@ -184,8 +180,9 @@ impl StreamService {
                         group: group.group.clone(),
                         handler: handler.name.clone(),
                         run: parts.run,
-                        retry: handler.settings.retry.unwrap_or(parts.errors.retry),
-                        rules: Rules::nearest(&handler.settings.rules, handler.settings.retry.is_some(), &parts.errors.rules),
+                        retry,
+                        rules: rules.clone(),
+                        retries: (!delays.is_empty()).then(place),
                         followers: handler.settings.followers.unwrap_or(parts.errors.followers),
                         settings: handler.settings.clone(),
                         breaker: parts.errors.breaker,
@@ -202,8 +199,10 @@ impl StreamService {
                         board: board.clone(),
                         clock: clock.clone(),
                         incarnation: parts.incarnation,
+                        table,
+                        hooks: if stage == 0 { handler.hooks.clone() } else { Hooks::default() },
                     };
-                    plans.insert(topic.clone(), Arc::new(plan));
+                    plans.insert(topic, Arc::new(plan));
                 }
             }
             let request = ConsumerRequest::new(group.group.clone(), plans.keys().cloned().collect())
@@ -212,7 +211,9 @@ impl StreamService {
                 .session_timeout(parts.session_timeout)
                 .revoke_budget(parts.revoke_budget)
                 .max_batch(parts.max_batch);
-            let consumer = parts.transport.consumer(request.clone()).await?;
+            let connecting = parts.transport.consumer(request.clone());
+            let Some(consumer) = unless_told(&stopper, connecting).await else { break };
+            let consumer = consumer?;
             let intake = Intake::new(IntakeParts {
                 consumer,
                 request,
@@ -285,6 +286,17 @@ impl StreamService {
     }
 }
 
+/// What `connecting` answers, or `None` if the service is told to stop first: a transport that does not answer must not
+/// keep it from ending. What answers at once is taken in any case.
+async fn unless_told<T>(stopper: &Stopper, connecting: impl Future<Output = T>) -> Option<T> {
+    let mut told = stopper.told();
+    tokio::select! {
+        biased;
+        done = connecting => Some(done),
+        _ = told.wait_for(|told| *told != Told::Run) => None,
+    }
+}
+
 /// Polls a consumer on a thread of its own; a blocking handler cannot stop the group's heartbeats there.
 async fn on_own_thread(intake: Intake) -> Result<(), Error> {
     let (done, result) = tokio::sync::oneshot::channel();
@@ -324,6 +336,22 @@ async fn error_sink(parts: &ServiceParts, producer: &AnyProducer) -> Result<AnyE
         to_topic.bind(topics());
     }
     Ok(parts.errors.sink.clone().unwrap_or_else(|| AnyErrorSink::new(topics())))
+}
+
+/// Retry topics are looked up before anything starts, as dead-letter topics are.
+async fn check_retry_topics(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
+    let handlers = parts.handlers.iter().flat_map(|group| &group.handlers);
+    for (topic, stage) in handlers.flat_map(|handler| handler.reads(&parts.errors.retry_topics)) {
+        if stage > 0
+            && let Err(error) = producer.partitions(&topic).await
+            && error.kind() == ErrorKind::UnknownTopic
+        {
+            let text =
+                format!("the retry topic {topic} does not exist: create it, or declare fewer `ErrorHandling::retry_topics`");
+            return Err(Error::new(ErrorKind::Configuration, Operation::Run, text).with_source(error));
+        }
+    }
+    Ok(())
 }
 
 /// Dead-letter topics are looked up before anything starts: a missing one would be found at the first failure (F54).

@@ -2,6 +2,7 @@
 
 use super::classify::Rules;
 use super::filter::Filter;
+use super::table::TableSettings;
 use crate::engine::{Failure, Followers, LanePolicy, Retry};
 use crate::envelope::{EventData, Limits};
 use crate::layer::{AnyLayer, DeliveryInfo, Layer};
@@ -52,6 +53,8 @@ pub struct HandlerSettings {
     pub max_outputs: usize,
     /// Dead letters of one partition that may wait for the sink before nothing more is started. 1,024 by default.
     pub max_letters: usize,
+    /// What is set for the table it keeps, if it takes the entry of one.
+    pub table: TableSettings,
     /// What is around each attempt, the outermost first.
     pub(crate) layers: Vec<AnyLayer>,
     /// Which records it wants.
@@ -75,6 +78,7 @@ impl Default for HandlerSettings {
             in_flight_bytes: 32 << 20,
             max_outputs: 1_000,
             max_letters: 1_024,
+            table: TableSettings::default(),
             layers: Vec::new(),
             filter: Filter::default(),
             rules: Rules::default(),
@@ -165,6 +169,13 @@ impl HandlerSettings {
     #[must_use]
     pub fn max_letters(mut self, letters: usize) -> Self {
         self.max_letters = letters.max(1);
+        self
+    }
+
+    /// The same with other settings of the table it keeps.
+    #[must_use]
+    pub fn table(mut self, table: TableSettings) -> Self {
+        self.table = table;
         self
     }
 

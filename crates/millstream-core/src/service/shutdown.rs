@@ -1,7 +1,7 @@
 //! Owns how a service is told to stop: once in order, twice at once, and with which exit code a process ends.
 
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{Error, ErrorKind};
+use crate::contract::{Error, ErrorKind, Operation};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,6 +67,20 @@ impl Stopper {
         });
     }
 
+    /// Stops in order, with no more time than this, unless it stops already.
+    pub(crate) fn stop_within(&self, within: Duration) {
+        let by = self.clock.now().after(within.min(self.shutdown.within));
+        self.told.send_if_modified(|told| *told == Told::Run && std::mem::replace(told, Told::Stop(by)) == Told::Run);
+    }
+
+    /// Stops at once, whether it was told to stop before or not.
+    pub(crate) fn abandon(&self) {
+        self.stop_once();
+        if matches!(*self.told.borrow(), Told::Stop(_)) {
+            self.stop();
+        }
+    }
+
     /// Stops in order, unless it stops already.
     pub(crate) fn stop_once(&self) {
         if *self.told.borrow() == Told::Run {
@@ -94,8 +108,8 @@ impl Stopper {
     }
 }
 
-/// The exit code of a service's result: 0 clean, 69 a dependency is unavailable, 75 a drain's deadline passed, 78
-/// configuration, 70 a panic of the framework, else 1. Prints the error to standard error.
+/// The exit code of a service's result, or of several: 0 clean, 69 a dependency is unavailable, 70 a part panicked, 75 a
+/// deadline to end passed, 78 configuration, 130 interrupted by a second signal, else 1. Prints the error to standard error.
 pub fn exit_code(result: Result<(), Error>) -> ExitCode {
     let Err(error) = result else { return ExitCode::SUCCESS };
     #[expect(clippy::print_stderr, reason = "this is the last thing a process says")]
@@ -104,28 +118,12 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
     }
     ExitCode::from(match error.kind() {
         ErrorKind::Unavailable | ErrorKind::UnknownTopic | ErrorKind::Unauthorized => 69,
-        ErrorKind::TimedOut => 75,
+        // A deadline of the run itself is one to end by; any other is that of a call to something it depends on.
+        ErrorKind::TimedOut if error.operation() == Operation::Run => 75,
+        ErrorKind::TimedOut => 69,
+        ErrorKind::Interrupted => 130,
         ErrorKind::Configuration => 78,
         ErrorKind::Internal => 70,
         _ => 1,
     })
-}
-
-/// Waits for SIGINT or SIGTERM.
-#[cfg(unix)]
-pub(crate) async fn signal() -> std::io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    tokio::select! {
-        biased;
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
-}
-
-/// Waits for Ctrl-C.
-#[cfg(not(unix))]
-pub(crate) async fn signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
 }

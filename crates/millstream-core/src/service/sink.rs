@@ -2,7 +2,7 @@
 //! a batch at a time.
 
 use crate::contract::{RecordSet, RecordSetBuilder};
-use crate::handler::Outputs;
+use crate::handler::{Changed, Lent, Outputs};
 use crate::topic::Topic;
 
 /// Outputs of one worker for one namespace, in the order in which their attempts finished.
@@ -29,6 +29,10 @@ pub(crate) struct Sink {
     outgoing: Vec<Outgoing>,
     /// The tail record that owns what is taken over next.
     pub(crate) owner: u32,
+    /// The entry that the attempt started next is lent, if its handler keeps a table.
+    pub(crate) lent: Option<Box<Lent>>,
+    /// What became of it, once the attempt has succeeded.
+    pub(crate) changed: Option<Box<Changed>>,
     records: usize,
     bytes: usize,
 }

@@ -4,6 +4,8 @@
 //! allocated when it parks. The fast path uses the same seat again for each record. One `Box<dyn Runner>` a worker, so
 //! the worker is compiled once and not per handler.
 
+mod kept;
+mod ran;
 mod traced;
 
 use super::cell::Cell;
@@ -15,11 +17,14 @@ use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
 use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat, Until};
 use crate::layer::{AnyLayer, Layered, layered, panics};
+use kept::{emits, keep};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+
+pub(crate) use ran::Ran;
 
 /// How one attempt ended.
 pub(crate) enum Attempted {
@@ -56,25 +61,6 @@ pub(crate) struct Run<'a> {
     pub(crate) stamp: Timestamp,
     /// Outputs, and their bytes, that the sink may hold: the run ends where it holds more.
     pub(crate) room: (usize, usize),
-}
-
-/// What a run has left behind.
-#[derive(Default)]
-pub(crate) struct Ran {
-    /// How many records are done or skipped.
-    pub(crate) ended: usize,
-    /// How many of these are skipped and have no outputs.
-    pub(crate) skipped: u64,
-    /// Outputs of each that ended, and whether it is skipped; empty if the handler has no outputs.
-    pub(crate) outputs: Vec<(u32, bool)>,
-}
-
-impl Ran {
-    /// Forgets all, keeping the memory.
-    pub(crate) fn clear(&mut self) {
-        (self.ended, self.skipped) = (0, 0);
-        self.outputs.clear();
-    }
 }
 
 /// Why a run came to its end.
@@ -123,10 +109,12 @@ where
         return Arc::new(move |first, context| {
             let (handler, layers) = (handler.clone(), layers.clone());
             let handler = Arc::new(Layered { handler, layers, context: context.clone() });
-            slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, H::EMITS, layered::<Args, S, H, _>)
+            slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, emits::<Args, S, H>(), layered::<Args, S, H, _>)
         });
     }
-    Arc::new(move |first, context| slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, H::EMITS, H::seated))
+    Arc::new(move |first, context| {
+        slots::<H, S, _, _>(handler.clone(), state.clone(), first, context, emits::<Args, S, H>(), H::seated)
+    })
 }
 
 fn slots<H, S, Mk, F>(
@@ -143,7 +131,7 @@ where
     Mk: Fn(Box<Seat<Arc<H>, Arc<S>>>) -> F + Send + 'static,
     F: Future<Output = Box<Seat<Arc<H>, Arc<S>>>> + Send + 'static,
 {
-    let input = Input::new(first);
+    let input = Input::new(first, context.copied);
     Box::new(Slots {
         make,
         handler,
@@ -185,7 +173,7 @@ where
         self.idle.pop().unwrap_or_else(|| {
             let outputs = Outputs::new(self.context.clone(), self.input.topic.clone());
             let (handler, state, input) = (self.handler.clone(), self.state.clone(), self.input.clone());
-            Box::new(Seat { handler, state, input, outputs, done: false, other: None })
+            Box::new(Seat { handler, state, input, outputs, entry: None, done: false, other: None })
         })
     }
 
@@ -231,7 +219,10 @@ where
 
     #[inline]
     fn finish(&mut self, mut seat: Box<Seat<Arc<H>, Arc<S>>>, sink: &mut Sink) -> Attempted {
-        let answer = seat.take_answer();
+        let mut answer = seat.take_answer();
+        if let Some(lent) = seat.entry.take() {
+            answer = keep(&lent, &mut seat.outputs, seat.input.record.view(), answer, sink);
+        }
         let mut outputs = || if self.emits && seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
         let attempted = match answer {
             Ok(Outcome::Done) => Attempted::Done(outputs()),
@@ -365,6 +356,7 @@ where
             None => seat.input.head = None,
         }
         seat.input.attempt = start.attempt;
+        seat.entry = sink.lent.take();
         if self.emits {
             seat.begin_outputs(start.head, start.stamp, start.traced.as_ref().and_then(|traced| traced.context));
         }

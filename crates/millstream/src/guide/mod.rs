@@ -8,8 +8,12 @@
 //! | [`layers`] | code around handlers, and which records they want at all |
 //! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
 //! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
+//! | [`state`] | an entry for each key, folded by a handler and restored before it starts |
 //! | [`producing`] | outputs, root events, explicit envelopes, CloudEvents |
-//! | [`lifecycle`] | health, shutdown, exit codes |
+//! | [`lifecycle`] | health, shutdown, several services in a process, exit codes |
+//! | [`settings`] | a file, the environment and code, each value with its source |
+//! | [`transports`] | the same service on memory or any other transport, by type or by URL |
+//! | [`direct`] | sending and reading records in a loop of your own |
 //! | [`records_way`] | how a record travels from the log through a handler to its commit |
 //! | [`from_python`] | names of the Python platform, and ours |
 
@@ -17,6 +21,8 @@
 pub mod batch {}
 #[doc = include_str!("deduplication.md")]
 pub mod deduplication {}
+#[doc = include_str!("direct.md")]
+pub mod direct {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 #[doc = include_str!("first_service.md")]
@@ -33,3 +39,10 @@ pub mod lifecycle {}
 pub mod producing {}
 #[doc = include_str!("records_way.md")]
 pub mod records_way {}
+#[cfg(any(doc, feature = "settings"))]
+#[doc = include_str!("settings.md")]
+pub mod settings {}
+#[doc = include_str!("state.md")]
+pub mod state {}
+#[doc = include_str!("transports.md")]
+pub mod transports {}

@@ -2,13 +2,18 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "a test is no library")]
 
+#[path = "../support/seen.rs"]
+#[allow(dead_code, reason = "each test file uses its part")]
+mod seen;
 #[path = "../support/mod.rs"]
 mod support;
 
 mod classify;
 mod followers;
 mod naming;
+mod retry_topics;
 mod sinks;
+mod visible;
 
 use millstream::prelude::*;
 use std::fmt;

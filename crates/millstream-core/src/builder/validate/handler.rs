@@ -3,7 +3,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
-use crate::contract::Support;
+use crate::contract::{Support, Transport};
 use crate::handler::Wants;
 use crate::service::{Calls, HandlerSettings, IdSource, ServiceParts};
 use crate::topic::Topic;

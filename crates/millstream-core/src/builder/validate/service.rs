@@ -3,6 +3,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
+use crate::contract::Transport;
 use std::time::Duration;
 
 /// Kafka's `max.poll.interval`: who does not answer a rebalance for so long has lost its partitions.

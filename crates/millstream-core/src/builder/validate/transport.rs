@@ -2,7 +2,7 @@
 
 use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
-use crate::contract::Support;
+use crate::contract::{Support, Transport};
 use crate::envelope::ContentMode;
 
 pub(super) fn transport(said: &Said, problems: &mut Problems) {

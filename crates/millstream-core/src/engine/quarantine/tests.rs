@@ -9,7 +9,7 @@ const OTHER: u64 = 0xbad;
 const NONE: [Option<Suspect>; 2] = [None; 2];
 
 fn open_note(suspect: Option<(Offset, u8)>) -> Option<Note> {
-    Some(Note { incarnation: OTHER, clean: false, suspect, others: NONE })
+    Some(Note { incarnation: OTHER, clean: false, suspect, others: NONE, table: None })
 }
 
 fn after_crash(suspect: Option<(Offset, u8)>) -> Quarantine {
@@ -26,12 +26,17 @@ fn start(quarantine: &mut Quarantine, offset: Offset) -> Note {
 
 #[test]
 fn notes_are_short_texts_that_read_back() {
-    let note = Note { incarnation: u64::MAX, clean: true, suspect: Some((u64::MAX, u8::MAX)), others: NONE };
-    assert_eq!(note.to_string(), "ms1;i=ffffffffffffffff;c=1;s=18446744073709551615:255");
+    let note =
+        Note { incarnation: u64::MAX, clean: true, suspect: Some((u64::MAX, u8::MAX)), others: NONE, table: Some(u64::MAX) };
+    assert_eq!(note.to_string(), "ms1;i=ffffffffffffffff;c=1;s=18446744073709551615:255;t=18446744073709551615");
     let note = Note { others: [note.suspect; 2], ..note };
-    assert!(note.to_string().ends_with(";k=18446744073709551615:255;k=18446744073709551615:255"));
+    let killers = ";k=18446744073709551615:255;k=18446744073709551615:255;t=18446744073709551615";
+    assert!(note.to_string().ends_with(killers), "{note}");
     assert!(note.to_string().len() <= MAX_NOTE);
-    assert_eq!(Note::read(Some("ms1;i=a;c=0")), Some(Note { incarnation: 10, clean: false, suspect: None, others: NONE }));
+    assert_eq!(
+        Note::read(Some("ms1;i=a;c=0")),
+        Some(Note { incarnation: 10, clean: false, suspect: None, others: NONE, table: None })
+    );
 }
 
 #[test]
@@ -68,13 +73,13 @@ fn foreign_and_broken_texts_are_no_notes() {
 fn parts_of_later_versions_are_passed_over() {
     assert_eq!(
         Note::read(Some("ms1;i=a;c=0;s=5:1;z=9")),
-        Some(Note { incarnation: 10, clean: false, suspect: Some((5, 1)), others: NONE })
+        Some(Note { incarnation: 10, clean: false, suspect: Some((5, 1)), others: NONE, table: None })
     );
 }
 
 #[test]
 fn a_clean_end_or_no_note_at_all_is_followed_by_normal_running() {
-    let clean = Some(Note { incarnation: OTHER, clean: true, suspect: None, others: NONE });
+    let clean = Some(Note { incarnation: OTHER, clean: true, suspect: None, others: NONE, table: None });
     for note in [None, clean] {
         let mut quarantine = Quarantine::on_assigned(note, 100, 8, ME);
         assert_eq!(quarantine.mode(), Mode::Normal);
@@ -85,7 +90,7 @@ fn a_clean_end_or_no_note_at_all_is_followed_by_normal_running() {
 
 #[test]
 fn an_open_note_of_this_process_is_no_crash() {
-    let note = Some(Note { incarnation: ME, clean: false, suspect: Some((100, 2)), others: NONE });
+    let note = Some(Note { incarnation: ME, clean: false, suspect: Some((100, 2)), others: NONE, table: None });
     let mut quarantine = Quarantine::on_assigned(note, 100, 8, ME);
     assert_eq!(quarantine.mode(), Mode::Normal);
     assert_eq!(start(&mut quarantine, 100).suspect, Some((100, 2)), "but its suspect is still watched");
@@ -95,7 +100,7 @@ fn an_open_note_of_this_process_is_no_crash() {
 fn after_a_crash_records_run_one_at_a_time_each_noted_first() {
     let mut quarantine = after_crash(None);
     assert_eq!(quarantine.mode(), Mode::Careful { remaining: 8 });
-    let note = Note { incarnation: ME, clean: false, suspect: Some((100, 0)), others: NONE };
+    let note = Note { incarnation: ME, clean: false, suspect: Some((100, 0)), others: NONE, table: None };
     assert_eq!(quarantine.before_start(100), Permit::NoteFirst(note));
     assert_eq!(quarantine.before_start(100), Permit::NoteFirst(note), "not before the note is kept");
     assert_eq!(quarantine.before_start(101), Permit::Wait);
@@ -118,7 +123,7 @@ fn care_ends_when_as_many_are_settled_as_could_have_been_in_flight() {
     }
     assert_eq!(quarantine.mode(), Mode::Normal);
     assert!(quarantine.is_idle());
-    assert_eq!(quarantine.note_now(false), Note { incarnation: ME, clean: false, suspect: None, others: NONE });
+    assert_eq!(quarantine.note_now(false), Note { incarnation: ME, clean: false, suspect: None, others: NONE, table: None });
 }
 
 #[test]
@@ -182,7 +187,7 @@ fn a_dead_letter_that_comes_again_is_one_again() {
 
 #[test]
 fn a_suspect_below_the_start_is_settled_and_forgotten() {
-    let mine = Note { incarnation: ME, clean: false, suspect: Some((99, 2)), others: [Some((98, 2)), None] };
+    let mine = Note { incarnation: ME, clean: false, suspect: Some((99, 2)), others: [Some((98, 2)), None], table: None };
     assert!(Quarantine::on_assigned(Some(mine), 100, 8, ME).is_idle());
     let mut quarantine = after_crash(Some((99, 2)));
     assert_eq!(start(&mut quarantine, 100).suspect, Some((100, 0)));
@@ -205,14 +210,14 @@ fn a_clean_note_names_no_suspect() {
     let mut quarantine = after_crash(None);
     start(&mut quarantine, 100);
     assert_eq!(quarantine.note_now(false).suspect, Some((100, 0)));
-    assert_eq!(quarantine.note_now(true), Note { incarnation: ME, clean: true, suspect: None, others: NONE });
+    assert_eq!(quarantine.note_now(true), Note { incarnation: ME, clean: true, suspect: None, others: NONE, table: None });
 }
 
 proptest! {
     #[test]
-    fn every_note_reads_back(incarnation: u64, clean: bool, suspect: Option<(u64, u8)>, other: Option<(u64, u8)>, third: (u64, u8)) {
+    fn every_note_reads_back(incarnation: u64, clean: bool, suspect: Option<(u64, u8)>, other: Option<(u64, u8)>, third: (u64, u8), table: Option<u64>) {
         let others = [other, other.map(|_| third)];
-        let note = Note { incarnation, clean, suspect, others };
+        let note = Note { incarnation, clean, suspect, others, table };
         prop_assert_eq!(note.to_string().parse(), Ok(note));
         prop_assert!(note.to_string().len() <= MAX_NOTE);
     }

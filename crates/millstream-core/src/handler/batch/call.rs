@@ -36,18 +36,22 @@ pub(crate) struct CallInput {
     pub(crate) partition: PartitionId,
     pub(crate) epoch: Epoch,
     pub(crate) records: Arc<[BatchRecord]>,
+    /// Whether its topic is one of our retry topics: topic and positions are then those of the originals.
+    pub(crate) copied: bool,
 }
 
 impl CallInput {
-    /// An input of `batch`'s partition, without records.
-    pub(crate) fn new(batch: &RecordBatch) -> Self {
-        let topic = batch.partition.topic.clone();
+    /// An input of `batch`'s partition, without records; `copied` if that is of a retry topic.
+    pub(crate) fn new(batch: &RecordBatch, copied: bool) -> Self {
+        let topic = &batch.partition.topic;
+        let topic = if copied { topic.logical() } else { topic.clone() };
         CallInput {
             namespace: topic.namespace(),
             topic,
             partition: batch.partition.partition,
             epoch: batch.epoch,
             records: Arc::from([]),
+            copied,
         }
     }
 }
@@ -89,7 +93,7 @@ impl<'d, S> BatchDelivery<'d, S> {
         self.state
     }
 
-    /// The topic the records were read from.
+    /// The topic the records were read from; of a retry topic, the one it retries.
     pub fn topic(&self) -> &'d Topic {
         &self.input.topic
     }
@@ -111,6 +115,10 @@ impl<'d, S> BatchDelivery<'d, S> {
 
     pub(super) fn records(&self) -> &'d [BatchRecord] {
         &self.input.records
+    }
+
+    pub(super) fn is_copied(&self) -> bool {
+        self.input.copied
     }
 
     pub(super) fn take_outputs(&mut self) -> Option<&'d mut BatchOutputs> {

@@ -66,10 +66,10 @@ impl<S: 'static, T: DeserializeOwned + Send + 'static> ExtractBatch<S> for Batch
     const BATCHES: usize = 1;
 
     fn extract<'d>(delivery: &mut BatchDelivery<'d, S>) -> Result<Batch<T>, Rejection> {
-        let (records, partition) = (delivery.records(), delivery.partition());
+        let (records, partition, copied) = (delivery.records(), delivery.partition(), delivery.is_copied());
         let mut batch = Batch { events: Vec::with_capacity(records.len()), attempts: Vec::with_capacity(records.len()) };
         for (slot, (index, record)) in (0_u32..).zip(records.iter().enumerate()) {
-            match Event::decode_at(&record.record, record.head.as_ref(), partition) {
+            match Event::decode_at(&record.record, record.head.as_ref(), partition, copied) {
                 Ok(event) => {
                     batch.events.push((Slot(slot), event));
                     batch.attempts.push(Attempt::new(record.attempt));

@@ -118,6 +118,7 @@ fn a_policy_is_found_by_type_in_the_order_said_also_for_what_was_said_at_the_pla
     assert_eq!(found(Err::<(), _>(io::Error::other("away")).or_transient("why").expect_err("an error")), Some(20));
     assert_eq!(found(Trade::Busy.into()), None);
     assert_eq!(found(HandlerError::transient("words only")), None);
+    assert_eq!((rules.most_attempts(&Retry::none()), rules.most_attempts(&retry(40))), (30, 40));
 }
 
 #[test]

@@ -16,7 +16,7 @@ const MAX_TEXT: usize = 2_048;
 /// Bytes of any other header text.
 const MAX_WORD: usize = 512;
 /// The name under which a second write of the same failure is recognised: a hash of group, topic, partition and offset.
-pub(super) fn letter_id(letter: &DeadLetter) -> String {
+pub(crate) fn letter_id(letter: &DeadLetter) -> String {
     let place = format!("{}\n{}\n{}\n{}", letter.group, letter.record.topic, letter.position.partition, letter.position.offset);
     format!("{:032x}", xxhash_rust::xxh3::xxh3_128(place.as_bytes()))
 }

@@ -9,15 +9,12 @@ mod naming;
 
 pub use naming::{DeadLetterTopic, Naming};
 
+pub(crate) use headers::letter_id;
 pub(crate) use naming::letter_topic;
 
-use crate::contract::{
-    AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation, Produce, Producer, Record, partition_for_key,
-};
-use crate::topic::Topic;
-use headers::{letter_id, to_pointer, to_record};
-use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use super::topic_writer::TopicWriter;
+use crate::contract::{AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation};
+use headers::{to_pointer, to_record};
 use std::time::Duration;
 
 /// A call that never answers is given up after this long, and made again.
@@ -25,67 +22,23 @@ const DEADLINE: Duration = Duration::from_secs(30);
 
 /// Writes dead letters to topics named after where the records came from.
 pub(crate) struct TopicSink {
-    producer: AnyProducer,
+    writer: TopicWriter,
     naming: DeadLetterTopic,
-    partitions: Mutex<BTreeMap<Topic, u32>>,
 }
 
 impl TopicSink {
     pub(crate) fn new(producer: AnyProducer, naming: DeadLetterTopic) -> Self {
-        TopicSink { producer, naming, partitions: Mutex::default() }
+        TopicSink { writer: TopicWriter::new(producer), naming }
     }
 
-    async fn partition(&self, topic: &Topic, key: &[u8]) -> Result<u32, Error> {
-        let known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(topic).copied();
-        let count = match known {
-            Some(count) => count,
-            None => {
-                let count = self.producer.partitions(topic).await?;
-                self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), count);
-                count
-            }
-        };
-        Ok(partition_for_key(key, count))
-    }
-
-    /// The record of a letter, with its partition; as a pointer if the whole would be too large.
-    async fn addressed(&self, letter: &DeadLetter, whole: bool) -> Result<Record, Error> {
-        let topic = letter_topic(&letter.record.topic, &letter.group, &self.naming)?;
-        let mut record = if whole { to_record(letter, topic) } else { to_pointer(letter, topic) };
-        let id = letter_id(letter);
-        let partition = self.partition(&record.topic, record.key.as_deref().unwrap_or(id.as_bytes())).await?;
-        record.partition = Some(partition);
-        Ok(record)
-    }
-
-    /// Writes letters, whole or as pointers; an answer each.
+    /// Writes letters, whole or as pointers where the whole is too large; an answer each.
     async fn write(&self, letters: &[&DeadLetter], whole: bool) -> Vec<Result<(), Error>> {
-        let mut answers = Vec::with_capacity(letters.len());
-        let mut records = Vec::with_capacity(letters.len());
-        for letter in letters {
-            answers.push(self.addressed(letter, whole).await.map(|record| {
-                records.push(record);
-                records.len() - 1
-            }));
-        }
-        let mut sent: Vec<Option<Result<(), Error>>> = match Produce::of(&records) {
-            Ok(produce) if !produce.is_empty() => {
-                let answers = self.producer.send(&produce).await;
-                answers.into_iter().map(|answer| Some(answer.map(|_| ()))).collect()
-            }
-            _ => Vec::new(),
-        };
-        let missing = || Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "the producer gave no answer"));
-        let answers = answers.into_iter().map(|decided| {
-            let index = decided?;
-            let answer = sent.get_mut(index).and_then(Option::take).unwrap_or_else(missing);
-            if answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::UnknownTopic) {
-                // It may have been made again with other partitions: they are asked for anew.
-                self.partitions.lock().unwrap_or_else(PoisonError::into_inner).remove(&records[index].topic);
-            }
-            answer
+        let addressed = letters.iter().map(|letter| {
+            let topic = letter_topic(&letter.record.topic, &letter.group, &self.naming)?;
+            let record = if whole { to_record(letter, topic) } else { to_pointer(letter, topic) };
+            Ok((record, letter_id(letter)))
         });
-        answers.collect()
+        self.writer.write(addressed.collect()).await
     }
 
     async fn accept_all(&self, letters: &[DeadLetter]) -> Vec<Result<(), Error>> {

@@ -2,28 +2,32 @@
 //! and sends commits, answers the group. It never waits for a handler, a store or a producer (F13).
 
 mod commit;
+mod restoring;
+mod revoking;
 mod session;
 mod start;
+mod starting;
 mod watching;
 
 pub use start::StartAt;
 
-use super::cell::{Bell, Cell, Control, Suspect};
+use super::cell::{Bell, Control, Suspect};
 use super::client_meters::Watch;
 use super::health::Board;
 use super::plan::Plan;
 use super::quote;
 use super::shutdown::Told;
 use super::watchdog::Watchdog;
-use super::worker::{Worker, WorkerReport};
+use super::worker::WorkerReport;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyConsumer, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, ErrorKind};
-use crate::contract::{Operation, PartitionFault, TopicPartition};
-use crate::engine::{CommitPolicy, Commits, EpochAction, Epochs, Note, Quarantine, Suspicion, Window};
+use crate::contract::{Operation, PartitionFault};
+use crate::engine::{CommitPolicy, Commits, EpochAction, Epochs, Suspicion};
 use crate::topic::Topic;
-use session::{Running, Session, grant};
-use start::start_at;
-use std::collections::BTreeMap;
+use restoring::Ready;
+use revoking::Saving;
+use session::{Session, grant};
+use std::collections::{BTreeMap, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -55,6 +59,8 @@ pub(crate) struct IntakeParts {
 enum News {
     Told,
     Ended(Result<WorkerReport, tokio::task::JoinError>),
+    Restored(Result<Ready, tokio::task::JoinError>),
+    Saved(Result<Epoch, tokio::task::JoinError>),
     Woken,
     Tick,
     Said(ConsumerEvent),
@@ -70,6 +76,8 @@ pub(crate) struct Intake {
     bell: Arc<Bell>,
     sessions: BTreeMap<Epoch, Session>,
     workers: JoinSet<WorkerReport>,
+    restores: JoinSet<Ready>,
+    saves: JoinSet<Epoch>,
     first: bool,
     leaving: Option<MonoTime>,
     /// The newest epoch when the group was asked about a doubt.
@@ -88,6 +96,8 @@ impl Intake {
             bell: Arc::default(),
             sessions: BTreeMap::new(),
             workers: JoinSet::new(),
+            restores: JoinSet::new(),
+            saves: JoinSet::new(),
             first: true,
             leaving: None,
             doubted: None,
@@ -103,6 +113,8 @@ impl Intake {
         for session in self.sessions.values().filter_map(|session| session.running.as_ref()) {
             session.cell.control(Control::Stop);
         }
+        self.restores.shutdown().await;
+        self.saves.shutdown().await;
         while self.workers.join_next().await.is_some() {}
         let left =
             self.leaving.map_or(Duration::from_secs(1), |by| by.since(self.parts.clock.now()).max(Duration::from_millis(50)));
@@ -131,7 +143,7 @@ impl Intake {
             let news = {
                 let mut told = pin!(self.parts.told.changed());
                 let mut said = pin!(self.parts.consumer.poll());
-                let (bell, workers) = (&self.bell, &mut self.workers);
+                let (bell, workers, restores, saves) = (&self.bell, &mut self.workers, &mut self.restores, &mut self.saves);
                 // Dropping `poll`'s future loses nothing: all state lives in the consumer.
                 poll_fn(|cx| {
                     if told.as_mut().poll(cx).is_ready() {
@@ -139,6 +151,12 @@ impl Intake {
                     }
                     if let Poll::Ready(Some(ended)) = workers.poll_join_next(cx) {
                         return Poll::Ready(News::Ended(ended));
+                    }
+                    if let Poll::Ready(Some(restored)) = restores.poll_join_next(cx) {
+                        return Poll::Ready(News::Restored(restored));
+                    }
+                    if let Poll::Ready(Some(saved)) = saves.poll_join_next(cx) {
+                        return Poll::Ready(News::Saved(saved));
                     }
                     if let Poll::Ready(event) = said.as_mut().poll(cx) {
                         return Poll::Ready(News::Said(event));
@@ -176,6 +194,13 @@ impl Intake {
             News::Ended(Err(error)) => {
                 return Err(Error::new(ErrorKind::Internal, Operation::Run, "a worker died").with_source(error));
             }
+            News::Restored(Ok(ready)) => self.restored(ready, now)?,
+            // It was told to end.
+            News::Restored(Err(error)) if error.is_cancelled() => {}
+            News::Restored(Err(error)) => {
+                return Err(Error::new(ErrorKind::Internal, Operation::Run, "restoring died").with_source(error));
+            }
+            News::Saved(saved) => self.saved(saved),
             News::Woken | News::Tick => {}
             News::Said(event) => self.heard(event, now)?,
         }
@@ -213,7 +238,10 @@ impl Intake {
                 };
                 tracing::info!(partition = %assigned.partition, epoch = assigned.epoch.0, "assigned");
                 let actions = self.epochs.assigned(&assigned);
-                self.sessions.insert(assigned.epoch, Session { assigned, plan, running: None });
+                self.sessions.insert(
+                    assigned.epoch,
+                    Session { assigned, plan, restoring: None, running: None, saving: Saving::default() },
+                );
                 self.act(actions, now)?;
             }
             ConsumerEvent::Ending { epoch, how } => {
@@ -300,7 +328,9 @@ impl Intake {
         let mut actions = self.epochs.tick(now);
         let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
         for epoch in clean {
-            actions.extend(self.epochs.last_commit(epoch));
+            if self.is_saved(epoch) {
+                actions.extend(self.epochs.last_commit(epoch));
+            }
         }
         // Ending epochs start no worker that could fail.
         if let Err(error) = self.act(actions, now) {
@@ -310,9 +340,14 @@ impl Intake {
     }
 
     fn act(&mut self, actions: Vec<EpochAction>, now: MonoTime) -> Result<(), Error> {
-        for action in actions {
+        let mut actions = VecDeque::from(actions);
+        while let Some(action) = actions.pop_front() {
             match action {
-                EpochAction::StartWorker { epoch, partition } => self.start(epoch, partition, now)?,
+                EpochAction::StartWorker { epoch, partition } => {
+                    if !self.restore(epoch) {
+                        self.start(epoch, partition, None, now)?;
+                    }
+                }
                 EpochAction::DrainWorker { epoch, until } => {
                     if let Some(running) = self.sessions.get_mut(&epoch).and_then(|session| session.running.as_mut()) {
                         // What came now would only be dropped.
@@ -320,8 +355,12 @@ impl Intake {
                         self.parts.consumer.submit(Command::Want { epoch, records: 0, bytes: 0 });
                     }
                     self.control(epoch, Control::Drain(until));
+                    actions.extend(self.drop_restore(epoch));
                 }
-                EpochAction::StopWorker { epoch } => self.control(epoch, Control::Stop),
+                EpochAction::StopWorker { epoch } => {
+                    self.control(epoch, Control::Stop);
+                    actions.extend(self.drop_restore(epoch));
+                }
                 EpochAction::FlushCommits => self.commits.flush_now(),
                 EpochAction::Release { epoch } => {
                     self.commits.close(epoch);
@@ -331,6 +370,7 @@ impl Intake {
                     self.commits.close(epoch);
                     self.control(epoch, Control::Stop);
                     if let Some(session) = self.sessions.remove(&epoch) {
+                        session.saving.abandon();
                         if let Some(running) = &session.running {
                             // Its last note is committed, or nothing can be any more.
                             session.plan.turns.pass(&running.cell);
@@ -347,42 +387,6 @@ impl Intake {
         if let Some(running) = self.sessions.get(&epoch).and_then(|session| session.running.as_ref()) {
             running.cell.control(control);
         }
-    }
-
-    fn start(&mut self, epoch: Epoch, partition: TopicPartition, now: MonoTime) -> Result<(), Error> {
-        let Some(session) = self.sessions.get_mut(&epoch) else { return Ok(()) };
-        let at = start_at(&session.assigned, self.parts.start_at)?;
-        let plan = session.plan.clone();
-        let committed = session.assigned.committed.as_ref();
-        let note = Note::read(committed.and_then(|committed| committed.metadata.as_deref()));
-        let committed = committed.map(|committed| committed.offset);
-        let quarantine = Quarantine::on_assigned(note, at, plan.settings.in_flight_records, self.parts.incarnation);
-        let open_note = quarantine.note_now(false);
-        let cell = Cell::new(epoch, at, self.bell.clone(), self.suspect.clone());
-        self.parts.watchdog.watch(format!("handler {} on {partition}", plan.handler), &cell);
-        let meters = self.watching.partition(&session.assigned);
-        let topic_id = session.assigned.topic_id;
-        let worker = Worker::new(plan.clone(), cell.clone(), partition.clone(), topic_id, at, quarantine);
-        self.workers.spawn_on(worker.run(), &self.parts.runtime);
-        // The open note makes a crash visible to the next owner, even one before the first commit.
-        self.commits.open(epoch, partition, at, committed, now);
-        // It goes before anything is read: a record that kills its process at once must be met with care the next time.
-        self.commits.mark(epoch, at, Some(open_note.to_string()), now);
-        self.commits.flush_now();
-        self.parts.consumer.submit(Command::Start { epoch, at });
-        let running = Running {
-            cell,
-            window: Window::new(plan.window()),
-            freed: (0, 0),
-            granted: 0,
-            draining: false,
-            rung: false,
-            noting: None,
-            meters,
-        };
-        let running = session.running.insert(running);
-        grant(&mut self.parts.consumer, running, self.parts.request.max_batch);
-        Ok(())
     }
 
     fn due(&self, now: MonoTime) -> MonoTime {

@@ -1,5 +1,6 @@
 //! Owns one epoch as the intake sees it, and how much is asked for on its behalf.
 
+use super::revoking::Saving;
 use crate::contract::{AnyConsumer, Assigned, Command, Consumer, Offset};
 use crate::engine::Window;
 use crate::service::cell::Cell;
@@ -7,12 +8,17 @@ use crate::service::partition_meters::PartitionMeters;
 use crate::service::plan::Plan;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use tokio::task::AbortHandle;
 
 /// One epoch, as the intake sees it.
 pub(super) struct Session {
     pub(super) assigned: Assigned,
     pub(super) plan: Arc<Plan>,
+    /// What reads its state back, before it is started.
+    pub(super) restoring: Option<AbortHandle>,
     pub(super) running: Option<Running>,
+    /// The hook that runs before it is given up.
+    pub(super) saving: Saving,
 }
 
 /// What a started epoch adds.

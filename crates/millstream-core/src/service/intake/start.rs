@@ -16,7 +16,7 @@ pub enum StartAt {
 }
 
 /// Where an epoch starts, and why.
-pub(super) fn start_at(assigned: &Assigned, policy: StartAt) -> Result<Offset, Error> {
+pub(crate) fn start_at(assigned: &Assigned, policy: StartAt) -> Result<Offset, Error> {
     if let Some(at) = assigned.resume {
         tracing::info!(partition = %assigned.partition, at, "starts where a restart asked");
         return Ok(at);

@@ -15,4 +15,5 @@ mod send;
 mod task;
 
 pub(crate) use handle::{OutboxHandle, PublishThrough};
+pub(crate) use send::send;
 pub(crate) use task::Outbox;

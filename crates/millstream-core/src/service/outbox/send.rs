@@ -11,7 +11,7 @@ use tracing::Instrument;
 pub(super) const SEND_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Sends with a deadline, in a `send` span, and measures it.
-pub(super) async fn send(producer: &AnyProducer, produce: &Produce, watch: &Watch) -> Vec<Result<Receipt, Error>> {
+pub(crate) async fn send(producer: &AnyProducer, produce: &Produce, watch: &Watch) -> Vec<Result<Receipt, Error>> {
     let began = watch.meters.as_ref().map(|meters| meters.now());
     let span = watch.tracing.send(produce);
     let answers = if span.is_disabled() {

@@ -316,15 +316,16 @@ impl Worker {
     }
 
     fn held_checked(&mut self, offset: Offset, seen: Seen, stamp: (u64, MonoTime), now: MonoTime) {
+        let replays = matches!(seen, Seen::Done { at, .. } if self.replays(offset, at));
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         match seen {
-            Seen::Done { at, fingerprint } => {
+            Seen::Done { at, fingerprint } if !replays => {
                 let Payload { batch, index, .. } = payload;
                 let (batch, index) = (batch.clone(), *index);
                 self.settle_done_before(offset, &batch, index, at, fingerprint);
             }
             Seen::Claimed => self.checks.claimed(offset, now),
-            Seen::Fresh => {
+            Seen::Fresh | Seen::Done { .. } => {
                 payload.checked = Some(stamp);
                 self.engine.not_started(offset);
             }

@@ -3,6 +3,7 @@
 
 use super::care::Quarantined;
 use super::check::Current;
+use super::retried::Turn;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Offset, RecordBatch, Seen};
@@ -78,7 +79,7 @@ impl Worker {
     pub(super) fn has_outlet(&self) -> bool {
         self.tail.owed + self.sink.len() < MOST_OUTPUTS
             && self.tail.owed_bytes + self.sink.bytes() < MOST_OUTPUT_BYTES
-            && self.letters.len() < self.plan.settings.max_letters
+            && self.letters.len() + self.copies.len() < self.plan.settings.max_letters
     }
 
     /// The record at the cursor needs no start, or may not start yet; `None` if it may, else whether the next may follow.
@@ -86,6 +87,17 @@ impl Worker {
     pub(super) fn needs_no_start(&mut self, current: &mut Current, now: MonoTime) -> Option<bool> {
         let index = current.cursor;
         let offset = current.batch.view(index).offset();
+        if self.retry_topic().is_some() {
+            match self.copys_turn(current, now) {
+                Turn::Now => {}
+                Turn::Later => return Some(false),
+                Turn::Foreign => {
+                    current.cursor += 1;
+                    self.settle_filtered(current, index..index + 1);
+                    return Some(true);
+                }
+            }
+        }
         if let Some(end) = current.prepared.filtered_until(index) {
             current.cursor = end;
             self.settle_filtered(current, index..end);
@@ -99,7 +111,7 @@ impl Worker {
             }
             return Some(true);
         }
-        if let Some(&Seen::Done { at, fingerprint }) = current.seen.get(index) {
+        if let Some((at, fingerprint)) = self.is_done_before(offset, current.seen.get(index)) {
             current.cursor += 1;
             if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
                 self.settle_done_before(offset, &current.batch, index, at, fingerprint);
@@ -159,6 +171,7 @@ impl Worker {
         if probing {
             self.probing = Some(offset);
         }
+        let ended = self.lend(&current.batch, index);
         let Some(slot) = self.slots.peek() else { return false };
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
@@ -166,7 +179,11 @@ impl Worker {
         let traced = Attempt::begin(&self.plan, &self.partition, record, head, id, 1);
         let starting = Starting { batch: &current.batch, index, key: id, head, attempt: 1, stamp, traced };
         let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
-        match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
+        let polled = match ended {
+            Some(ended) => Poll::Ready(ended),
+            None => runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink),
+        };
+        match polled {
             Poll::Ready(attempted) => {
                 began.into_iter().for_each(|began| self.measured(began, 1));
                 self.arrived(current, index, attempted, now);
@@ -192,7 +209,7 @@ impl Worker {
             }
         };
         let mark = self.mark_of(id, &current.batch, index);
-        self.tail.push(mark, outputs, skipped);
+        self.succeeded(mark, outputs, skipped);
         self.probe_ended(offset, true, now);
     }
 
@@ -246,6 +263,7 @@ impl Worker {
                 return false;
             }
         };
+        let ended = self.lend_held(offset);
         let (Some(slot), Some(runner), Some(payload)) = (self.slots.peek(), &mut self.runner, self.payloads.get(&offset)) else {
             self.engine.not_started(offset);
             return false;
@@ -256,6 +274,9 @@ impl Worker {
         // Also after a probe that failed, which counts no attempt.
         if payload.failure.is_some() {
             self.counts.retries += 1;
+            if let Some(meters) = &self.plan.meters {
+                meters.retried(payload.failed);
+            }
         }
         self.sink.owner = self.tail.next_owner();
         let Prepared { key, head, .. } = &payload.prepared;
@@ -264,7 +285,11 @@ impl Worker {
         let traced = Attempt::begin(&self.plan, &self.partition, record, head, key, attempt);
         let starting = Starting { batch: &payload.batch, index: payload.index, key, head, attempt, stamp, traced };
         let began = self.plan.meters.as_ref().map(|_| self.plan.clock.now());
-        match runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink) {
+        let polled = match ended {
+            Some(ended) => Poll::Ready(ended),
+            None => runner.start(slot, &starting, self.slots.waker(slot), &mut self.sink),
+        };
+        match polled {
             Poll::Ready(attempted) => {
                 began.into_iter().for_each(|began| self.measured(began, 1));
                 self.attempted(offset, attempted, now);

@@ -94,7 +94,7 @@ impl Worker {
         self.probe_ended(offset, true, now);
         if let Some(payload) = self.payloads.remove(&offset) {
             let mark = self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index);
-            self.tail.push(mark, outputs, skipped);
+            self.succeeded(mark, outputs, skipped);
         }
     }
 
@@ -142,6 +142,7 @@ impl Worker {
                     "attempt failed, will be retried"
                 );
             }
+            Verdict::GiveUp(reason) if self.hand_on(offset, reason) => {}
             Verdict::GiveUp(reason) => self.write_letter(offset, reason),
         }
     }
@@ -168,7 +169,7 @@ impl Worker {
         at: Position,
         before: Fingerprint,
     ) {
-        let here = Position { partition: self.partition.partition, offset };
+        let here = self.place_of(batch, index);
         if self.conflicts(batch, index, at, before) {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
@@ -196,7 +197,7 @@ impl Worker {
     /// Whether a record has another content than the one at `at` that did its id.
     pub(super) fn conflicts(&self, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) -> bool {
         let record = batch.view(index);
-        at != Position { partition: self.partition.partition, offset: record.offset() } && fingerprint(record.value()) != before
+        at != self.place_of(batch, index) && fingerprint(record.value()) != before
     }
 
     pub(super) fn probe_ended(&mut self, offset: Offset, succeeded: bool, now: MonoTime) {

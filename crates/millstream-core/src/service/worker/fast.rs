@@ -20,6 +20,10 @@ impl Worker {
             // Each attempt has a span of its own.
             return 0;
         }
+        if self.retry_topic().is_some() || self.table.is_some() {
+            // Each copy has its own time, and each attempt that keeps state is lent its entry.
+            return 0;
+        }
         if !self.engine.is_quiet() || !self.quarantine.is_idle() || !self.breaker.is_closed() {
             return 0;
         }

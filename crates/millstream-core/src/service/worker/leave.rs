@@ -39,7 +39,8 @@ impl Worker {
             }
             self.drop_attempts();
         }
-        if self.tail.owes() || self.tail.finished() > 0 || self.letters.len() > 0 {
+        let unwritten = self.letters.len() + self.copies.len() + self.unwritten();
+        if self.tail.owes() || self.tail.finished() > 0 || unwritten > 0 {
             if phase <= Phase::Outputs {
                 drain.finished(Phase::Handlers, now);
                 return None;
@@ -47,6 +48,7 @@ impl Worker {
             // Not confirmed in time: their inputs stay unsettled and are redone, with the same ids.
             self.sink.clear();
             self.tail.abandon_outputs();
+            self.abandon_entries();
         }
         if !self.tail.is_empty() && phase <= Phase::Marks {
             drain.finished(Phase::Outputs, now);
@@ -77,6 +79,7 @@ impl Worker {
         self.drop_attempts();
         let owed = self.tail.owed as u64;
         self.letters.abandon();
+        self.copies.abandon();
         let (abandoned, _) = self.open.abandon();
         self.counts.abandoned += abandoned;
         if !in_order {
@@ -85,7 +88,9 @@ impl Worker {
         }
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");
         self.publish(MonoTime::ZERO);
-        for place in ["deduplication check", "deduplication mark", "dead letters", "breaker"] {
+        for place in
+            ["deduplication check", "deduplication mark", "dead letters", "retry topic", "breaker", "table", "table's writes"]
+        {
             self.plan.board.trouble(&self.place(place), None);
         }
         let watermark = in_order.then(|| self.engine.ledger().watermark());

@@ -13,8 +13,11 @@
 //! | `filtered` | records the handler does not want |
 //! | `care` | one record at a time after a crash |
 //! | `slots` | the attempts that are pending, their wakers and deadlines |
+//! | `table` | the entry of a table: lent, taken over, written |
 //! | `tail` | outputs → marks → settled |
 //! | `letters` | dead letters on their way to the sink |
+//! | `retried` | copies on their way to a retry topic, and those that came from one |
+//! | `sending` | what is handed over until it is taken |
 //! | `open` | batches with open records, and what they hold of the window |
 //! | `leave` | drain and end |
 
@@ -30,21 +33,28 @@ mod filtered;
 mod leave;
 mod letters;
 mod open;
+mod retried;
+mod sending;
 mod slots;
+mod table;
 mod tail;
 mod turn;
+
+pub(crate) use table::Table;
 
 use super::account::Counts;
 use super::cell::{Ack, Cell};
 use super::filter::Filtering;
 use super::plan::{Calls, Plan};
 use super::prepare::{Prepared, Preparer};
+use super::retry_topics::{RetryCopy, RetryPlace};
 use super::sink::Sink;
 use super::slots::{Ran, Runner};
 use crate::clock::MonoTime;
-use crate::contract::{DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
+use crate::contract::{DeadLetter, DedupScope, Epoch, Error, ErrorKind, Offset, Operation, RecordBatch, TopicId, TopicPartition};
 use crate::engine::{Circuit, Drain, Failure, Note, Partition, PartitionPolicy, Quarantine};
-use crate::handler::OutputContext;
+use crate::envelope::Limits;
+use crate::handler::{OutputContext, RETRY_HEADERS_ADD};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +67,13 @@ const STORE_DEADLINE: Duration = Duration::from_secs(10);
 async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let answer = tokio::time::timeout(deadline, call).await;
     answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, Operation::Check, format!("no answer within {deadline:?}"))))
+}
+
+/// The limits of records that carry the headers of a copy beside their own.
+fn with_copys_headers(mut limits: Limits) -> Limits {
+    limits.headers += RETRY_HEADERS_ADD.0;
+    limits.header_bytes += RETRY_HEADERS_ADD.1;
+    limits
 }
 
 /// How a worker ended.
@@ -95,6 +112,9 @@ pub(crate) struct Worker {
     engine: Partition,
     breaker: Circuit,
     quarantine: Quarantine,
+    table: Option<Box<Table>>,
+    /// Below this records are read again for the state: that they are done does not keep them out of it.
+    replays_until: Offset,
     preparer: Preparer,
     filtering: Option<Filtering>,
     context: Arc<OutputContext>,
@@ -109,7 +129,10 @@ pub(crate) struct Worker {
     ran: Ran,
     acks: Vec<Ack>,
     tail: tail::Tail,
-    letters: letters::Letters,
+    letters: sending::Sending<DeadLetter>,
+    copies: sending::Sending<RetryCopy>,
+    /// The copy of a retry topic that is next, and when its turn comes.
+    waits: Option<(Offset, MonoTime)>,
     open: open::OpenBatches,
     counts: Counts,
     drain: Option<Drain>,
@@ -129,6 +152,7 @@ impl Worker {
         topic_id: TopicId,
         at: Offset,
         quarantine: Quarantine,
+        (table, replays_until): (Option<Box<Table>>, Offset),
     ) -> Self {
         let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
         policy.lanes = plan.settings.lanes;
@@ -137,6 +161,7 @@ impl Worker {
         let namespace = partition.topic.namespace();
         let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
         let scope = DedupScope::new(namespace, &plan.group, plan.run, &plan.handler, partition.topic.logical_name());
+        let copied = plan.retries.as_ref().is_some_and(RetryPlace::is_retry);
         let outbox = plan.outbox.clone();
         let publisher = super::outbox_publisher(outbox, cell.clone());
         let context = Arc::new(OutputContext {
@@ -148,12 +173,14 @@ impl Worker {
             most: plan.settings.max_outputs,
             mode: plan.mode,
             publisher: plan.emits.then_some(publisher),
+            copied,
         });
         let preparer = Preparer {
             source: plan.settings.id_source.clone(),
-            limits: plan.settings.limits,
+            limits: if copied { with_copys_headers(plan.settings.limits) } else { plan.settings.limits },
             topic_id,
             partition: partition.partition,
+            copied,
         };
         let batching = match &plan.calls {
             Calls::Each(_) => None,
@@ -165,6 +192,8 @@ impl Worker {
             breaker: Circuit::new(plan.breaker),
             engine: Partition::new(at, policy),
             quarantine,
+            table,
+            replays_until,
             preparer,
             filtering: None,
             context,
@@ -178,7 +207,9 @@ impl Worker {
             ran: Ran::default(),
             acks: Vec::new(),
             tail: tail::Tail::new(scope),
-            letters: letters::Letters::default(),
+            letters: sending::Sending::default(),
+            copies: sending::Sending::default(),
+            waits: None,
             open: open::OpenBatches::default(),
             counts: Counts::default(),
             drain: None,

@@ -9,6 +9,7 @@ use crate::contract::{DedupScope, Deduplicator, Error, Mark, Marked, Offset};
 use crate::engine::{Backoff, Hold};
 use crate::handler::HandlerError;
 use crate::service::cell::Ack;
+use crate::service::table::Owner;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::pin::Pin;
@@ -21,6 +22,8 @@ struct TailRecord {
     mark: Mark,
     pending: u32,
     skipped: bool,
+    /// Whether the last of what is pending is its entry, which goes out behind the outputs.
+    kept: bool,
 }
 
 /// Records with nothing left but to be marked and settled.
@@ -57,6 +60,8 @@ pub(super) struct Tail {
     failures: u32,
     /// Outputs handed over and not answered yet.
     pub(super) owed: usize,
+    /// Entries of records that are finished and not handed over.
+    entries: usize,
     /// Their bytes, as far as handed over together.
     pub(super) owed_bytes: usize,
     spare: (Vec<TailRecord>, Vec<Mark>, Vec<Range<Offset>>),
@@ -74,6 +79,7 @@ impl Tail {
             not_before: None,
             failures: 0,
             owed: 0,
+            entries: 0,
             owed_bytes: 0,
             spare: Default::default(),
         }
@@ -100,8 +106,16 @@ impl Tail {
             self.confirmed.marks.push(mark);
             self.confirmed.skipped += u64::from(skipped);
         } else {
-            self.finished.push(TailRecord { mark, pending: outputs, skipped });
+            self.finished.push(TailRecord { mark, pending: outputs, skipped, kept: false });
         }
+    }
+
+    /// As [`push`](Self::push), of a record whose entry is to be written too; answers who owns it.
+    pub(super) fn push_kept(&mut self, mark: Mark, outputs: u32, skipped: bool) -> Owner {
+        let owner = (self.next_generation, self.next_owner());
+        self.finished.push(TailRecord { mark, pending: outputs + 1, skipped, kept: true });
+        self.entries += 1;
+        owner
     }
 
     /// How many finished records have not been handed on.
@@ -129,6 +143,7 @@ impl Tail {
     pub(super) fn abandon_outputs(&mut self) {
         self.finished.clear();
         self.generations.clear();
+        self.entries = 0;
         (self.owed, self.owed_bytes) = (0, 0);
     }
 
@@ -167,7 +182,7 @@ impl Worker {
         self.tail.next_generation += 1;
         let records = std::mem::replace(&mut self.tail.finished, std::mem::take(&mut self.tail.spare.0));
         let tail = &mut self.tail;
-        tail.owed += self.sink.len();
+        tail.owed += self.sink.len() + std::mem::take(&mut tail.entries);
         tail.owed_bytes += self.sink.bytes();
         let left = records.len();
         tail.generations.insert(generation, Generation { records, left });
@@ -204,7 +219,7 @@ impl Worker {
         moved
     }
 
-    fn acknowledged(&mut self, ack: Ack, now: MonoTime) {
+    pub(super) fn acknowledged(&mut self, ack: Ack, now: MonoTime) {
         let tail = &mut self.tail;
         let Some(generation) = tail.generations.get_mut(&ack.generation) else { return };
         tail.owed = tail.owed.saturating_sub(ack.owners.len());
@@ -215,6 +230,12 @@ impl Worker {
                 // The record is a dead letter now, whatever becomes of its other outputs.
                 record.pending = u32::MAX;
                 generation.left -= 1;
+                if record.kept
+                    && let Some(table) = &mut self.table
+                {
+                    // The entry stays: those behind it with its key are made of it.
+                    table.writes.ready((ack.generation, ack.owners[index]));
+                }
                 refused.push((record.mark.at.offset, record.mark.key, error));
             }
         }
@@ -224,6 +245,12 @@ impl Worker {
                 continue;
             }
             record.pending -= 1;
+            if record.pending == 1
+                && record.kept
+                && let Some(table) = &mut self.table
+            {
+                table.writes.ready((ack.generation, owner));
+            }
             if record.pending == 0 {
                 generation.left -= 1;
                 tail.confirmed.marks.push(record.mark);
@@ -275,14 +302,18 @@ impl Worker {
             let mut runs = std::mem::take(&mut tail.spare.2);
             runs_of(&marks, &mut runs);
             let (scope, dedup) = (tail.scope.clone(), dedup.clone());
+            let originals = self.marks_of_originals(&marks);
+            let tail = &mut self.tail;
             let call = Box::pin(async move {
                 let mut met: Vec<Marked> = Vec::new();
-                let result = within(STORE_DEADLINE, dedup.complete(&scope, &marks, &mut met)).await;
+                let result =
+                    within(STORE_DEADLINE, dedup.complete(&scope, originals.as_deref().unwrap_or(&marks), &mut met)).await;
                 (result, marks)
             });
             tail.marking = Some(Marking { call, runs, skipped: std::mem::take(&mut tail.confirmed.skipped) });
             moved = true;
         }
+        let tail = &mut self.tail;
         let Some(marking) = &mut tail.marking else { return moved };
         let Poll::Ready((result, mut marks)) = marking.call.as_mut().poll(cx) else { return moved };
         let Some(Marking { runs, skipped, .. }) = tail.marking.take() else { return moved };

@@ -75,8 +75,10 @@ impl Worker {
                 *budget = budget.saturating_sub(touched);
             }
             moved |= self.hand_over();
+            moved |= self.write_entries(now, cx);
             moved |= self.mark(now, cx);
             moved |= self.send_letters(now, cx);
+            moved |= self.send_copies(now, cx);
             moved |= self.pass_turn();
             if let Some(report) = self.leave(now) {
                 return Turned::Ended(report);
@@ -162,9 +164,11 @@ impl Worker {
             Some(batching) if self.drain.is_none() && self.slots.peek().is_some() => batching.due(),
             _ => None,
         };
-        let timers =
-            [drain, breaker, backoff, batch, self.slots.next_deadline(), self.checks.due(), self.tail.due(), self.letters.due()];
-        timers.into_iter().flatten().filter(|&at| at > now).min()
+        let copy = self.waits.map(|(_, at)| at).filter(|_| self.drain.is_none());
+        let table = self.table.as_ref().and_then(|table| table.writes.due());
+        let sinks = [self.letters.due(), self.copies.due(), table];
+        let timers = [drain, breaker, backoff, batch, copy, self.slots.next_deadline(), self.checks.due(), self.tail.due()];
+        timers.into_iter().chain(sinks).flatten().filter(|&at| at > now).min()
     }
 }
 

@@ -1,0 +1,111 @@
+//! Owns what a service runs around the ownership of a partition: before it starts, and before it is given up. Leaves when
+//! that is to the intake.
+
+use crate::contract::{Assigned, Offset, TopicPartition};
+use crate::handler::HandlerError;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// What a service has restored by itself when a partition is assigned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restored(Option<Option<Offset>>);
+
+impl Restored {
+    /// Nothing that has to do with positions: the partition starts where it would start without.
+    pub const fn nothing() -> Self {
+        Restored(None)
+    }
+
+    /// The state has every record up to `offset`, that one included. If the commit is behind it, it starts at the commit; else
+    /// behind `offset`, and what comes again runs again even if the deduplicator knows it, for the state lacks it.
+    ///
+    /// A position of the whole partition is right only if every record below it is in the state. Under order by key a record
+    /// may be in it while one before it still fails: keep a position for each key, and say the lowest.
+    pub const fn through(offset: Offset) -> Self {
+        Restored(Some(Some(offset)))
+    }
+
+    /// The state has no record: the partition starts at the beginning of its log.
+    pub const fn none_of_it() -> Self {
+        Restored(Some(None))
+    }
+
+    /// Where a partition starts that would start at `at`, and whose log begins at `log_start`.
+    pub(crate) fn start(self, at: Offset, log_start: Offset) -> Offset {
+        match self.0 {
+            None => at,
+            Some(offset) => at.min(offset.map_or(log_start, |offset| offset + 1).max(log_start)),
+        }
+    }
+}
+
+/// A partition that is given up in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Revoked {
+    /// The partition.
+    pub partition: TopicPartition,
+    /// What is committed of it: every record below is settled.
+    pub committed: Offset,
+}
+
+/// A function of the service's state and of what it is told of a partition: `async fn restore(&self, now: Assigned) -> …`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a hook of a service with this state",
+    note = "`on_assigned` takes an `async fn(&S, Assigned) -> Result<Restored, HandlerError>`, and `on_revoked` an `async fn(&S, Revoked) -> Result<(), HandlerError>`"
+)]
+pub trait PartitionHook<'s, S, Told, Answer>: Send + Sync + 'static {
+    /// Calls it.
+    #[doc(hidden)]
+    fn call(&self, state: &'s S, told: Told) -> impl Future<Output = Result<Answer, HandlerError>> + Send;
+}
+
+impl<'s, F, Fut, S: 's, Told, Answer> PartitionHook<'s, S, Told, Answer> for F
+where
+    F: Fn(&'s S, Told) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Answer, HandlerError>> + Send + 's,
+{
+    fn call(&self, state: &'s S, told: Told) -> impl Future<Output = Result<Answer, HandlerError>> + Send {
+        self(state, told)
+    }
+}
+
+/// A hook with its state, whatever they are.
+pub(crate) type Hook<Told, Answer> =
+    Arc<dyn Fn(Told) -> Pin<Box<dyn Future<Output = Result<Answer, HandlerError>> + Send>> + Send + Sync>;
+
+/// The hooks of a handler's partitions.
+#[derive(Clone, Default)]
+pub(crate) struct Hooks {
+    pub(crate) assigned: Option<Hook<Assigned, Restored>>,
+    pub(crate) revoked: Option<Hook<Revoked, ()>>,
+}
+
+/// A hook over `state`.
+pub(crate) fn hook<S, Told, Answer, H>(hook: H, state: Arc<S>) -> Hook<Told, Answer>
+where
+    S: Send + Sync + 'static,
+    Told: Send + 'static,
+    Answer: Send + 'static,
+    H: for<'s> PartitionHook<'s, S, Told, Answer>,
+{
+    let hook = Arc::new(hook);
+    Arc::new(move |told| {
+        let (state, hook) = (state.clone(), hook.clone());
+        Box::pin(async move { hook.call(&*state, told).await })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_starts_at_the_lower_of_its_commit_and_what_is_restored() {
+        assert_eq!(Restored::nothing().start(100, 0), 100);
+        assert_eq!(Restored::through(49).start(100, 0), 50);
+        assert_eq!(Restored::through(149).start(100, 0), 100);
+        assert_eq!(Restored::through(4).start(100, 20), 20);
+        assert_eq!(Restored::none_of_it().start(100, 20), 20);
+    }
+}

@@ -1,0 +1,28 @@
+//! Owns what becomes of an entry that an attempt was lent. Leaves entries themselves to `service::table`.
+
+use super::Sink;
+use crate::contract::RecordView;
+use crate::handler::{Handler, HandlerError, Lent, Outcome, Outputs};
+
+/// What became of the entry that an attempt was lent: into the sink, or a failure if it cannot be written.
+#[inline(never)]
+pub(super) fn keep(
+    lent: &Lent,
+    out: &mut Outputs,
+    record: RecordView<'_>,
+    answer: Result<Outcome, HandlerError>,
+    sink: &mut Sink,
+) -> Result<Outcome, HandlerError> {
+    let skipped = match &answer {
+        Ok(Outcome::Done) => false,
+        Ok(Outcome::Skip(_)) => true,
+        _ => return answer,
+    };
+    sink.changed = lent.finish(out, record.key().unwrap_or_default(), record.offset(), skipped)?.map(Box::new);
+    answer
+}
+
+/// Whether an attempt writes anything: outputs, or an entry.
+pub(super) const fn emits<Args, S: 'static, H: Handler<Args, S>>() -> bool {
+    H::EMITS || H::TABLE.1 > 0
+}

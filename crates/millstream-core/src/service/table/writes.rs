@@ -1,0 +1,145 @@
+//! Owns the entries of one worker on their way into the table's topic: behind their outputs, in order, one request at a time,
+//! and again until they are acknowledged.
+//!
+//! One request at a time keeps their order without idempotence: nothing later is under way when one is sent again.
+
+use crate::clock::MonoTime;
+use crate::contract::{AnyProducer, Receipt};
+use crate::contract::{Error, Produce, RecordSet, RecordSetBuilder, TopicPartition};
+use crate::service::client_meters::Watch;
+use crate::service::outbox::send;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A record of the tail: its generation, and its number there. Later ones are higher.
+pub(crate) type Owner = (u64, u32);
+
+/// Records in one request. 512: a consumer's batch again.
+const MOST: usize = 512;
+
+/// One entry on its way.
+pub(crate) struct Write {
+    pub(crate) key: Box<[u8]>,
+    pub(crate) record: RecordSet,
+    /// Whether all its record led to is acknowledged.
+    pub(crate) ready: bool,
+}
+
+type Sending = Pin<Box<dyn Future<Output = Vec<Result<Receipt, Error>>> + Send>>;
+
+/// The entries of one worker that are not acknowledged yet.
+#[derive(Default)]
+pub(crate) struct Writes {
+    waiting: BTreeMap<Owner, Write>,
+    sending: Option<(Sending, Vec<(Owner, Write)>)>,
+    /// Whether there may be something to send.
+    stirred: bool,
+    pub(crate) not_before: Option<MonoTime>,
+    pub(crate) failures: u32,
+}
+
+/// What a request's end means.
+pub(crate) struct Written {
+    /// Those that need not be written any more.
+    pub(crate) done: Vec<Owner>,
+    /// Why others are to be written again.
+    pub(crate) failed: Option<Error>,
+}
+
+impl Writes {
+    /// How many are not acknowledged.
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.len() + self.sending.as_ref().map_or(0, |(_, writes)| writes.len())
+    }
+
+    /// When the next try is due.
+    pub(crate) fn due(&self) -> Option<MonoTime> {
+        self.not_before.filter(|_| self.sending.is_none() && !self.waiting.is_empty())
+    }
+
+    /// Takes one more in.
+    pub(crate) fn push(&mut self, owner: Owner, write: Write) {
+        self.stirred |= write.ready;
+        self.waiting.insert(owner, write);
+    }
+
+    /// All that this one's record led to is acknowledged, or will never be.
+    pub(crate) fn ready(&mut self, owner: Owner) {
+        if let Some(write) = self.waiting.get_mut(&owner) {
+            write.ready = true;
+            self.stirred = true;
+        }
+    }
+
+    /// Sends what may be sent; answers whether it did.
+    pub(crate) fn send(&mut self, place: &TopicPartition, producer: &AnyProducer, watch: &Watch, now: MonoTime) -> bool {
+        if !self.stirred || self.sending.is_some() || self.not_before.is_some_and(|at| at > now) {
+            return false;
+        }
+        self.not_before = None;
+        let next = self.next();
+        self.stirred = next.len() == MOST;
+        if next.is_empty() {
+            return false;
+        }
+        let writes: Vec<(Owner, Write)> = next.into_iter().filter_map(|owner| self.waiting.remove_entry(&owner)).collect();
+        let mut builder = RecordSetBuilder::new(0);
+        for (offset, (_, write)) in (0..).zip(&writes) {
+            builder.push_view(offset, -1, write.record.view(0));
+        }
+        let produce = Produce::new(vec![place.clone()], vec![0; writes.len()], builder.build());
+        let (producer, watch) = (producer.clone(), watch.clone());
+        let sending = Box::pin(async move { send(&producer, &produce, &watch).await });
+        self.sending = Some((sending, writes));
+        true
+    }
+
+    /// Those to be sent next: ready, and with none before them with their key that is not.
+    fn next(&self) -> Vec<Owner> {
+        let mut blocked: BTreeSet<&[u8]> = BTreeSet::new();
+        let mut next = Vec::new();
+        for (owner, write) in &self.waiting {
+            if write.ready && !blocked.contains(&*write.key) {
+                next.push(*owner);
+                if next.len() == MOST {
+                    break;
+                }
+            } else {
+                blocked.insert(&write.key);
+            }
+        }
+        next
+    }
+
+    /// Looks after the request under way.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Written> {
+        let Some((sending, _)) = &mut self.sending else { return Poll::Pending };
+        let Poll::Ready(answers) = sending.as_mut().poll(cx) else { return Poll::Pending };
+        let writes = self.sending.take().map(|(_, writes)| writes).unwrap_or_default();
+        let mut written = Written { done: Vec::new(), failed: None };
+        // One that failed behind which a later one of its key has landed is out of date: written now it would be the last.
+        let mut landed: BTreeSet<Box<[u8]>> = BTreeSet::new();
+        for ((owner, write), answer) in writes.into_iter().zip(answers).rev() {
+            match answer {
+                Ok(_) => {
+                    written.done.push(owner);
+                    landed.insert(write.key);
+                }
+                Err(_) if landed.contains(&write.key) => written.done.push(owner),
+                Err(error) => {
+                    written.failed = Some(error);
+                    self.waiting.insert(owner, write);
+                }
+            }
+        }
+        self.stirred = true;
+        written.done.reverse();
+        Poll::Ready(written)
+    }
+
+    /// Drops all: the epoch is over.
+    pub(crate) fn abandon(&mut self) {
+        *self = Writes::default();
+    }
+}

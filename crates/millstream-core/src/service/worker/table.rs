@@ -1,0 +1,145 @@
+//! Owns the worker's part in keeping a table: an attempt is lent its key's entry, what became of it is taken over, and it goes
+//! out behind its outputs. Leaves what is kept, and its way into the topic, to `service::table`.
+
+use super::Worker;
+use crate::clock::MonoTime;
+use crate::contract::{AnyProducer, Mark, Offset, Position, RecordBatch, Seen, TopicPartition};
+use crate::engine::{Backoff, Failure};
+use crate::handler::{HandlerError, Lent, Until};
+use crate::service::cell::Ack;
+use crate::service::client_meters::Watch;
+use crate::service::slots::Attempted;
+use crate::service::table::{Entries, Found, Write, Writes};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How long a record waits for room in a full table before it asks again.
+const FULL_PAUSE: Duration = Duration::from_secs(1);
+
+/// A table's partition, restored, as its worker keeps it.
+pub(crate) struct Table {
+    pub(crate) place: TopicPartition,
+    pub(crate) entries: Entries,
+    /// The beginning of the positions it writes.
+    pub(crate) origin: Arc<str>,
+    pub(crate) producer: AnyProducer,
+    pub(crate) watch: Watch,
+    pub(crate) writes: Writes,
+    /// Whether health says that it is full.
+    pub(crate) full: bool,
+}
+
+impl Worker {
+    /// Whether a record that is done must run all the same: the state it is read again for lacks it.
+    #[inline]
+    pub(super) fn replays(&self, offset: Offset, at: Position) -> bool {
+        offset < self.replays_until && at == Position { partition: self.partition.partition, offset }
+    }
+
+    /// As [`replays`](Self::replays), of what was seen of a record.
+    #[inline]
+    pub(super) fn is_done_before(&self, offset: Offset, seen: Option<&Seen>) -> Option<(Position, crate::contract::Fingerprint)> {
+        match seen {
+            Some(&Seen::Done { at, fingerprint }) if !self.replays(offset, at) => Some((at, fingerprint)),
+            _ => None,
+        }
+    }
+
+    /// Lends the attempt that starts next its key's entry; answers how it ends if it need not start.
+    #[inline]
+    pub(super) fn lend(&mut self, batch: &RecordBatch, index: usize) -> Option<Attempted> {
+        if self.table.is_some() { self.lend_entry(batch, index) } else { None }
+    }
+
+    /// As [`lend`](Self::lend), of a held record.
+    #[inline]
+    pub(super) fn lend_held(&mut self, offset: Offset) -> Option<Attempted> {
+        self.table.as_ref()?;
+        let (batch, index) = self.payloads.get(&offset).map(|payload| (payload.batch.clone(), payload.index))?;
+        self.lend_entry(&batch, index)
+    }
+
+    fn lend_entry(&mut self, batch: &RecordBatch, index: usize) -> Option<Attempted> {
+        let table = self.table.as_mut()?;
+        let record = batch.view(index);
+        let Some(key) = record.key() else {
+            let why = "the record has no key, and its handler keeps an entry for each key";
+            return Some(Attempted::Failed(HandlerError::of(Failure::Poison, why.into())));
+        };
+        match table.entries.find(key, record.offset()) {
+            Found::Known => Some(Attempted::Done(0)),
+            Found::Kept(stored) => {
+                self.sink.lent = Some(Box::new(Lent::new(stored, table.origin.clone())));
+                None
+            }
+            Found::Full => {
+                table.full = true;
+                let why = format!("full: it holds {} entries, and records with new keys wait", table.entries.len());
+                self.plan.board.trouble(&self.place("table"), Some(why));
+                Some(Attempted::Deferred(Until::After(FULL_PAUSE), "the table is full".into()))
+            }
+        }
+    }
+
+    /// A record's handler has succeeded, with so many outputs: its entry is taken over, and goes out behind them.
+    #[inline]
+    pub(super) fn succeeded(&mut self, mark: Mark, outputs: u32, skipped: bool) {
+        match self.sink.changed.take() {
+            None => self.tail.push(mark, outputs, skipped),
+            Some(changed) => {
+                let owner = self.tail.push_kept(mark, outputs, skipped);
+                let Some(table) = &mut self.table else { return };
+                table.entries.take_over(&changed);
+                table.writes.push(owner, Write { key: changed.key, record: changed.record, ready: outputs == 0 });
+                if table.full && !table.entries.is_full() {
+                    table.full = false;
+                    self.plan.board.trouble(&self.place("table"), None);
+                }
+            }
+        }
+    }
+
+    /// How many entries are not acknowledged.
+    pub(super) fn unwritten(&self) -> usize {
+        self.table.as_ref().map_or(0, |table| table.writes.len())
+    }
+
+    /// Drops what is not written: the epoch is over.
+    pub(super) fn abandon_entries(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.writes.abandon();
+        }
+    }
+
+    /// Writes entries whose outputs are acknowledged; answers whether anything moved.
+    pub(super) fn write_entries(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
+        let Some(table) = &mut self.table else { return false };
+        let may = self.cell.may_hand_over();
+        let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now);
+        let Poll::Ready(written) = table.writes.poll(cx) else { return moved };
+        self.counts.outputs += written.done.len() as u64;
+        if let Some(error) = written.failed {
+            table.writes.failures = table.writes.failures.saturating_add(1);
+            let failures = table.writes.failures;
+            let entropy = self.entropy();
+            let at = now.after(Backoff::new(Duration::from_millis(50), Duration::from_secs(5)).delay(failures, entropy));
+            if let Some(table) = &mut self.table {
+                table.writes.not_before = Some(at);
+            }
+            // Also what is refused for good: the entry is in those behind it, so none can be left out. It waits for an operator.
+            self.plan.board.trouble(&self.place("table's writes"), Some(error.to_string()));
+        } else if std::mem::take(&mut table.writes.failures) > 0 {
+            self.plan.board.trouble(&self.place("table's writes"), None);
+        }
+        let mut done = written.done.into_iter().peekable();
+        while let Some((generation, first)) = done.next() {
+            let mut owners = vec![first];
+            while let Some((_, owner)) = done.next_if(|(next, _)| *next == generation) {
+                owners.push(owner);
+            }
+            self.acknowledged(Ack { generation, owners, refused: Vec::new() }, now);
+        }
+        true
+    }
+}
