@@ -131,3 +131,31 @@ async fn while_the_breaker_is_open_one_record_asks() {
     assert_eq!(probes, vec![1; probes.len()]);
     assert!((8..=12).contains(&probes.len()), "one every five seconds: {probes:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_the_error_of_a_whole_call_means_is_asked_of_error_handling() {
+    use std::io;
+    // Without a rule an `io::Error` may pass: the records would wait long before they come alone.
+    let hour = || quick().retry(Retry::exponential(ms(3_600_000), ms(3_600_000)));
+    let rules = [
+        (hour(), true),
+        (hour().classify(|_: &io::Error| millstream::engine::Failure::Permanent), false),
+        (hour().retry_for::<io::Error>(Retry::exponential(ms(1), ms(1))), false),
+    ];
+    for (errors, waits) in rules {
+        let desk = Desk::new().wholly(|numbers| match numbers.len() {
+            1 => Ok(()),
+            _ => Err(io::Error::other("the store is away").into()),
+        });
+        let memory = Memory::new();
+        send_orders(&memory, NEW, orders(0..4)).await;
+        let service = |memory| {
+            let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+            builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+        };
+        let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+        tokio::time::sleep(ms(10_000)).await;
+        assert_eq!(desk.calls().len() == 1, waits, "{:?}", desk.numbers());
+        bench.stop().await.expect("a clean end");
+    }
+}
