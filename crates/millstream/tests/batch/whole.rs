@@ -23,7 +23,7 @@ async fn a_record_that_makes_its_call_panic_becomes_a_dead_letter_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_wholly_counts_no_attempt_and_costs_one_call_more_at_most() {
+async fn a_call_that_fails_as_a_whole_counts_no_attempt_and_costs_one_call_more_at_most() {
     // Always fails in company, and order 5 also alone.
     let desk = Desk::new().wholly(|numbers| match numbers.len() > 1 || numbers.contains(&5) {
         true => Err(HandlerError::transient("the store is away")),
@@ -74,7 +74,7 @@ async fn a_call_that_takes_too_long_is_dropped_and_sorted_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_transient_failure_wholly_the_records_wait_before_they_come_alone() {
+async fn after_a_transient_failure_as_a_whole_the_records_wait_before_they_come_alone() {
     let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
         _ => Err(HandlerError::transient("the store is away")),
@@ -89,7 +89,7 @@ async fn after_a_transient_failure_wholly_the_records_wait_before_they_come_alon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_wholly_is_one_failure_to_the_breaker() {
+async fn a_call_that_fails_as_a_whole_is_one_failure_to_the_breaker() {
     use millstream::engine::Breaker;
     let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
@@ -136,11 +136,11 @@ async fn while_the_breaker_is_open_one_record_asks() {
 async fn what_the_error_of_a_whole_call_means_is_asked_of_error_handling() {
     use std::io;
     // Without a rule an `io::Error` may pass: the records would wait long before they come alone.
-    let hour = || quick().retry(Retry::exponential(ms(3_600_000), ms(3_600_000)));
+    let slow = || quick().retry(Retry::exponential(ms(60_000), ms(60_000)));
     let rules = [
-        (hour(), true),
-        (hour().classify(|_: &io::Error| millstream::engine::Failure::Permanent), false),
-        (hour().retry_for::<io::Error>(Retry::exponential(ms(1), ms(1))), false),
+        (slow(), true),
+        (slow().classify(|_: &io::Error| millstream::engine::Failure::Permanent), false),
+        (slow().retry_for::<io::Error>(Retry::exponential(ms(1), ms(1))), false),
     ];
     for (errors, waits) in rules {
         let desk = Desk::new().wholly(|numbers| match numbers.len() {
