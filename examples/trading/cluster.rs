@@ -119,6 +119,14 @@ impl Cluster {
         lags
     }
 
+    /// How many partitions a group's only member has; none if it has several.
+    pub(crate) fn owned_by_one(&self, group: &str) -> usize {
+        match self.memory.group_members(group).as_slice() {
+            [member] => member.holds.len(),
+            _ => 0,
+        }
+    }
+
     /// Records written so far to topics that a group consumes.
     pub(crate) fn consumed_records(&self) -> u64 {
         let consumed = self.topics.iter().filter(|kept| kept.group.is_some());

@@ -22,6 +22,7 @@ use crate::pipeline::Pipeline;
 use crate::progress::Progress;
 use crate::readback::Readback;
 use crate::restarts::Restart;
+use crate::topics::{PARTITIONS, PORTFOLIO_GROUP};
 
 /// Records between two looks at how far the services are.
 const STRIDE: u64 = 1024;
@@ -113,7 +114,7 @@ impl Conductor<'_, '_> {
             ticks += u64::from(matches!(item, Item::Tick { again: false, .. }));
             market.publish(item).await?;
             while let Some(restart) = self.restarts.pop_front_if(|restart| restart.at <= records) {
-                pipeline.restart_portfolio(restart.crash).await.map_err(Cut::Failed)?;
+                self.restart(pipeline, restart).await?;
             }
             records += 1;
             if records.is_multiple_of(STRIDE) {
@@ -132,6 +133,14 @@ impl Conductor<'_, '_> {
         self.until(pipeline, |this, _| this.cluster.lags().is_empty()).await?;
         self.cluster.read_back(self.readback);
         Ok(())
+    }
+
+    /// Restarts the portfolio manager while it has work to do, and waits until the next one has all its partitions: else the
+    /// restarts that follow would meet one that has not begun.
+    async fn restart(&mut self, pipeline: &mut Pipeline, restart: Restart) -> Result<(), Cut> {
+        pipeline.restart_portfolio(restart.crash).await.map_err(Cut::Failed)?;
+        let partitions = self.feed.venues.len() * PARTITIONS as usize;
+        self.until(pipeline, |this, _| this.cluster.owned_by_one(PORTFOLIO_GROUP) == partitions).await
     }
 
     async fn break_dead_letters(&mut self, pipeline: &mut Pipeline) -> Result<u64, Cut> {

@@ -20,7 +20,7 @@ use crate::trading_engine::{self, TradingEngine};
 
 /// How long a group waits for a member that is silent, Kafka's default; and for one that crashes and comes back at once.
 const SESSION: Duration = Duration::from_secs(45);
-const CRASHED: Duration = Duration::from_millis(600);
+const CRASHED: Duration = Duration::from_millis(400);
 
 /// The services, in the order in which a tick travels.
 pub(crate) struct Pipeline {

@@ -8,6 +8,7 @@ mod world;
 
 mod build;
 mod crashes;
+mod deadlines;
 mod folds;
 mod hooks;
 mod restores;
