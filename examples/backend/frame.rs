@@ -57,7 +57,6 @@ pub(crate) fn size(frame: &[u8]) -> u64 {
     size
 }
 
-#[expect(clippy::type_complexity, reason = "a part that may not be there, and what is behind it")]
 fn next(from: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (length, rest) = from.split_first_chunk::<4>()?;
     match u32::from_le_bytes(*length) {
