@@ -1,4 +1,4 @@
-//! Twelve tasks that service authors have, each in a file of its own to be copied. Every one runs on memory and checks what
+//! Tasks that service authors have, each in a file of its own to be copied. Every one runs on memory and checks what
 //! it shows.
 //!
 //! `cargo run --example tasks` runs all of them, `cargo run --example tasks -- errors layers` some.

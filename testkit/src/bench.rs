@@ -79,15 +79,23 @@ impl TestBench {
     /// Publishes a root event and waits until it is in the log.
     ///
     /// # Panics
-    /// If `topic` is none or memory refuses the record.
+    /// If the service does not read `topic`, or memory refuses the record.
     pub async fn publish<T: EventData + Serialize + Sync>(&self, topic: &str, data: &T) {
+        self.assert_read(&parse(topic));
         self.publisher.publish(&parse(topic), data).await.unwrap_or_else(|error| panic!("publish to {topic}: {error}"));
+    }
+
+    /// A misspelt topic would be settled at once, with nothing done.
+    fn assert_read(&self, topic: &Topic) {
+        let lines = self.handle.account().lines;
+        let read: Vec<&str> = lines.iter().map(|line| line.topic.as_str()).collect();
+        assert!(read.contains(&topic.as_str()), "the service does not read `{topic}`; it reads {}", read.join(", "));
     }
 
     /// Writes bytes as they are, with a key: a poison record, another system's, or one with a wrong version.
     ///
     /// # Panics
-    /// If `topic` is none or memory refuses the record.
+    /// If the service does not read `topic`, or memory refuses the record.
     pub async fn send_raw(&self, topic: &str, key: &str, value: &[u8]) {
         self.send(Record::new(parse(topic), key.to_owned(), value.to_vec())).await;
     }
@@ -95,8 +103,9 @@ impl TestBench {
     /// Writes a record as it is, with its headers, or without a key or a value.
     ///
     /// # Panics
-    /// If memory refuses it.
+    /// If the service does not read its topic, or memory refuses it.
     pub async fn send(&self, record: Record) {
+        self.assert_read(&record.topic);
         let producer = self.memory.producer().await.expect("memory has a producer");
         let topic = record.topic.clone();
         producer.send_one(record).await.unwrap_or_else(|error| panic!("send to {topic}: {error}"));

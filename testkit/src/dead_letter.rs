@@ -14,11 +14,11 @@ pub struct FoundLetter {
     pub error_type: String,
     /// How many attempts it had.
     pub attempts: u32,
-    /// The topic it was read from.
+    /// The topic it failed in: the one its handler reads.
     pub topic: String,
-    /// The partition it was read from.
+    /// The partition it failed in.
     pub partition: u32,
-    /// The offset it was read from.
+    /// The offset it failed at.
     pub offset: u64,
     /// The record as it lies in the dead-letter topic: key and value as they were, and all headers.
     pub record: Record,
@@ -41,6 +41,13 @@ impl FoundLetter {
             offset: text("__dlq.errors.offset").parse().unwrap_or_default(),
             record,
         }
+    }
+
+    /// The text of its last header of this name, if it has one that is text: what the dead letter says of itself
+    /// (`millstream-dlq-handler`, …), and what the record had before.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.record.headers.iter().rev().find(|(known, _)| known == name)?;
+        std::str::from_utf8(value.as_deref()?).ok()
     }
 
     /// The value's text, for messages and comparisons.

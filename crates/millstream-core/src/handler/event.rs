@@ -5,8 +5,7 @@ use super::extract::Rejection;
 use super::origin::position_of;
 use crate::contract::{Headers, PartitionId, Position, Record, RecordRef, RecordSetBuilder, RecordView};
 use crate::envelope::{
-    ContentMode, EnvelopeError, EnvelopeMeta, EventData, EventEnvelope, EventId, EventKey, Extra, Head, IdGenerator, Limits,
-    Metadata,
+    ContentMode, EnvelopeMeta, EventData, EventEnvelope, EventId, EventKey, Extra, Head, IdGenerator, Limits, Metadata,
 };
 use crate::envelope::{Timestamp, read_head, scan, write_envelope};
 use crate::topic::Topic;
@@ -138,16 +137,8 @@ impl<T: DeserializeOwned> Event<T> {
             Some(head) => *head,
             None => read_head(record, &Limits::DEFAULT).map_err(|error| poison(&error))?,
         };
-        let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&describe(&error)))?;
+        let data = head.decode(value, &Limits::DEFAULT).map_err(|error| poison(&error.to_string()))?;
         Ok(Event { data, record: shared.clone(), head, partition, copied })
-    }
-}
-
-/// An envelope error with its cause, as dead letters show it.
-fn describe(error: &EnvelopeError) -> String {
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{error}: {cause}"),
-        None => error.to_string(),
     }
 }
 
@@ -172,7 +163,7 @@ impl<T: DeserializeOwned> Event<T> {
         let value = record.view().value().expect("an event has a value: the record is a tombstone");
         let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("the record is no event: {error}"));
         let data = head.decode(value, &Limits::DEFAULT);
-        let data = data.unwrap_or_else(|error| panic!("the record is no such event: {}", describe(&error)));
+        let data = data.unwrap_or_else(|error| panic!("the record is no such event: {}", error.to_string()));
         Event { data, record, head, partition: 0, copied: false }
     }
 }
@@ -296,6 +287,6 @@ impl<'d> RawEvent<'d> {
             Some(head) => *head,
             None => read_head(self.record(), &Limits::DEFAULT).map_err(|error| Rejection::poison(error.to_string()))?,
         };
-        head.decode(value, &Limits::DEFAULT).map_err(|error| Rejection::poison(describe(&error)))
+        head.decode(value, &Limits::DEFAULT).map_err(|error| Rejection::poison(error.to_string()))
     }
 }

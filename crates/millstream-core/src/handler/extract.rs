@@ -14,6 +14,7 @@ use crate::engine::Failure;
 use crate::topic::{Namespace, Topic};
 use serde::de::DeserializeOwned;
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Why an argument could not be made.
 #[derive(Debug)]
@@ -123,6 +124,13 @@ pub trait Provide<T: ?Sized> {
 
 impl<S> Provide<S> for S {
     fn provide(&self) -> &S {
+        self
+    }
+}
+
+/// A state in an `Arc` provides what is in it: handlers ask for `&Engine`, whoever else holds it.
+impl<T: ?Sized> Provide<T> for Arc<T> {
+    fn provide(&self) -> &T {
         self
     }
 }

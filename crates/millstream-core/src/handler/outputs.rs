@@ -179,7 +179,9 @@ impl Outputs {
     /// are to be named ([`emit_named`](Self::emit_named)).
     ///
     /// # Errors
-    /// If it cannot go there, or is too large, too many, or without a key. Nothing of it goes out then.
+    /// If it cannot go there, or is too large, too many, or without a key. Nothing of it goes out then; hand the error on with
+    /// `?`, or answer it, for the attempt may still succeed without that output.
+    #[must_use = "without `?` a refused output is missing, and its record still counts as done"]
     pub fn emit<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<EventId, EmitError> {
         self.put(&to, &Said::of(data), data)
     }
@@ -188,6 +190,7 @@ impl Outputs {
     ///
     /// # Errors
     /// As [`emit`](Self::emit), or if the attempt has used the name for this topic already: two outputs would share an id.
+    #[must_use = "without `?` a refused output is missing, and its record still counts as done"]
     pub fn emit_named<T: EventData + Serialize>(&mut self, to: impl Address, name: &str, data: &T) -> Result<EventId, EmitError> {
         self.put(&to, &Said { name: Some(name), ..Said::of(data) }, data)
     }
@@ -214,6 +217,7 @@ impl Outputs {
     /// # Errors
     /// As [`emit`](Self::emit) and [`emit_named`](Self::emit_named), if a derived id was used for this topic before in this
     /// attempt, or if a header is reserved or breaks a limit.
+    #[must_use = "without `?` a refused output is missing, and its record still counts as done"]
     pub fn emit_envelope<T: EventData + Serialize>(
         &mut self,
         to: impl Address,
@@ -242,6 +246,7 @@ impl Outputs {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the effect unknown.
+    #[must_use = "without `?` a refused output is missing, and its record still counts as done"]
     pub async fn publish_now<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<Receipt, EmitError> {
         let mut records = RecordSetBuilder::new(0);
         let (destination, id) = self.write(&mut records, 0, &to, PUBLISH, &Said::of(data), data)?;

@@ -21,6 +21,7 @@ impl Outputs {
     ///
     /// # Errors
     /// If it cannot go there, is one too many, or its key is empty or too long. Nothing of it goes out then.
+    #[must_use = "without `?` a refused output is missing, and its record still counts as done"]
     pub fn tombstone<'k>(&mut self, to: impl Address, key: impl Into<Key<'k>>) -> Result<EventId, EmitError> {
         let index = self.to.len();
         if index >= self.context.most {
