@@ -114,14 +114,33 @@ async fn revoked_partitions_are_given_up_at_once_with_what_waits_of_them() {
     let mut first = memory.reader("tools.ticks", &[TICKS]).await.expect("a reader");
     first.next_batch().await.expect("a batch");
     let mut second = memory.reader("tools.ticks", &[TICKS]).await.expect("a reader");
-    // Both are polled, so that the group can share out its partitions; the first never sees the second batch it had ahead.
-    let read = tokio::select! {
-        biased;
-        _ = async { loop { drop(first.next_batch().await) } } => unreachable!("it waits for ever"),
-        batch = second.next_batch() => values(&batch.expect("a batch")),
+    // Both are polled, so that the group can share out its partitions; long before a budget for the revocation ends.
+    let both = async {
+        tokio::select! {
+            biased;
+            _ = async { loop { drop(first.next_batch().await) } } => unreachable!("it waits for ever"),
+            batch = second.next_batch() => values(&batch.expect("a batch")),
+        }
     };
+    let read = tokio::time::timeout(std::time::Duration::from_secs(5), both).await.expect("it was given up at once");
     assert_eq!(read.len(), 1);
     assert_eq!(memory.group_members("tools.ticks").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_of_a_lost_partition_is_not_read() {
+    let memory = Memory::builder().default_partitions(2).build();
+    let records = (0..2).map(|partition| Record::new(TICKS, "a", partition.to_string()).to_partition(partition)).collect();
+    send(&memory, records).await;
+    let mut reader = memory.reader("tools.ticks", &[TICKS]).await.expect("a reader");
+    let one = reader.next_batch().await.expect("a batch");
+    // The other's batch comes while the commit is awaited.
+    reader.commit_batch(&one).await.expect("it is committed");
+    memory.expire("tools.ticks", memory.group_members("tools.ticks")[0].id);
+    reader.commit_batch(&one).await.expect_err("it was thrown out");
+    let other = reader.next_batch().await.expect("it has joined again");
+    assert_ne!(other.partition, one.partition);
+    assert!(other.epoch.0 > 2, "it is read under the new epoch and not under {}", other.epoch);
 }
 
 #[tokio::test(start_paused = true)]
