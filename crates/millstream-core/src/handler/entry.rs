@@ -14,6 +14,10 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
+/// The header of an entry's record: `1;{run};{input topic's id, hex};{input offset}`. A tombstone has it too, so the position
+/// cannot be in the value.
+pub(crate) const POSITION_HEADER: &str = "millstream-position";
+
 /// A value of which a service keeps one for each key of its input: the entry of a table.
 ///
 /// A handler that takes `&mut V` or `&mut Option<V>` folds its records into the entry of the record's key, and that is all

@@ -73,7 +73,7 @@ pub use wants::Wants;
 
 pub(crate) use batch::{BatchRecord, CallInput};
 pub(crate) use delivery::Input;
-pub(crate) use entry::{Changed, Lent};
+pub(crate) use entry::{Changed, Lent, POSITION_HEADER};
 pub(crate) use origin::{Origin, RETRY_HEADERS, RETRY_HEADERS_ADD, position_of};
 pub(crate) use outputs::{OutputContext, PublishNow};
 pub(crate) use writing::{Writing, check_key};

@@ -157,7 +157,7 @@ impl ErrorHandling {
     /// Copies that other groups have made for themselves are counted `filtered`.
     ///
     /// `build()` refuses more than 16, a delay of 0, a transport without headers, handlers that read dead letters or retry
-    /// topics by name, and what needs order: [`Followers::Park`],
+    /// topics by name, and what needs order: a table, [`Followers::Park`],
     /// [`LanePolicy::ByPartition`](crate::engine::LanePolicy::ByPartition).
     #[must_use]
     pub fn retry_topics(mut self, delays: impl IntoIterator<Item = Duration>) -> Self {

@@ -101,7 +101,6 @@ pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use plan::Calls;
 pub(crate) use retry_topics::{MOST_RETRY_TOPICS, retry_topics};
 pub(crate) use slots::make_runner;
-pub(crate) use table::POSITION_HEADER;
 
 use crate::handler::PublishNow;
 use std::sync::Arc;

@@ -293,7 +293,7 @@ async fn a_record_that_comes_again_after_its_copy_was_done_is_known_as_the_same(
         super::desk(&memory, errors())
             .add_producer()
             .with_deduplicator(dedup.clone())
-            .commit_every(Duration::from_secs(86_400))
+            .commit_every(Duration::from_secs(3_600))
             .with_shared_state(desk.clone())
             .add_consumer_handler(NEW, GROUP, Desk::on_order)
             .build()

@@ -59,6 +59,14 @@ fn a_table_is_not_its_own_input() {
     assert!(problems(service).contains("its own table"));
 }
 
+/// An entry skips what lies before the record it was last changed by, and so would a copy that comes later.
+#[test]
+fn a_table_has_no_retry_topics() {
+    let errors = ErrorHandling::new().retry_topics([std::time::Duration::from_secs(10)]);
+    let service = builder(&Memory::new()).with_error_handling(errors).add_consumer_handler(INPUT, GROUP, on_order).build();
+    assert!(problems(service).contains("keeps a table, of which a record that comes later than those behind it is no part"));
+}
+
 #[test]
 fn a_table_has_room_and_time() {
     let settings = settings().table(TableSettings::new().most(0, 1));

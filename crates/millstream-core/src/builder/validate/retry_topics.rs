@@ -45,6 +45,10 @@ pub(super) fn handler(handler: &HandlerParts, errors: &ErrorHandling, problems: 
             problems.add(format!("handler `{name}`: {error}"), error.fault().remedy());
         }
     }
+    if handler.table.is_some() {
+        let text = format!("handler `{name}` keeps a table, of which a record that comes later than those behind it is no part");
+        problems.add(text, "leave `ErrorHandling::retry_topics` out for the service that keeps the table");
+    }
     if handler.settings.followers.unwrap_or(errors.followers) == Followers::Park {
         let text = format!("handler `{name}` parks what follows a dead letter, but retry topics let it go on before that");
         problems.add(text, "leave `ErrorHandling::retry_topics` out, or let followers go on: `Followers::Continue`");

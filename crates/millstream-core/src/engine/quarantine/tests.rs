@@ -28,9 +28,10 @@ fn start(quarantine: &mut Quarantine, offset: Offset) -> Note {
 fn notes_are_short_texts_that_read_back() {
     let note =
         Note { incarnation: u64::MAX, clean: true, suspect: Some((u64::MAX, u8::MAX)), others: NONE, table: Some(u64::MAX) };
-    assert_eq!(note.to_string(), "ms1;i=ffffffffffffffff;c=1;s=18446744073709551615:255");
+    assert_eq!(note.to_string(), "ms1;i=ffffffffffffffff;c=1;s=18446744073709551615:255;t=18446744073709551615");
     let note = Note { others: [note.suspect; 2], ..note };
-    assert!(note.to_string().ends_with(";k=18446744073709551615:255;k=18446744073709551615:255"));
+    let killers = ";k=18446744073709551615:255;k=18446744073709551615:255;t=18446744073709551615";
+    assert!(note.to_string().ends_with(killers), "{note}");
     assert!(note.to_string().len() <= MAX_NOTE);
     assert_eq!(
         Note::read(Some("ms1;i=a;c=0")),

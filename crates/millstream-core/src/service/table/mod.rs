@@ -30,7 +30,7 @@ pub use settings::{TableSettings, TableStart};
 
 pub(crate) use check::check_tables;
 pub(crate) use entries::{Entries, Found};
-pub(crate) use position::{EntryPosition, POSITION_HEADER};
+pub(crate) use position::EntryPosition;
 pub(crate) use restore::{Restored, restore};
 pub(crate) use writes::{Owner, Write, Writes};
 

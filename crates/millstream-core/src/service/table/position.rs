@@ -1,11 +1,8 @@
 //! Owns the position of an entry: which record is the last one in it, as the header of its record says it.
 
 use crate::contract::{Headers, Offset, TopicId};
+use crate::handler::POSITION_HEADER;
 use std::sync::Arc;
-
-/// The header of an entry's record: `1;{run};{input topic's id, hex};{input offset}`. A tombstone has it too, so the position
-/// cannot be in the value.
-pub(crate) const POSITION_HEADER: &str = "millstream-position";
 
 /// Which record is the last one in an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
