@@ -13,6 +13,7 @@
 //! | [`lifecycle`] | health, shutdown, several services in a process, exit codes |
 //! | [`settings`] | a file, the environment and code, each value with its source |
 //! | [`transports`] | the same service on memory or any other transport, by type or by URL |
+//! | [`writing_a_backend`] | a transport of your own: what to implement, and how it is examined |
 //! | [`direct`] | sending and reading records in a loop of your own |
 //! | [`records_way`] | how a record travels from the log through a handler to its commit |
 //! | [`from_python`] | names of the Python platform, and ours |
@@ -46,3 +47,5 @@ pub mod settings {}
 pub mod state {}
 #[doc = include_str!("transports.md")]
 pub mod transports {}
+#[doc = include_str!("writing_a_backend.md")]
+pub mod writing_a_backend {}

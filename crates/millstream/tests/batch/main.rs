@@ -2,9 +2,6 @@
 
 #![allow(unreachable_pub, missing_docs, reason = "a test is no library")]
 
-#[path = "../support/seen.rs"]
-#[allow(dead_code, reason = "each test file uses its part")]
-mod seen;
 #[path = "../support/mod.rs"]
 mod support;
 #[path = "../invariants/world.rs"]
@@ -17,7 +14,6 @@ mod gathering;
 mod known;
 mod life;
 mod model;
-mod observed;
 mod order;
 mod refused;
 mod sent;

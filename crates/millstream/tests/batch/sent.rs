@@ -70,7 +70,7 @@ async fn an_output_of_a_record_that_failed_or_was_put_off_does_not_go_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_of_a_call_that_failed_wholly_goes_out() {
+async fn nothing_of_a_call_that_failed_as_a_whole_goes_out() {
     let desk = Desk::new();
     let fails = async |desk: &Desk, orders: Batch<Order>, out: &mut BatchOutputs| {
         for (slot, order) in &orders {

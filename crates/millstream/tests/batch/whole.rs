@@ -23,7 +23,7 @@ async fn a_record_that_makes_its_call_panic_becomes_a_dead_letter_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_wholly_counts_no_attempt_and_costs_one_call_more_at_most() {
+async fn a_call_that_fails_as_a_whole_counts_no_attempt_and_costs_one_call_more_at_most() {
     // Always fails in company, and order 5 also alone.
     let desk = Desk::new().wholly(|numbers| match numbers.len() > 1 || numbers.contains(&5) {
         true => Err(HandlerError::transient("the store is away")),
@@ -74,7 +74,7 @@ async fn a_call_that_takes_too_long_is_dropped_and_sorted_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_transient_failure_wholly_the_records_wait_before_they_come_alone() {
+async fn after_a_transient_failure_as_a_whole_the_records_wait_before_they_come_alone() {
     let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
         _ => Err(HandlerError::transient("the store is away")),
@@ -89,7 +89,7 @@ async fn after_a_transient_failure_wholly_the_records_wait_before_they_come_alon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_wholly_is_one_failure_to_the_breaker() {
+async fn a_call_that_fails_as_a_whole_is_one_failure_to_the_breaker() {
     use millstream::engine::Breaker;
     let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
@@ -130,4 +130,32 @@ async fn while_the_breaker_is_open_one_record_asks() {
         desk.calls().iter().filter(|call| call.at > ms(100) && call.at < ms(60_000)).map(|call| call.orders.len()).collect();
     assert_eq!(probes, vec![1; probes.len()]);
     assert!((8..=12).contains(&probes.len()), "one every five seconds: {probes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_error_of_a_whole_call_means_is_asked_of_error_handling() {
+    use std::io;
+    // Without a rule an `io::Error` may pass: the records would wait long before they come alone.
+    let slow = || quick().retry(Retry::exponential(ms(60_000), ms(60_000)));
+    let rules = [
+        (slow(), true),
+        (slow().classify(|_: &io::Error| millstream::engine::Failure::Permanent), false),
+        (slow().retry_for::<io::Error>(Retry::exponential(ms(1), ms(1))), false),
+    ];
+    for (errors, waits) in rules {
+        let desk = Desk::new().wholly(|numbers| match numbers.len() {
+            1 => Ok(()),
+            _ => Err(io::Error::other("the store is away").into()),
+        });
+        let memory = Memory::new();
+        send_orders(&memory, NEW, orders(0..4)).await;
+        let service = |memory| {
+            let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+            builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+        };
+        let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+        tokio::time::sleep(ms(10_000)).await;
+        assert_eq!(desk.calls().len() == 1, waits, "{:?}", desk.numbers());
+        bench.stop().await.expect("a clean end");
+    }
 }

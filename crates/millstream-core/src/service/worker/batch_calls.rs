@@ -178,7 +178,7 @@ impl Worker {
     /// A call with several records failed as a whole: each comes alone, and nothing was an attempt.
     fn sort_out(&mut self, offsets: &[Offset], error: HandlerError, now: MonoTime) {
         self.counts.failures += 1;
-        let (error, _) = self.plan.rules.judge(error);
+        let (error, retry) = self.plan.rules.judge(error);
         let passing = matches!(error.failure(), Failure::Transient | Failure::TimedOut);
         if passing && self.breaker.failed(now) {
             self.engine.standstill.pause(Hold::Breaker, now);
@@ -186,7 +186,7 @@ impl Worker {
         }
         // What may pass gets the time to: at once, all of them would meet what the call has met.
         let entropy = self.entropy();
-        let wait = passing.then(|| self.plan.retry.backoff.delay(1, entropy));
+        let wait = passing.then(|| retry.unwrap_or(self.plan.retry).backoff.delay(1, entropy));
         for &offset in offsets {
             let Some(payload) = self.payloads.get_mut(&offset) else { continue };
             payload.alone = true;

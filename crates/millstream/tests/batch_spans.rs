@@ -1,14 +1,26 @@
-//! What is seen of a call: one span, linked to its records, and a measurement.
+//! What is seen of a call: one span, linked to its records. Not beside the other tests of batches: whether a span is wanted
+//! is kept for the whole process, so each test here waits for its turn.
 
-use crate::desk::*;
-use crate::seen::Seen;
-use crate::support::*;
-use crate::world::*;
+#[path = "batch/desk.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
+mod desk;
+#[path = "support/seen.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
+mod seen;
+mod support;
+#[path = "invariants/world.rs"]
+#[allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
+mod world;
+
+use desk::*;
 use millstream::envelope::TraceContext;
 use millstream::prelude::*;
 use millstream::service::SpanHook;
 use millstream_testkit::TestBench;
+use seen::Seen;
 use std::sync::{Arc, Mutex};
+use support::*;
+use world::*;
 
 /// Notes which contexts a span was connected to.
 #[derive(Clone, Default)]
@@ -55,6 +67,7 @@ async fn a_call_has_one_span_with_its_number_of_records_and_a_link_to_each() {
 
 #[tokio::test(start_paused = true)]
 async fn an_output_stays_in_the_trace_of_its_own_event() {
+    let _alone = seen::alone();
     let (desk, memory) = (Desk::new().emitting(), Memory::new());
     send(&memory, (0..5).map(traced).collect()).await;
     let start = |memory| desk.service(memory, BatchSettings::new());
@@ -70,7 +83,7 @@ async fn an_output_stays_in_the_trace_of_its_own_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_call_that_fails_wholly_says_so_in_its_span_and_in_one_line() {
+async fn a_call_that_fails_as_a_whole_says_so_in_its_span_and_in_one_line() {
     let (seen, _guard) = Seen::all();
     let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
