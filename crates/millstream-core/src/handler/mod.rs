@@ -61,7 +61,7 @@ pub use emit_error::EmitError;
 pub use entry::{FreshEntry, TableEntry, TableOf};
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
-pub use handler::{Handler, HandlerFn, Runs};
+pub use handler::{Awaited, Handler, HandlerFn, Runs};
 pub use handler_error::{HandlerError, IntoFailure};
 pub use into_outputs::IntoOutputs;
 pub use json::Json;
