@@ -163,7 +163,7 @@ impl<T: DeserializeOwned> Event<T> {
         let value = record.view().value().expect("an event has a value: the record is a tombstone");
         let head = read_head(record.view(), &Limits::DEFAULT).unwrap_or_else(|error| panic!("the record is no event: {error}"));
         let data = head.decode(value, &Limits::DEFAULT);
-        let data = data.unwrap_or_else(|error| panic!("the record is no such event: {}", error.to_string()));
+        let data = data.unwrap_or_else(|error| panic!("the record is no such event: {error}"));
         Event { data, record, head, partition: 0, copied: false }
     }
 }
