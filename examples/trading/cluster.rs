@@ -34,6 +34,13 @@ pub(crate) struct Cluster {
     topics: Vec<Kept>,
 }
 
+/// Where a group is in one partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) committed: u64,
+    pub(crate) end: u64,
+}
+
 /// How far a consumed topic is from being done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lag {
@@ -125,6 +132,16 @@ impl Cluster {
             [member] => member.holds.len(),
             _ => 0,
         }
+    }
+
+    /// Where a group is in each partition that it consumes.
+    pub(crate) fn places(&self, group: &str) -> Vec<Place> {
+        let of = self.topics.iter().filter(|kept| kept.group == Some(group));
+        let place = |kept: &Kept, partition| Place {
+            committed: committed(&self.memory, group, &kept.topic, partition),
+            end: self.memory.end(&kept.topic, partition).unwrap_or(0),
+        };
+        of.flat_map(|kept| (0..PARTITIONS).map(move |partition| place(kept, partition))).collect()
     }
 
     /// Records written so far to topics that a group consumes.

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, Place};
 use crate::csv::DataError;
 use crate::effects::Effects;
 use crate::feed::{Feed, Item};
@@ -135,12 +135,15 @@ impl Conductor<'_, '_> {
         Ok(())
     }
 
-    /// Restarts the portfolio manager while it has work to do, and waits until the next one has all its partitions: else the
-    /// restarts that follow would meet one that has not begun.
+    /// Restarts the portfolio manager, and waits until the next one has all partitions and has settled some of each: what is
+    /// under way at three crashes in a row would be taken for their cause, and become a dead letter.
     async fn restart(&mut self, pipeline: &mut Pipeline, restart: Restart) -> Result<(), Cut> {
         pipeline.restart_portfolio(restart.crash).await.map_err(Cut::Failed)?;
         let partitions = self.feed.venues.len() * PARTITIONS as usize;
-        self.until(pipeline, |this, _| this.cluster.owned_by_one(PORTFOLIO_GROUP) == partitions).await
+        self.until(pipeline, |this, _| this.cluster.owned_by_one(PORTFOLIO_GROUP) == partitions).await?;
+        let before = self.cluster.places(PORTFOLIO_GROUP);
+        let went_on = |(now, before): (Place, Place)| now.committed > before.committed || now.committed >= before.end;
+        self.until(pipeline, |this, _| this.cluster.places(PORTFOLIO_GROUP).into_iter().zip(before.clone()).all(went_on)).await
     }
 
     async fn break_dead_letters(&mut self, pipeline: &mut Pipeline) -> Result<u64, Cut> {

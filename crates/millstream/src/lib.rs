@@ -63,8 +63,8 @@ pub mod prelude {
     pub use millstream_core::engine::{Breaker, Failure, Followers, Retry};
     pub use millstream_core::envelope::{ContentMode, EventData, EventDraft, EventEnvelope, EventId, Key, Timestamp};
     pub use millstream_core::handler::{
-        AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, Json, OrFail, Outcome,
-        Outcomes, Outputs, Provide, RawEvent, Rejection, Slot, TableEntry,
+        AnyEmit, Attempt, Batch, BatchOutputs, Delivery, Emit, EmitError, Event, Extract, HandlerError, Json, OrFail, OrFailIf,
+        Outcome, Outcomes, Outputs, Provide, RawEvent, Rejection, Slot, TableEntry,
     };
     pub use millstream_core::layer::{DeliveryInfo, Layer, Next};
     pub use millstream_core::service::{

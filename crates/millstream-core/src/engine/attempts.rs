@@ -113,18 +113,28 @@ pub struct Judged<'p> {
     pub failure: Failure,
     /// The policy for this error; `None` is the partition's own.
     pub retry: Option<&'p Retry>,
+    /// The least time until the next attempt: what the failure itself asks for, such as a server that is too busy. Zero
+    /// asks for nothing.
+    pub not_before: Duration,
 }
 
 impl<'p> Judged<'p> {
     /// A failure to be answered by `retry`, or by the partition's own policy.
     pub fn by(failure: Failure, retry: Option<&'p Retry>) -> Self {
-        Judged { failure, retry }
+        Judged { failure, retry, not_before: Duration::ZERO }
+    }
+
+    /// The same, with the next attempt not before so long.
+    #[must_use]
+    pub fn after(mut self, not_before: Duration) -> Self {
+        self.not_before = not_before;
+        self
     }
 }
 
 impl From<Failure> for Judged<'_> {
     fn from(failure: Failure) -> Self {
-        Judged { failure, retry: None }
+        Judged::by(failure, None)
     }
 }
 
@@ -258,7 +268,19 @@ impl Attempts {
 
     /// Counts a failed attempt and says what follows (I5, F27, B13). A poison record counts none, and gives up. Gives up
     /// at once, rather than wait in vain, if the next attempt would start after the deadline.
-    pub fn failed(&mut self, failure: Failure, policy: &Retry, standstill: &Standstill, now: MonoTime, entropy: u64) -> Verdict {
+    ///
+    /// A wait that the failure asks for counts as a delay: longer than the backoff's, never shorter, and one that leads
+    /// past the deadline gives up.
+    pub fn failed<'p>(
+        &mut self,
+        failed: impl Into<Judged<'p>>,
+        policy: &Retry,
+        standstill: &Standstill,
+        now: MonoTime,
+        entropy: u64,
+    ) -> Verdict {
+        let Judged { failure, retry, not_before } = failed.into();
+        let policy = retry.unwrap_or(policy);
         if failure == Failure::Poison {
             return Verdict::GiveUp(DeadLetterReason::Poison);
         }
@@ -268,7 +290,7 @@ impl Attempts {
             Failure::Panic if !policy.retry_panics => return Verdict::GiveUp(DeadLetterReason::Panic),
             _ => {}
         }
-        let delay = policy.backoff.delay(self.made, entropy);
+        let delay = policy.backoff.delay(self.made, entropy).max(not_before);
         let next = self.watch.elapsed(now, standstill).saturating_add(delay);
         if self.made >= policy.max_attempts || policy.deadline.is_some_and(|deadline| next > deadline) {
             return Verdict::GiveUp(DeadLetterReason::Exhausted);

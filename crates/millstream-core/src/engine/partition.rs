@@ -191,11 +191,10 @@ impl Partition {
         now: MonoTime,
         entropy: u64,
     ) -> Verdict {
-        let Judged { failure, retry } = failure.into();
         if !self.held.contains_key(&offset) {
             self.parked(offset, id, lane);
         }
-        let (policy, standstill) = (retry.unwrap_or(&self.policy.retry), &self.standstill);
+        let (policy, standstill) = (&self.policy.retry, &self.standstill);
         let Some(held) = self.held.get_mut(&offset) else { return Verdict::GiveUp(DeadLetterReason::Exhausted) };
         let attempts = held.attempts.get_or_insert_with(|| Attempts::new(now, standstill));
         let verdict = attempts.failed(failure, policy, standstill, now, entropy);

@@ -56,7 +56,7 @@ pub trait Handler<Args, S: 'static>: Send + Sync + 'static {
 impl<F, Args: 'static, S: Sync + 'static, O: IntoOutcome> Handler<Args, S> for F
 where
     F: HandlerFn<Args>,
-    <F as HandlerFn<Args>>::Returned: Future<Output = O>,
+    <F as HandlerFn<Args>>::Returned: Awaited<Output = O>,
     F: Runs<Args, S, O> + Send + Sync + 'static,
 {
     const OUTPUTS: usize = <F as Runs<Args, S, O>>::OUTPUTS;
@@ -125,6 +125,23 @@ pub trait HandlerFn<Args> {
     type Returned;
     /// Calls it.
     fn call(&self, args: Args) -> Self::Returned;
+}
+
+/// What calling a handler gives: a future. A name of its own, so that the compiler can say what is missing.
+#[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "a handler is `async`, but this one answers `{Self}` at once",
+    label = "not `async`",
+    note = "write `async fn`, or `async |event: Event<T>| …`"
+)]
+pub trait Awaited {
+    /// What awaiting it gives.
+    type Output;
+}
+
+#[diagnostic::do_not_recommend]
+impl<F: Future> Awaited for F {
+    type Output = F::Output;
 }
 
 /// The meaning of a handler: its arguments can be extracted and its future sent.

@@ -8,12 +8,13 @@ use crate::engine::Failure;
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
+use std::time::Duration;
 
 /// A handler's failure: any error, and whether trying again may help.
 ///
 /// Every `std::error::Error` converts with `?` and counts as transient, because a wrong retry costs time and a wrong dead
 /// letter costs a record's place in its key's order (F28); an [`EmitError`] says itself what it is. Say otherwise at the
-/// place ([`OrFail::or_permanent`]), or for all errors of a type
+/// place ([`OrFail::or_permanent`](super::OrFail::or_permanent)), or for all errors of a type
 /// ([`ErrorHandling::classify`](crate::service::ErrorHandling::classify)).
 pub struct HandlerError(Box<Inner>);
 
@@ -21,6 +22,8 @@ struct Inner {
     failure: Failure,
     /// Whether the failure was said by whoever made the error, and not merely assumed.
     said: bool,
+    /// The least time until the next attempt.
+    not_before: Duration,
     context: Option<Cow<'static, str>>,
     error_type: &'static str,
     source: Option<BoxError>,
@@ -37,13 +40,40 @@ impl HandlerError {
         Self::of(Failure::Transient, why.into())
     }
 
+    /// A failure that may pass, but not before so long: tried again no sooner, as for a server that answers "too many
+    /// requests". A longer backoff stays longer. The record keeps its key meanwhile.
+    ///
+    /// The wait is part of the time in which the record may be tried ([`Retry::within`](crate::engine::Retry::within), 5
+    /// minutes by default): one that leads beyond gives up at once. It is not the way to put a record off, which is
+    /// [`Outcome::defer_for`](super::Outcome::defer_for) and no failure. While the breaker is open its probes ask sooner.
+    pub fn after(wait: Duration, why: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::transient(why);
+        error.0.not_before = wait;
+        error
+    }
+
     pub(crate) fn of(failure: Failure, why: Cow<'static, str>) -> Self {
-        HandlerError(Box::new(Inner { failure, said: true, context: Some(why), error_type: "", source: None }))
+        Self::made(failure, true, Some(why), "", None)
+    }
+
+    fn made(
+        failure: Failure,
+        said: bool,
+        context: Option<Cow<'static, str>>,
+        error_type: &'static str,
+        source: Option<BoxError>,
+    ) -> Self {
+        HandlerError(Box::new(Inner { failure, said, not_before: Duration::ZERO, context, error_type, source }))
     }
 
     /// Whether trying again may help.
     pub fn failure(&self) -> Failure {
         self.0.failure
+    }
+
+    /// The least time until the next attempt; zero if it does not say.
+    pub fn not_before(&self) -> Duration {
+        self.0.not_before
     }
 
     /// The type of the error that caused it, or nothing if it was made of words.
@@ -85,7 +115,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
         // Our own error knows better: an output that is too large will be so the next time.
         let emitted = (&error as &dyn Any).downcast_ref::<EmitError>().map(EmitError::failure);
         let failure = emitted.unwrap_or(Failure::Transient);
-        HandlerError(Box::new(Inner { failure, said: emitted.is_some(), context: None, error_type, source: Some(error.into()) }))
+        Self::made(failure, emitted.is_some(), None, error_type, Some(error.into()))
     }
 }
 
@@ -138,42 +168,6 @@ impl Drop for Inner {
 impl fmt::Debug for HandlerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self} ({:?})", self.0.failure)
-    }
-}
-
-/// Says at the place whether a failure will pass: `.or_permanent("why")?`, `.or_transient("why")?`, on `Result` and
-/// `Option`.
-pub trait OrFail<T>: Sized {
-    /// The value, or a failure that will be the same next time.
-    ///
-    /// # Errors
-    /// If there is no value.
-    fn or_permanent(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError>;
-
-    /// The value, or a failure that may pass.
-    ///
-    /// # Errors
-    /// If there is no value.
-    fn or_transient(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError>;
-}
-
-impl<T> OrFail<T> for Option<T> {
-    fn or_permanent(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
-        self.ok_or_else(|| HandlerError::permanent(why))
-    }
-
-    fn or_transient(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
-        self.ok_or_else(|| HandlerError::transient(why))
-    }
-}
-
-impl<T, E: Into<HandlerError>> OrFail<T> for Result<T, E> {
-    fn or_permanent(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
-        self.map_err(|error| error.into().with(Failure::Permanent, why.into()))
-    }
-
-    fn or_transient(self, why: impl Into<Cow<'static, str>>) -> Result<T, HandlerError> {
-        self.map_err(|error| error.into().with(Failure::Transient, why.into()))
     }
 }
 

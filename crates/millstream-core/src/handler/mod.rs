@@ -13,6 +13,7 @@
 //! | `json` | `Json<T>`, a payload without an envelope |
 //! | `outcome` | what a handler answers |
 //! | `handler_error` | why it failed |
+//! | `or_fail` | what is said of a failure at its place |
 //! | `emit`, `into_outputs` | outputs that a handler returns |
 //! | `batch` | handlers of many records at once |
 //! | `until` | how long a record is deferred |
@@ -39,6 +40,7 @@ mod handler_error;
 mod into_outputs;
 mod json;
 mod lineage;
+mod or_fail;
 mod origin;
 mod outcome;
 mod output;
@@ -59,10 +61,11 @@ pub use emit_error::EmitError;
 pub use entry::{FreshEntry, TableEntry, TableOf};
 pub use event::{Event, RawEvent};
 pub use extract::{Extract, Provide, Rejection};
-pub use handler::{Handler, HandlerFn, Runs};
-pub use handler_error::{HandlerError, IntoFailure, OrFail};
+pub use handler::{Awaited, Handler, HandlerFn, Runs};
+pub use handler_error::{HandlerError, IntoFailure};
 pub use into_outputs::IntoOutputs;
 pub use json::Json;
+pub use or_fail::{OrFail, OrFailIf};
 pub use outcome::{IntoOutcome, Outcome};
 pub use output::Output;
 pub use outputs::Outputs;

@@ -1,5 +1,4 @@
 //! a handler that is not `async`
-//! Weak: it does not say that `async` is missing before `fn`
 
 use millstream::prelude::*;
 

@@ -6,6 +6,10 @@ use std::collections::BTreeSet;
 
 const TRANSIENT: [Failure; 2] = [Failure::Transient, Failure::TimedOut];
 
+fn millis(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
 fn at(millis: u64) -> MonoTime {
     MonoTime::from_millis(millis)
 }
@@ -185,4 +189,18 @@ fn a_deferral_is_neither_an_attempt_nor_a_time_of_failing() {
     assert!(matches!(fails(&mut put_off, later), Verdict::Retry { .. }), "no time was used up");
     assert_eq!(fails(&mut attempts, later), Verdict::GiveUp(DeadLetterReason::Exhausted));
     assert_eq!(fails(&mut put_off, later.after(deadline * 2)), Verdict::GiveUp(DeadLetterReason::Exhausted), "it goes on then");
+}
+
+#[test]
+fn a_wait_that_a_failure_asks_for_is_no_shorter_and_a_longer_backoff_stays() {
+    let standstill = Standstill::new();
+    let policy = Retry { backoff: Backoff::new(millis(100), millis(100)).without_jitter(), ..Retry::default() };
+    let next = |wait| {
+        let asked = Judged::by(Failure::Transient, None).after(wait);
+        Attempts::new(at(0), &standstill).failed(asked, &policy, &standstill, at(0), 0)
+    };
+    assert_eq!(next(millis(99)), Verdict::Retry { at: at(100) });
+    assert_eq!(next(millis(5_000)), Verdict::Retry { at: at(5_000) });
+    assert_eq!(next(millis(300_000)), Verdict::Retry { at: at(300_000) }, "the last moment of the deadline");
+    assert_eq!(next(millis(300_001)), Verdict::GiveUp(DeadLetterReason::Exhausted));
 }

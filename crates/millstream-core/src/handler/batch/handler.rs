@@ -5,7 +5,7 @@ use super::call::{BatchDelivery, BatchSeat};
 use super::extract::ExtractBatch;
 use super::outcomes::{IntoOutcomes, Outcomes};
 use crate::handler::extract::Rejection;
-use crate::handler::handler::HandlerFn;
+use crate::handler::handler::{Awaited, HandlerFn};
 use crate::handler::wants::Wants;
 use std::ops::Deref;
 
@@ -38,7 +38,7 @@ pub trait BatchHandler<Args, S: 'static>: Send + Sync + 'static {
 impl<F, Args: 'static, S: Sync + 'static, O: IntoOutcomes> BatchHandler<Args, S> for F
 where
     F: HandlerFn<Args>,
-    <F as HandlerFn<Args>>::Returned: Future<Output = O>,
+    <F as HandlerFn<Args>>::Returned: Awaited<Output = O>,
     F: RunsBatch<Args, S, O> + Send + Sync + 'static,
 {
     const OUTPUTS: usize = <F as RunsBatch<Args, S, O>>::OUTPUTS;

@@ -123,7 +123,8 @@ impl Worker {
             payload.attempts += 1;
         }
         let attempt = payload.attempts;
-        let verdict = self.engine.failed(offset, id, lane, Judged::by(failure, retry.as_ref()), now, entropy);
+        let judged = Judged::by(failure, retry.as_ref()).after(error.not_before());
+        let verdict = self.engine.failed(offset, id, lane, judged, now, entropy);
         if passing {
             if self.breaker.failed(now) {
                 self.engine.standstill.pause(Hold::Breaker, now);
