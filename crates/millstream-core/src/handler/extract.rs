@@ -129,6 +129,7 @@ impl<S> Provide<S> for S {
 }
 
 /// A state in an `Arc` provides what is in it: handlers ask for `&Engine`, whoever else holds it.
+#[diagnostic::do_not_recommend]
 impl<T: ?Sized> Provide<T> for Arc<T> {
     fn provide(&self) -> &T {
         self

@@ -316,10 +316,11 @@ where
                         return Stop::Apart(seat);
                     }
                     seat.other = None;
+                    // Beside outputs each record says it for itself.
+                    ran.skipped += u64::from(!emits);
                 }
                 ran.ended += 1;
                 if !emits {
-                    ran.skipped += u64::from(skipped);
                     continue;
                 }
                 let outputs = if seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };

@@ -172,3 +172,17 @@ async fn what_a_handler_cannot_decode_in_its_body_is_poison_at_once() {
     assert_eq!((letters.len(), letters[0].reason.as_str(), letters[0].attempts), (1, "poison", 0));
     assert_eq!((bench.account().done, bench.account().retries), (1, 0));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_state_in_an_arc_is_taken_by_reference_like_any_other() {
+    let paper = Arc::new(Paper::default());
+    let service = |memory| {
+        let builder = StreamServiceBuilder::new("forms", memory).with_state(paper.clone());
+        let place = async |paper: &Paper, order: Event<Order>| drop(paper.place(&order));
+        builder.add_consumer_handler("paper.orders.new", "forms.arc", place).build()
+    };
+    let bench = TestBench::start(service).await.expect("a valid service");
+    bench.publish("paper.orders.new", &order("a", 1)).await;
+    bench.settled().await;
+    assert_eq!(paper.placed.load(Ordering::SeqCst), 1);
+}
