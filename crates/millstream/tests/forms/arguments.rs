@@ -178,7 +178,9 @@ async fn a_state_in_an_arc_is_taken_by_reference_like_any_other() {
     let paper = Arc::new(Paper::default());
     let service = |memory| {
         let builder = StreamServiceBuilder::new("forms", memory).with_state(paper.clone());
-        let place = async |paper: &Paper, order: Event<Order>| drop(paper.place(&order));
+        let place = async |paper: &Paper, order: Event<Order>| {
+            paper.place(&order);
+        };
         builder.add_consumer_handler("paper.orders.new", "forms.arc", place).build()
     };
     let bench = TestBench::start(service).await.expect("a valid service");
