@@ -187,14 +187,30 @@ impl Iterator for Quotes {
 mod tests {
     use super::*;
 
-    fn file(name: &str, text: &str) -> Source {
+    /// A file that goes with its test.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn source(&self) -> Source {
+            Source::File(self.0.clone())
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            // What is left in a temporary directory fails no test.
+            let _ = std::fs::remove_file(&self.0);
+        }
+    }
+
+    fn file(name: &str, text: &str) -> Scratch {
         let path = std::env::temp_dir().join(format!("trading-csv-{}-{name}", std::process::id()));
         std::fs::write(&path, text).expect("the temporary directory is writable");
-        Source::File(path)
+        Scratch(path)
     }
 
     fn complaint(name: &str, text: &str) -> String {
-        file(name, text).check().expect_err("the file is broken").to_string()
+        file(name, text).source().check().expect_err("the file is broken").to_string()
     }
 
     #[test]
@@ -249,14 +265,14 @@ mod tests {
 
     #[test]
     fn nothing_follows_the_first_error() {
-        let mut quotes = file("ends", "broken\n20200101 170000065,1.1,1.2,0\n").open().expect("opens");
+        let mut quotes = file("ends", "broken\n20200101 170000065,1.1,1.2,0\n").source().open().expect("opens");
         assert!(quotes.next().is_some_and(|quote| quote.is_err()));
         assert!(quotes.next().is_none());
     }
 
     #[test]
     fn a_windows_line_ending_and_a_missing_last_one_are_accepted() {
-        let extent = file("crlf", "20200101 170000065,1.1,1.2,0\r\n20200101 170000066,1.1,1.2,0").check();
+        let extent = file("crlf", "20200101 170000065,1.1,1.2,0\r\n20200101 170000066,1.1,1.2,0").source().check();
         assert_eq!(extent.expect("is valid").ticks, 2);
     }
 }

@@ -1,8 +1,13 @@
 //! Owns what a handler sends out: a list that is published only if the attempt returns `Ok`.
 //!
-//! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`).
+//! Leaves to the service when it is handed over, sent again, and confirmed (`service::outbox`), and to `publish` what goes
+//! out at once.
 
 mod begin;
+mod entry;
+mod looks;
+mod publish;
+mod tombstone;
 mod trace;
 
 use super::emit_error::EmitError;
@@ -10,26 +15,16 @@ use super::lineage::{Attached, Lineage};
 use super::output::Output;
 use super::said::Said;
 use super::writing::{Writing, check_header, check_key};
-use crate::contract::{Error, Headers, Receipt, RecordSet, RecordSetBuilder, RecordView};
+use crate::contract::{Headers, RecordSetBuilder, RecordView};
 use crate::envelope::{CausalScope, Cause, ContentMode, EnvelopeMeta, EventData, EventDraft, EventId, EventKey, Head, Limits};
 use crate::envelope::{Metadata, Place, Slot, Timestamp, WireId};
 use crate::topic::{Address, Namespace, Topic};
 use serde::Serialize;
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-mod entry;
-mod looks;
-mod tombstone;
-
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// Sends one record at once, for `publish_now`.
-pub(crate) trait PublishNow: Send + Sync {
-    fn publish(&self, topic: Topic, record: RecordSet) -> Boxed<Result<Receipt, Error>>;
-}
+pub(crate) use publish::PublishNow;
 
 /// What all attempts of one worker share: whose they are, and what they need when they emit.
 pub(crate) struct OutputContext {
@@ -235,30 +230,6 @@ impl Outputs {
         check_header(name)?;
         self.attached.push(name, value.as_ref());
         Ok(())
-    }
-
-    /// Sends `data` out at once, whatever the attempt returns, and answers where it landed. Its id is causal like an
-    /// emitted one's, in a slot of its own.
-    ///
-    /// # Errors
-    /// As [`emit`](Self::emit), or if it was not acknowledged; its effect is then unknown, and the next attempt's has the
-    /// same id.
-    ///
-    /// # Cancel safety
-    /// Dropping the future leaves the effect unknown.
-    #[must_use = "without `?` a refused output is missing, and its record still counts as done"]
-    pub async fn publish_now<T: EventData + Serialize>(&mut self, to: impl Address, data: &T) -> Result<Receipt, EmitError> {
-        let mut records = RecordSetBuilder::new(0);
-        let (destination, id) = self.write(&mut records, 0, &to, PUBLISH, &Said::of(data), data)?;
-        let topic = self.destinations[destination].topic.clone();
-        let records = records.build();
-        if let Some(recorded) = &mut self.recorded {
-            let landed = Receipt::new(0, recorded.len() as u64, 0);
-            recorded.push(Output::new(topic, id, T::TYPE, |builder| builder.push_view(0, -1, records.view(0))));
-            return Ok(landed);
-        }
-        let publisher = self.context.publisher.as_ref().ok_or(EmitError::NoProducer)?;
-        publisher.publish(topic, records).await.map_err(EmitError::Publish)
     }
 
     /// How many outputs there are.

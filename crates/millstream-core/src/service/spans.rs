@@ -44,6 +44,32 @@ pub(crate) fn wants_process() -> bool {
     tracing::span_enabled!(target: "millstream::process", Level::INFO)
 }
 
+/// A `process` span of a partition, with the fields of its kind: names are fixed where a span is made.
+macro_rules! process_span {
+    ($plan:expr, $partition:expr, $($own:tt)*) => {{
+        let topic = $partition.topic.as_str();
+        tracing::info_span!(
+            target: "millstream::process",
+            parent: None,
+            "process",
+            otel.name = format_args!("process {topic}"),
+            otel.kind = "consumer",
+            otel.status_code = Empty,
+            messaging.system = $plan.tracing.system,
+            messaging.operation.name = "process",
+            "messaging.operation.type" = "process",
+            messaging.destination.name = topic,
+            messaging.destination.partition.id = %$partition.partition,
+            messaging.consumer.group.name = $plan.group,
+            messaging.client.id = $plan.service,
+            "error.type" = Empty,
+            trace_id = Empty,
+            millstream.handler = $plan.handler,
+            $($own)*
+        )
+    }};
+}
+
 impl Attempt {
     /// The span of an attempt at a record; `None` if nobody wants it.
     pub(crate) fn begin(
@@ -54,28 +80,13 @@ impl Attempt {
         key: u128,
         attempt: u32,
     ) -> Option<Attempt> {
-        let topic = partition.topic.as_str();
-        let span = tracing::info_span!(
-            target: "millstream::process",
-            parent: None,
-            "process",
-            otel.name = format_args!("process {topic}"),
-            otel.kind = "consumer",
-            otel.status_code = Empty,
-            messaging.system = plan.tracing.system,
-            messaging.operation.name = "process",
-            "messaging.operation.type" = "process",
-            messaging.destination.name = topic,
-            messaging.destination.partition.id = %partition.partition,
+        let span = process_span!(
+            plan,
+            partition,
             messaging.kafka.offset = i64::try_from(record.offset()).unwrap_or(i64::MAX),
-            messaging.consumer.group.name = plan.group,
-            messaging.client.id = plan.service,
             messaging.message.id = Empty,
             messaging.message.conversation_id = Empty,
-            "error.type" = Empty,
-            trace_id = Empty,
-            millstream.handler = plan.handler,
-            millstream.attempt = attempt,
+            millstream.attempt = attempt
         );
         if span.is_disabled() {
             return None;
@@ -103,26 +114,7 @@ impl Attempt {
 
     /// The span of one call with many records, linked to each; `None` if nobody wants it.
     pub(crate) fn begin_call(plan: &Plan, partition: &TopicPartition, records: &[BatchRecord]) -> Option<Attempt> {
-        let topic = partition.topic.as_str();
-        let span = tracing::info_span!(
-            target: "millstream::process",
-            parent: None,
-            "process",
-            otel.name = format_args!("process {topic}"),
-            otel.kind = "consumer",
-            otel.status_code = Empty,
-            messaging.system = plan.tracing.system,
-            messaging.operation.name = "process",
-            "messaging.operation.type" = "process",
-            messaging.destination.name = topic,
-            messaging.destination.partition.id = %partition.partition,
-            messaging.consumer.group.name = plan.group,
-            messaging.client.id = plan.service,
-            messaging.batch.message_count = records.len(),
-            "error.type" = Empty,
-            trace_id = Empty,
-            millstream.handler = plan.handler,
-        );
+        let span = process_span!(plan, partition, messaging.batch.message_count = records.len());
         if span.is_disabled() {
             return None;
         }
