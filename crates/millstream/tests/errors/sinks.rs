@@ -5,6 +5,8 @@ use super::*;
 use millstream::contract::{DeadLetter, DeadLetterReason, Durability, ErrorSink};
 use millstream::memory::TopicConfig;
 use millstream_testkit::FlakySink;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 async fn refuses(order: Event<Order>) -> Result<(), HandlerError> {
     if order.number == 1 { panic!("the first one") } else { Err(HandlerError::permanent("no")) }
@@ -124,4 +126,39 @@ fn a_service_that_reads_dead_letters_must_not_write_them_through_a_composed_sink
     let text = reads(ErrorHandling::new().error_sink_with(|to_topic| to_topic.and(FlakySink::new()))).expect_err("a loop");
     assert!(text.to_string().contains("its own dead letters would feed it"), "{text}");
     reads(ErrorHandling::new().error_sink_with(|_| FlakySink::new())).expect("the topic is no part of it");
+}
+
+/// Panics when it is first asked, in its call or in the future that it gives, and takes everything later.
+#[derive(Clone, Default)]
+struct Broken {
+    asked: Arc<AtomicU32>,
+    taken: FlakySink,
+}
+
+impl ErrorSink for Broken {
+    fn accept(&self, letters: &[DeadLetter]) -> impl Future<Output = Vec<Result<(), Error>>> + Send {
+        let asked = self.asked.fetch_add(1, Ordering::SeqCst);
+        assert!(asked != 0, "not now");
+        async move {
+            assert!(asked != 1, "not yet");
+            self.taken.accept(letters).await
+        }
+    }
+
+    fn durability(&self) -> Durability {
+        Durability::Durable
+    }
+}
+
+/// I20: a fault of the sink stops what waits for it, and neither other keys nor the service.
+#[tokio::test(start_paused = true)]
+async fn a_sink_that_panics_has_taken_nothing_and_is_asked_again() {
+    let (memory, sink) = (Memory::new(), Broken::default());
+    send_orders(&memory, NEW, [order("a", 1), order("b", 2), order("c", 3)]).await;
+    let errors = ErrorHandling::new().error_sink(sink.clone());
+    let handler = async |order: Event<Order>| {
+        if order.number == 1 { Err(HandlerError::permanent("no")) } else { Ok(()) }
+    };
+    run_until_settled(desk(&memory, errors).add_consumer_handler(NEW, GROUP, handler), 3).await;
+    assert_eq!((sink.asked.load(Ordering::SeqCst), sink.taken.letters().len()), (3, 1));
 }
