@@ -70,7 +70,7 @@ impl TestBench {
         let task = tokio::spawn(service.run());
         handle.ready().await;
         if task.is_finished() {
-            task.await.expect("the service does not panic")?;
+            end_of(task).await?;
             panic!("the service ended before it ran");
         }
         Ok(TestBench { memory, handle, publisher, task })
@@ -109,6 +109,24 @@ impl TestBench {
         let producer = self.memory.producer().await.expect("memory has a producer");
         let topic = record.topic.clone();
         producer.send_one(record).await.unwrap_or_else(|error| panic!("send to {topic}: {error}"));
+    }
+
+    /// Writes records, one after the other, and waits until all is [`settled`](Self::settled): what most tests do before they
+    /// look. Records come from [`TestEvent::to`](crate::TestEvent::to), or from [`Record`] itself.
+    ///
+    /// # Panics
+    /// As [`send`](Self::send) and [`settled`](Self::settled).
+    pub async fn feed(&self, records: impl IntoIterator<Item = Record>) {
+        for record in records {
+            self.send(record).await;
+        }
+        self.settled().await;
+    }
+
+    /// Lets so much time pass: what a timer, a back-off or a deferral does until then is done, in its order. With a paused
+    /// clock it takes none.
+    pub async fn advance(&self, by: Duration) {
+        tokio::time::sleep(by).await;
     }
 
     /// Waits until every record of the service's topics is settled and committed by its groups.
@@ -211,10 +229,10 @@ impl TestBench {
     /// What its run answered.
     ///
     /// # Panics
-    /// If its run panicked.
+    /// If its run panicked, with the same: what a mock says of a call that was not expected, or did not come.
     pub async fn stop(self) -> Result<(), Error> {
         self.handle.stop();
-        self.task.await.expect("the service does not panic")
+        end_of(self.task).await
     }
 
     /// Ends the service as a crash would: its run is dropped where it is. The log stays: start again with
@@ -223,6 +241,14 @@ impl TestBench {
         self.task.abort();
         let _ = self.task.await;
         self.memory
+    }
+}
+
+/// What the run answered, or its panic.
+async fn end_of(task: JoinHandle<Result<(), Error>>) -> Result<(), Error> {
+    match task.await {
+        Ok(answer) => answer,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
