@@ -33,9 +33,7 @@ pub use flaky_deduplicator::{FlakyDeduplicator, MarkCall};
 pub use flaky_sink::FlakySink;
 pub use flaky_transport::{FlakyProducer, FlakyTransport, SendCall};
 pub use naive_deduplicator::{Flaw, NaiveDeduplicator};
-pub use published::{
-    FoundEvents, FoundRecord, Published, assert_no_dead_letters, assert_nothing_published, assert_published,
-};
+pub use published::{FoundEvents, FoundRecord, Published, assert_no_dead_letters, assert_nothing_published, assert_published};
 pub use recording_producer::RecordingProducer;
 pub use switches::{Fate, Switches};
 pub use test_event::TestEvent;

@@ -13,9 +13,8 @@ use millstream_core::topic::Topic;
 use millstream_memory::Memory;
 use millstream_testkit::mocks::{MockConsumer, MockDeduplicator, MockErrorSink, MockProducer, Sequence, predicate};
 use millstream_testkit::{TestBench, TestEvent};
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
-use support::{Alert, alert};
+use support::{Alert, alert, words_of};
 
 const ORDERS: &str = "paper.orders.placed";
 
@@ -43,10 +42,12 @@ async fn a_mocked_deduplicator_serves_a_service() -> Result<(), Error> {
     let id = order.id().key().as_u128();
     let mut dedup = MockDeduplicator::new();
     fresh(&mut dedup);
-    dedup.expect_complete().withf(move |_, marks, _| marks.iter().all(|mark| mark.key == id)).times(1).returning(|_, marks, met| {
-        met.extend(marks.iter().map(|_| Marked::First));
-        Ok(())
-    });
+    dedup.expect_complete().withf(move |_, marks, _| marks.iter().all(|mark| mark.key == id)).times(1).returning(
+        |_, marks, met| {
+            met.extend(marks.iter().map(|_| Marked::First));
+            Ok(())
+        },
+    );
     let bench = TestBench::start(|memory| deduplicated(memory, dedup)).await?;
     bench.feed([order.to(ORDERS)]).await;
     assert_eq!(bench.account().done, 1);
@@ -57,7 +58,8 @@ async fn a_mocked_deduplicator_serves_a_service() -> Result<(), Error> {
 async fn a_store_that_is_down_is_asked_again_by_the_service() -> Result<(), Error> {
     let mut dedup = MockDeduplicator::new();
     let mut order = Sequence::new();
-    let down = |_: &_, _: &[u128], _: &mut Vec<Seen>| Err(Error::new(ErrorKind::Unavailable, Operation::Check, "the store is down"));
+    let down =
+        |_: &_, _: &[u128], _: &mut Vec<Seen>| Err(Error::new(ErrorKind::Unavailable, Operation::Check, "the store is down"));
     dedup.expect_check().times(2).in_sequence(&mut order).returning(down);
     dedup.expect_check().times(1).in_sequence(&mut order).returning(|_, keys, answers| {
         answers.extend(keys.iter().map(|_| Seen::Fresh));
@@ -75,8 +77,7 @@ async fn a_store_that_is_down_is_asked_again_by_the_service() -> Result<(), Erro
 
 /// What a future panics with.
 async fn words(run: impl Future<Output = ()> + Send + 'static) -> String {
-    let panic = tokio::spawn(run).await.expect_err("it does not fail").into_panic();
-    panic.downcast::<String>().map_or_else(|_| String::from("no text"), |text| *text)
+    words_of(tokio::spawn(run).await.expect_err("it does not fail").into_panic())
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,10 +90,7 @@ async fn a_call_that_did_not_come_fails_the_test_when_the_service_stops() {
         bench.stop().await.expect("it stops");
     });
     let said = said.await;
-    assert_eq!(
-        said,
-        "MockDeduplicator::complete: Expectation(<anything>) called 0 time(s) which is fewer than expected 1"
-    );
+    assert_eq!(said, "MockDeduplicator::complete: Expectation(<anything>) called 0 time(s) which is fewer than expected 1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,8 +100,11 @@ async fn a_call_that_nobody_expects_ends_the_service_and_says_so() {
         bench.feed([TestEvent::of(alert("ann", 1)).to(ORDERS)]).await;
     });
     let said = said.await;
-    assert!(said.contains("MockDeduplicator::check("), "{said}");
-    assert!(said.contains("No matching expectation found"), "{said}");
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[0], "the service ended: run failed: a worker died");
+    assert!(lines[1].contains("panicked with message \"MockDeduplicator::check("), "{said}");
+    assert!(lines[1].ends_with("No matching expectation found\""), "{said}");
+    assert_eq!(lines[2..], ["  not settled: paper.orders.placed-0 from 0 to 1 by group watch.orders"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +152,7 @@ async fn a_mocked_consumer_says_what_it_is_told_and_then_waits() {
     consumer.expect_submit().withf(|command| matches!(command, Command::Want { .. })).times(1).return_const(());
     consumer.expect_close().withf(|how| matches!(how, Close::Leave(_))).times(1).returning(|_| Ok(()));
     let mut reader = consumer.into_reader();
-    let waited = tokio::time::timeout(Duration::from_millis(1), AssertUnwindSafe(reader.next_batch()).0).await;
+    let waited = tokio::time::timeout(Duration::from_millis(1), reader.next_batch()).await;
     assert!(waited.is_err(), "there is no batch");
     reader.close().await.expect("it leaves");
 }

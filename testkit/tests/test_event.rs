@@ -22,7 +22,7 @@ fn an_event_of_which_only_the_data_is_said_is_valid_and_always_the_same() {
     assert_eq!(event, read(&alert("ann", 1).into()));
     assert_eq!((event.event_type.as_str(), event.source.as_str(), event.schema_version), ("order_alert", "test", 1));
     assert_eq!((event.timestamp.to_string().as_str(), event.broker.as_deref()), ("1970-01-01T00:00:00Z", Some("paper")));
-    assert_eq!((event.id.to_string().as_str(), event.causation_id), ("00000000-0000-7f83-ad76-4a10d4f70ff6", None));
+    assert_eq!((event.id.to_string().as_str(), event.causation_id), ("00000000-0000-723c-aa56-8bcaf0ed685a", None));
     assert_eq!(event.correlation_id, event.id);
     assert_eq!(TestEvent::of(alert("ann", 1)).to(ALERTS).key.as_deref(), Some(&b"ann"[..]));
 }
@@ -36,7 +36,10 @@ fn all_that_is_said_is_sent_in_each_mode() {
         let (event, record) = (read(&said), said.to(ALERTS));
         assert_eq!((event.id.to_string(), event.source, event.schema_version), ("7".into(), "desk".into(), 3), "{mode:?}");
         assert_eq!(event.timestamp.to_string(), "2026-01-05T09:15:00Z");
-        assert_eq!((event.correlation_id.to_string(), event.causation_id.map(|id| id.to_string())), ("c".into(), Some("6".into())));
+        assert_eq!(
+            (event.correlation_id.to_string(), event.causation_id.map(|id| id.to_string())),
+            ("c".into(), Some("6".into()))
+        );
         assert_eq!((event.broker.as_deref(), event.extra.get("desk")), (Some("zerodha"), Some("\"x\"")));
         assert_eq!(record.key.as_deref(), Some(&b"bob"[..]));
         assert!(record.headers.iter().any(|(name, value)| name == "tenant" && value.as_deref() == Some(b"blue")));
@@ -97,6 +100,9 @@ fn what_cannot_be_said_panics_in_words() {
     assert!(words(|| drop(plain().field("data", &1))).starts_with("the field `data`: "));
     assert!(words(|| drop(plain().to("paper..alerts"))).contains("paper..alerts"));
     let text = words(|| drop(plain().source("").to(ALERTS)));
-    assert!(text.starts_with("`order_alert` with key `ann`, {\"account\":\"ann\",\"amount\":1} cannot lie in a record: "), "{text}");
+    assert!(
+        text.starts_with("`order_alert` with key `ann`, {\"account\":\"ann\",\"amount\":1} cannot lie in a record: "),
+        "{text}"
+    );
     assert_eq!(words(|| drop(plain().event::<u32>())).split(':').next(), Some("the record is no such event"));
 }

@@ -28,7 +28,8 @@ impl Report<'_> {
     /// What is wrong with `pairs`; `None` if nothing is.
     pub(super) fn of_pairs(&self, pairs: &Pairs) -> Option<String> {
         let differences = |(e, f): &(usize, usize)| (*e, *f, self.expected[*e].differences(&self.found[*f]));
-        let differing: Vec<_> = pairs.paired.iter().map(differences).filter(|(.., differences)| !differences.is_empty()).collect();
+        let differing: Vec<_> =
+            pairs.paired.iter().map(differences).filter(|(.., differences)| !differences.is_empty()).collect();
         let mut counts = Vec::new();
         for (count, one, more) in [
             (differing.len(), "differs", "differ"),
@@ -63,7 +64,8 @@ impl Report<'_> {
         self.list(&mut text, "expected", moved.len(), |text, at| {
             let (e, f) = moved[at];
             let place = &self.records[*f].place;
-            let _ = write!(text, "as number {}, found as number {}, at {place}: {}", e + 1, f + 1, Line(&self.expected[*e], true));
+            let _ =
+                write!(text, "as number {}, found as number {}, at {place}: {}", e + 1, f + 1, Line(&self.expected[*e], true));
         });
         text
     }

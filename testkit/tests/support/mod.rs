@@ -2,6 +2,7 @@
 
 use millstream_core::envelope::{EventData, Key};
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,8 +24,14 @@ pub(crate) fn alert(account: &str, amount: u64) -> Alert {
 }
 
 /// What `run` panics with.
+#[allow(dead_code, reason = "not every test looks at a panic")]
 pub(crate) fn words(run: impl FnOnce()) -> String {
-    let panic = catch_unwind(AssertUnwindSafe(run)).expect_err("it does not fail");
+    words_of(catch_unwind(AssertUnwindSafe(run)).expect_err("it does not fail"))
+}
+
+/// The text of a panic.
+#[allow(dead_code, reason = "not every test looks at a panic")]
+pub(crate) fn words_of(panic: Box<dyn Any + Send>) -> String {
     match panic.downcast::<String>() {
         Ok(text) => *text,
         Err(panic) => panic.downcast::<&'static str>().expect("a panic says why").to_string(),
