@@ -5,7 +5,7 @@ use super::driver::{alone, fill, member, member_of, race};
 use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
 use millstream_core::contract::{
-    Applied, Command, CommitEntry, CommitId, ConsumerEvent, ConsumerRequest, EpochEnd, NotApplied, Protocol,
+    Applied, Command, CommitEntry, CommitId, ConsumerEvent, ConsumerRequest, EpochEnd, Protocol,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
