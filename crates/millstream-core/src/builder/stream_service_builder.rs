@@ -4,7 +4,7 @@ use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Assigned, Deduplicator, Error, Protocol, Transport};
 use crate::handler::{BatchHandler, Handler, TableOf, Wants};
-use crate::layer::{AnyLayer, Layer, watcher};
+use crate::layer::{AnyLayer, Layer, Watcher, watcher};
 use crate::process::Process;
 use crate::service::hook as hooked;
 use crate::service::{
@@ -59,7 +59,7 @@ pub struct StreamServiceBuilder<S = ()> {
     state: Arc<S>,
     layers: Vec<AnyLayer>,
     /// Who looks at each attempt from outside, in a simulation.
-    watcher: Option<AnyLayer>,
+    watcher: Option<Arc<dyn Watcher>>,
     hooks: Hooks,
 }
 
@@ -271,12 +271,12 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
         handler: H,
         settings: HandlerSettings,
     ) -> Self {
-        let layers = self.watcher.iter().chain(&self.layers).chain(&settings.layers).cloned().collect();
+        let layers = self.layers.iter().chain(&settings.layers).cloned().collect();
         self.said.handlers.push(Added {
             topics: topics.into_topics(),
             group: group.to_owned(),
             settings,
-            calls: Calls::Each(make_runner(handler, self.state.clone(), layers)),
+            calls: Calls::Each(make_runner(handler, self.state.clone(), layers, self.watcher.clone())),
             batches: 0,
             layered_batch: false,
             outputs: H::OUTPUTS,

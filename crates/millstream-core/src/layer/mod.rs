@@ -31,7 +31,7 @@ pub use delivery_info::DeliveryInfo;
 pub use layer::Layer;
 pub use next::Next;
 #[doc(hidden)]
-pub use watcher::watching;
+pub use watcher::{Emitted, Watcher, watching};
 
 pub(crate) use layer::AnyLayer;
 pub(crate) use layered::{Layered, layered};
