@@ -7,9 +7,6 @@ use crate::topic::Topic;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-/// What an attempt answers.
-pub type Answer = Result<Outcome, HandlerError>;
-
 /// An output as it was emitted: where to, key and value.
 pub type Emitted<'o> = (&'o Topic, Option<&'o [u8]>, Option<&'o [u8]>);
 
@@ -19,7 +16,7 @@ pub trait Watcher: Send + Sync + 'static {
     fn started(&self, delivery: &DeliveryInfo<'_>) -> u64;
 
     /// An attempt has ended with an answer and these outputs, or was dropped where it waited.
-    fn ended(&self, attempt: u64, answer: Option<&Answer>, outputs: &mut dyn Iterator<Item = Emitted<'_>>);
+    fn ended(&self, attempt: u64, answer: Option<&Result<Outcome, HandlerError>>, outputs: &mut dyn Iterator<Item = Emitted<'_>>);
 }
 
 thread_local! {
@@ -55,7 +52,7 @@ impl<'w> Watched<'w> {
         Watched { watcher, attempt }
     }
 
-    pub(super) fn ended<'o>(mut self, answer: &Answer, mut outputs: impl Iterator<Item = Emitted<'o>>) {
+    pub(super) fn ended<'o>(mut self, answer: &Result<Outcome, HandlerError>, mut outputs: impl Iterator<Item = Emitted<'o>>) {
         if let Some(watcher) = self.watcher.take() {
             watcher.ended(self.attempt, Some(answer), &mut outputs);
         }
