@@ -6,12 +6,15 @@ use millstream::contract::{
     Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Operation, Transport,
 };
 use millstream::prelude::*;
-use millstream::service::{Life, Services, ServicesHandle};
+use millstream::memory::TopicConfig;
+use millstream::service::{Health, Life, Services, ServicesHandle};
+use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 use support::*;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// What a transport does when it is asked for a producer.
 #[derive(Clone, Copy, PartialEq)]
@@ -21,6 +24,8 @@ enum Answer {
     Fails,
     /// Answers, but its consumer cannot go on.
     Breaks,
+    /// Answers, but its consumers say nothing for a second.
+    Late,
 }
 
 /// Notes how all services are at each step of one of them.
@@ -55,7 +60,7 @@ struct Noted {
     answer: Answer,
 }
 
-struct NotedConsumer(<Memory as Transport>::Consumer, Noted);
+struct NotedConsumer(<Memory as Transport>::Consumer, Noted, Instant);
 
 impl Consumer for NotedConsumer {
     async fn poll(&mut self) -> ConsumerEvent {
@@ -65,6 +70,9 @@ impl Consumer for NotedConsumer {
                 Operation::Fetch,
                 "the credentials are no longer valid",
             ));
+        }
+        if self.1.answer == Answer::Late {
+            tokio::time::sleep_until(self.2 + Duration::from_secs(1)).await;
         }
         self.0.poll().await
     }
@@ -90,14 +98,14 @@ impl Transport for Noted {
     async fn producer(&self) -> Result<Self::Producer, Error> {
         self.notes.add(&format!("{} starts", self.name));
         match self.answer {
-            Answer::Well | Answer::Breaks => self.memory.producer().await,
+            Answer::Well | Answer::Breaks | Answer::Late => self.memory.producer().await,
             Answer::Never => std::future::pending().await,
             Answer::Fails => Err(Error::new(ErrorKind::Unavailable, Operation::Connect, "no broker answers")),
         }
     }
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<NotedConsumer, Error> {
-        Ok(NotedConsumer(self.memory.consumer(request).await?, self.clone()))
+        Ok(NotedConsumer(self.memory.consumer(request).await?, self.clone(), Instant::now()))
     }
 }
 
@@ -106,6 +114,18 @@ async fn on_order(order: Event<Order>) {
     if order.number > 0 {
         std::future::pending::<()>().await;
     }
+}
+
+/// The last order of an account.
+#[derive(Default, Serialize, Deserialize)]
+struct Last(u64);
+
+impl TableEntry for Last {
+    const TABLE: Sibling = Sibling::new("ledger", "last");
+}
+
+async fn on_kept(order: Event<Order>, last: &mut Last) {
+    last.0 = order.number;
 }
 
 struct World {
@@ -125,6 +145,18 @@ impl World {
         StreamServiceBuilder::new(name, transport)
             .with_shutdown(Shutdown::within(Duration::from_secs(20)))
             .add_consumer_handler("paper.orders.new", name, on_order)
+            .build()
+            .expect("a valid service")
+    }
+
+    /// A service that takes a second to be assigned, and another to restore its table.
+    fn restoring(&self, name: &'static str) -> StreamService {
+        self.memory.create_topic(&topic("paper.ledger.last"), TopicConfig::compacted(1)).expect("it is new");
+        let transport = Noted { memory: self.memory.clone(), name, notes: self.notes.clone(), answer: Answer::Late };
+        StreamServiceBuilder::new(name, transport)
+            .with_deduplicator(WindowDeduplicator::default())
+            .add_producer()
+            .add_consumer_handler("paper.orders.new", name, on_kept)
             .build()
             .expect("a valid service")
     }
@@ -165,6 +197,45 @@ async fn each_is_ready_before_the_next_one_starts() {
     ];
     assert_eq!(world.notes.taken(), expected);
     handle.stop();
+    end(run).await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_restores_keeps_those_behind_it_from_starting() {
+    let world = World::new(1).await;
+    let services = Services::new().add(world.restoring("a")).add(world.service("b", Answer::Well));
+    let (handle, run) = world.run(services);
+    handle.ready().await;
+    assert_eq!(world.notes.taken().last().map(String::as_str), Some("b starts: a ready, b starting"));
+    handle.stop();
+    end(run).await.expect("a clean end");
+}
+
+/// Notes how a service is in the moment in which it says that something has changed.
+struct AtOnce(ServiceHandle, Mutex<Vec<Health>>);
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().expect("no test panics with it").push(self.0.health());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_not_up_before_it_says_what_it_restores() {
+    let world = World::new(1).await;
+    let services = Services::new().add(world.restoring("a"));
+    let (all, run) = world.run(services);
+    let (_, handle) = all.services().next().expect("there is one");
+    handle.until(|health| health.life == Life::Running).await;
+    let seen = Arc::new(AtOnce(handle.clone(), Mutex::default()));
+    let waker = Waker::from(seen.clone());
+    let mut assigned = Box::pin(handle.until(|health| health.assigned));
+    // It is woken by whatever changes first, on the thread that changes it.
+    assert!(assigned.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "the group answers after a second");
+    handle.until(|health| health.assigned).await;
+    let first = seen.1.lock().expect("no test panics with it").remove(0);
+    assert!(!first.restoring.is_empty(), "{first:?}");
+    all.stop();
     end(run).await.expect("a clean end");
 }
 

@@ -4,7 +4,7 @@ use super::StopSignal;
 use crate::clock::Clock;
 use crate::contract::{Error, ErrorKind, Operation};
 use crate::service::handle::ServiceHandle;
-use crate::service::health::Life;
+use crate::service::health::Health;
 use crate::service::run::StreamService;
 use crate::service::shutdown::{Stopper, Told};
 use std::pin::Pin;
@@ -79,7 +79,7 @@ impl Started {
     /// Waits until it is ready; for ever if it ends before. Cancel safe.
     pub(super) async fn ready(&self) {
         if let Some(service) = &self.service {
-            service.until(|health| health.life == Life::Running && health.assigned).await;
+            service.until(Health::is_up).await;
         }
     }
 }
