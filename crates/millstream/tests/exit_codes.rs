@@ -11,7 +11,7 @@ use millstream::contract::{
     Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Operation, Transport,
 };
 use millstream::prelude::*;
-use millstream::service::Life;
+use millstream::service::{Life, StopSignal};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, ExitCode, Stdio};
 use std::time::Duration;
@@ -142,12 +142,14 @@ async fn run(scenario: &str) -> Result<(), Error> {
             }
             services.run_until_signal().await
         }
-        "task" => {
-            let forever = |_| async {
+        "task" | "patient-task" => {
+            let forever = |stop: StopSignal| async move {
                 println!("handling");
+                stop.told().await;
+                println!("told");
                 std::future::pending().await
             };
-            let within = Shutdown::within(Duration::from_secs(1));
+            let within = Shutdown::within(Duration::from_secs(if scenario == "task" { 1 } else { 30 }));
             Services::new().add_task("loop", forever).with_shutdown(within).run_until_signal().await
         }
         "misconfigured" => service("one", memory, "Paper.Orders!")?.run_until_signal().await,
@@ -270,6 +272,9 @@ fn tests() -> Vec<Trial> {
         }),
         Trial::test("a_second_sigint_is_130_for_several_too", move || {
             after("services hang", "two ready", &[(Signal::INT, "two stopping"), (Signal::INT, "")], 130, "a second signal came")
+        }),
+        Trial::test("a_second_sigint_drops_a_task_with_130", move || {
+            after("patient-task", "handling", &[(Signal::INT, "told"), (Signal::INT, "")], 130, "a second signal came")
         }),
         Trial::test("a_second_sigint_ends_a_process_whose_handler_blocks", move || {
             after("service block", "handling", &[(Signal::INT, "one stopping"), (Signal::INT, "")], 130, "")

@@ -398,6 +398,18 @@ async fn a_task_that_does_not_end_in_time_is_dropped_and_told_of() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_second_stop_drops_a_task_at_once_and_is_no_error() {
+    let world = World::new(0).await;
+    let services = world.well(&["a"]).add_task("feed", |_| std::future::pending());
+    let (handle, run) = world.run(services);
+    handle.ready().await;
+    handle.stop();
+    tokio::task::yield_now().await;
+    handle.stop();
+    timeout(Duration::from_millis(500), end(run)).await.expect("nothing keeps it").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_panics_stops_the_others_and_is_an_error() {
     let world = World::new(0).await;
     let services = world.well(&["a"]).add_task("feed", |_| async { panic!("a bug of the feed") });

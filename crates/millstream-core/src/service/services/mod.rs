@@ -101,7 +101,8 @@ impl Services {
     }
 
     /// Adds a loop of your own, such as a market's feed, which counts as ready at once. Told to stop it has as long as a
-    /// service would have, and is dropped after that; see [`StopSignal`]. A panic in it is an error.
+    /// service would have, and is dropped after that, which is an error; a second stop drops it at once, which is none. See
+    /// [`StopSignal`]. A panic in it is an error.
     ///
     /// ```
     /// # use millstream_core::contract::Error;

@@ -84,7 +84,7 @@ impl Started {
     }
 }
 
-/// A task, which is dropped when its time is over.
+/// A task, which is dropped when its time is over, or at once when all is.
 async fn bounded(run: Run, stopper: Stopper, clock: Clock) -> Result<(), Error> {
     let over = async {
         let mut told = stopper.told();
@@ -92,20 +92,20 @@ async fn bounded(run: Run, stopper: Stopper, clock: Clock) -> Result<(), Error> 
             let now = *told.borrow_and_update();
             match now {
                 Told::Run => drop(told.changed().await),
-                Told::Stop(by) | Told::Abandon(by) => {
+                Told::Stop(by) => {
                     if tokio::time::timeout_at(clock.instant(by), told.changed()).await.is_err() {
-                        return;
+                        let text = "it had not ended when its time was over, and was dropped";
+                        return Err(Error::new(ErrorKind::TimedOut, Operation::Run, text));
                     }
                 }
+                // That it was dropped is what was asked for.
+                Told::Abandon(_) => return Ok(()),
             }
         }
     };
     tokio::select! {
         biased;
         result = run => result,
-        () = over => {
-            let text = "it had not ended when its time was over, and was dropped";
-            Err(Error::new(ErrorKind::TimedOut, Operation::Run, text))
-        }
+        dropped = over => dropped,
     }
 }
