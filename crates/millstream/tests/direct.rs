@@ -4,7 +4,8 @@ mod support;
 
 use millstream::contract::{
     Applied, Assigned, Close, Command, Committed, Consumer, ConsumerEvent, ConsumerExt, ConsumerRequest, Epoch, ErrorKind,
-    NotApplied, Operation, PartitionFault, Reader, RecordBatch, RecordSetBuilder, TopicId, TopicPartition, Transport, TransportExt,
+    NotApplied, Operation, PartitionFault, Reader, RecordBatch, RecordSetBuilder, TopicId, TopicPartition, Transport,
+    TransportExt,
 };
 use millstream::memory::{CommitFault, TopicConfig};
 use millstream::prelude::*;
@@ -215,7 +216,8 @@ async fn a_fault_of_another_partition_waits_until_a_commit_has_its_outcome() {
 
 #[tokio::test(start_paused = true)]
 async fn a_consumer_that_breaks_while_a_commit_is_awaited_leaves_its_outcome_unknown() {
-    let (mut reader, batch) = told(|| ConsumerEvent::Fatal(Error::new(ErrorKind::Unauthorized, Operation::Fetch, "no longer valid"))).await;
+    let (mut reader, batch) =
+        told(|| ConsumerEvent::Fatal(Error::new(ErrorKind::Unauthorized, Operation::Fetch, "no longer valid"))).await;
     let error = reader.commit_batch(&batch).await.expect_err("it cannot go on");
     assert_eq!((error.kind(), error.applied()), (ErrorKind::Unauthorized, Applied::Unknown));
 }

@@ -5,8 +5,8 @@ mod support;
 use millstream::contract::{
     Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Operation, Transport,
 };
-use millstream::prelude::*;
 use millstream::memory::TopicConfig;
+use millstream::prelude::*;
 use millstream::service::{Health, Life, Services, ServicesHandle};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, OnceLock};
