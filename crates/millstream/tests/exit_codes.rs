@@ -15,11 +15,11 @@ use millstream::service::{Life, StopSignal};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, ExitCode, Stdio};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::Semaphore;
 
 const CHILD: &str = "EXIT_CODES_CHILD";
-/// Says that a handler waits for a signal.
-static HANDLING: Notify = Notify::const_new();
+/// A permit for each handler that waits for a signal.
+static HANDLING: Semaphore = Semaphore::const_new(0);
 const TOPIC: Topic = Topic::literal("paper.orders.new");
 
 fn main() -> ExitCode {
@@ -96,7 +96,7 @@ async fn handler(what: RawEvent<'_>) {
             use tokio::signal::unix::{SignalKind, signal};
             let mut terminate = signal(SignalKind::terminate()).expect("there are signals");
             println!("handling");
-            HANDLING.notify_waiters();
+            HANDLING.add_permits(1);
             terminate.recv().await;
             // Whoever would drop it at the signal has the time to.
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -138,10 +138,10 @@ fn tell(handle: ServiceHandle, name: &'static str) {
     });
 }
 
-/// Stops as soon as a handler waits, as a hook of whoever runs the process would.
-fn stop_while_handling(stop: impl FnOnce() + Send + 'static) {
+/// Stops as soon as so many handlers wait, as a hook of whoever runs the process would.
+fn stop_while_handling(handlers: u32, stop: impl FnOnce() + Send + 'static) {
     tokio::spawn(async move {
-        HANDLING.notified().await;
+        let _waiting = HANDLING.acquire_many(handlers).await.expect("it is never closed");
         stop();
     });
 }
@@ -158,7 +158,7 @@ async fn run(scenario: &str) -> Result<(), Error> {
             tell(service.handle(), "one");
             if scenario == "stopped" {
                 let handle = service.handle();
-                stop_while_handling(move || handle.stop());
+                stop_while_handling(1, move || handle.stop());
             }
             service.run_until_signal().await
         }
@@ -171,7 +171,7 @@ async fn run(scenario: &str) -> Result<(), Error> {
             }
             if scenario == "stopped-services" {
                 let handle = services.handle();
-                stop_while_handling(move || handle.stop());
+                stop_while_handling(2, move || handle.stop());
             }
             services.run_until_signal().await
         }
