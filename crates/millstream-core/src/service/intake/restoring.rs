@@ -13,6 +13,7 @@ use crate::service::hooks::Hook;
 use crate::service::plan::Plan;
 use crate::service::table::{EntryPosition, Restored, TablePlan, TableStart, Writes, restore};
 use crate::service::worker::Table;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What is ready to be started.
@@ -157,6 +158,8 @@ fn prepare(plan: &Plan, table: &TablePlan, restored: Restored, assigned: &Assign
         producer: table.producer.clone(),
         watch: table.watch.clone(),
         writes: Writes::default(),
+        refused: BTreeMap::new(),
+        lettered: BTreeMap::new(),
         full: false,
     };
     let replays_until = if replays { at } else { 0 };
