@@ -36,10 +36,10 @@ pub(crate) struct Table {
 }
 
 impl Worker {
-    /// Whether a record that is done must run all the same: the state it is read again for lacks it.
+    /// Whether a record that is done, itself and no duplicate, must run all the same: the state that is kept may lack it.
     #[inline]
     pub(super) fn replays(&self, offset: Offset, at: Position) -> bool {
-        offset < self.replays_until && at == Position { partition: self.partition.partition, offset }
+        self.replays.contains(&offset) && at == Position { partition: self.partition.partition, offset }
     }
 
     /// As [`replays`](Self::replays), of what was seen of a record.
