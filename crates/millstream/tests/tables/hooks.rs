@@ -94,7 +94,9 @@ fn restoring(memory: &Memory, dedup: &WindowDeduplicator, book: &Arc<Book>, rest
 
 #[tokio::test(start_paused = true)]
 async fn what_ran_ahead_of_the_commit_runs_again_if_the_state_lacks_it() {
-    for (restored, wanted) in [(Restored::nothing(), vec![]), (Restored::through(3), vec![4, 5, 6, 7]), (Restored::through(5), vec![6, 7])] {
+    for (restored, wanted) in
+        [(Restored::nothing(), vec![]), (Restored::through(3), vec![4, 5, 6, 7]), (Restored::through(5), vec![6, 7])]
+    {
         let (memory, dedup) = (log(1), WindowDeduplicator::default());
         send_orders(&memory, INPUT, (0..8).map(|n| order("a", n))).await;
         let first = Running::start(restoring(&memory, &dedup, &Arc::default(), Restored::nothing())).await;
