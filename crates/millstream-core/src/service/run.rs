@@ -127,8 +127,8 @@ impl StreamService {
     /// # Errors
     /// As [`run`](Self::run), and [`Interrupted`](ErrorKind::Interrupted) after a second signal.
     pub async fn run_until_signal(self) -> Result<(), Error> {
-        let stopper = self.stopper.clone();
-        let signals = Signals::listen(stopper.within(), move || stopper.stop())?;
+        let (first, second) = (self.stopper.clone(), self.stopper.clone());
+        let signals = Signals::listen(first.within(), move || first.stop_once(), move || second.abandon())?;
         signals.verdict(self.run().await)
     }
 
