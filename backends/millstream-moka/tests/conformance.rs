@@ -2,8 +2,8 @@
 
 use millstream_core::clock::Clock;
 use millstream_moka::{MokaDeduplicator, WindowDeduplicator};
-use millstream_testkit::conformance::deduplicator::{Harness, Limits};
 use millstream_testkit::conformance;
+use millstream_testkit::conformance::deduplicator::{Harness, Limits};
 use std::process::ExitCode;
 
 fn limits(limits: Limits) -> millstream_moka::Limits {

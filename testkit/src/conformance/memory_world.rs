@@ -2,7 +2,7 @@
 
 use super::{Act, Excuse, World};
 use millstream_core::topic::Topic;
-use millstream_memory::{CommitFault, Memory, MemberId, SendFault, Stall, TopicConfig};
+use millstream_memory::{CommitFault, MemberId, Memory, SendFault, Stall, TopicConfig};
 use std::sync::{Mutex, PoisonError};
 
 /// A log in memory as a case's world: for the memory backend itself, and for wrappers around it, whose worlds pass on what

@@ -2,10 +2,11 @@
 
 use super::Scene;
 use super::driver::{self, MemberOf, alone, fill, member, member_of};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
+use crate::conformance::{Act, World};
 use millstream_core::contract::{
-    Applied, Assigned, Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd, NotApplied, Transport,
+    Applied, Assigned, Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd, NotApplied,
+    Transport,
 };
 use millstream_core::topic::Topic;
 

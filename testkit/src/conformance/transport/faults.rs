@@ -2,8 +2,8 @@
 
 use super::Scene;
 use super::driver::{ABC, MemberOf, fill, pair};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
+use crate::conformance::{Act, World};
 use millstream_core::contract::{Command, ConsumerEvent, Epoch, PartitionFault, TopicPartition};
 
 table! {
@@ -31,7 +31,10 @@ async fn an_offset_outside_the_log_is_a_fault_of_one_partition<W: World>(scene: 
     let (topic, mut member, broken, well) = pair(scene, "out-of-range").await;
     fill(scene, &topic, 0, &ABC).await;
     member.begin(broken.epoch, 1_000);
-    assert_eq!(fault::<W>(&mut member, broken.epoch).await, PartitionFault::OutOfRange { requested: 1_000, log_start: 0, end: 3 });
+    assert_eq!(
+        fault::<W>(&mut member, broken.epoch).await,
+        PartitionFault::OutOfRange { requested: 1_000, log_start: 0, end: 3 }
+    );
     fill(scene, &topic, 1, &ABC).await;
     member.begin(well.epoch, 0);
     assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == well.epoch));
@@ -64,7 +67,10 @@ async fn a_log_cut_below_what_was_read_is_a_fault<W: World>(scene: &Scene<W>) ->
     member.records(3).await;
     scene.act(Act::Truncate { place: &TopicPartition::new(topic.clone(), 0), to: 1 }).await?;
     let told = fault::<W>(&mut member, broken.epoch).await;
-    assert!(matches!(told, PartitionFault::Truncated(1) | PartitionFault::OutOfRange { requested: 3, log_start: 0, end: 1 }), "{told:?}");
+    assert!(
+        matches!(told, PartitionFault::Truncated(1) | PartitionFault::OutOfRange { requested: 3, log_start: 0, end: 1 }),
+        "{told:?}"
+    );
     fill(scene, &topic, 1, &ABC).await;
     member.begin(well.epoch, 0);
     assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == well.epoch));

@@ -2,8 +2,8 @@
 
 use super::Scene;
 use super::driver::{ABC, MemberOf, fill, member, pair, produce, producer_of, record};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
+use crate::conformance::{Act, World};
 use millstream_core::contract::{ConsumerEvent, Offset, Producer, TopicPartition};
 use std::collections::BTreeMap;
 
@@ -49,7 +49,11 @@ async fn read_up_to<W: World>(member: &mut MemberOf<W>, end: Offset) -> Vec<(Off
             match event {
                 ConsumerEvent::Records(batch) => {
                     for view in batch.iter() {
-                        assert!(view.offset() >= next, "{} comes after everything below {next} was said to be there", view.offset());
+                        assert!(
+                            view.offset() >= next,
+                            "{} comes after everything below {next} was said to be there",
+                            view.offset()
+                        );
                         assert!(read.last().is_none_or(|(last, ..)| *last < view.offset()), "{} comes too late", view.offset());
                         read.push((view.offset(), text(view.key().unwrap_or_default()), view.value().map(text)));
                     }
@@ -98,7 +102,9 @@ async fn a_start_inside_a_gap_goes_on_behind_it<W: World>(scene: &Scene<W>) -> C
 async fn compaction_leaves_the_last_record_of_each_key<W: World>(scene: &Scene<W>) -> Checked {
     let topic = scene.create_topic("compacted", 1).await;
     let mut sent = Vec::new();
-    for (key, value) in [("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("c", Some("1")), ("b", None), ("a", Some("3")), ("d", Some("1"))] {
+    for (key, value) in
+        [("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("c", Some("1")), ("b", None), ("a", Some("3")), ("d", Some("1"))]
+    {
         let mut record = record(&topic, 0, key);
         record.value = value.map(|value| value.to_owned().into());
         sent.push(record);

@@ -2,11 +2,9 @@
 
 use super::Scene;
 use super::driver::{alone, fill, member, member_of, race};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
-use millstream_core::contract::{
-    Applied, Command, CommitEntry, CommitId, ConsumerEvent, ConsumerRequest, EpochEnd, Protocol,
-};
+use crate::conformance::{Act, World};
+use millstream_core::contract::{Applied, Command, CommitEntry, CommitId, ConsumerEvent, ConsumerRequest, EpochEnd, Protocol};
 use std::collections::BTreeMap;
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 
 use super::Scene;
 use super::driver::{alone, member, member_of, race};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
+use crate::conformance::{Act, World};
 use millstream_core::contract::{
     Applied, Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd,
 };

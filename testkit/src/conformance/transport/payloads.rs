@@ -69,7 +69,8 @@ async fn headers_arrive_as_they_were_sent_or_are_refused<W: World>(scene: &Scene
         assert_eq!(error(&answers[0]).kind(), ErrorKind::Unsupported);
         return;
     }
-    let sent: Vec<_> = odd.headers.iter().map(|(name, value)| (name.clone(), value.as_ref().map(|value| value.to_vec()))).collect();
+    let sent: Vec<_> =
+        odd.headers.iter().map(|(name, value)| (name.clone(), value.as_ref().map(|value| value.to_vec()))).collect();
     let read = round_trip(scene, &topic, &[odd, record(&topic, 0, "bare")]).await;
     assert_eq!(read[0].headers, sent);
     assert!(read[1].headers.is_empty(), "{:?}", read[1]);
@@ -87,7 +88,11 @@ async fn a_large_record_arrives_whole<W: World>(scene: &Scene<W>) -> Checked {
     let sent = [record(&topic, 0, "small"), large, record(&topic, 0, "after")];
     let read = round_trip(scene, &topic, &sent).await;
     for (sent, read) in sent.iter().zip(&read) {
-        assert!(read.value.as_deref() == sent.value.as_deref(), "{} bytes are not what was sent", read.value.as_ref().map_or(0, Vec::len));
+        assert!(
+            read.value.as_deref() == sent.value.as_deref(),
+            "{} bytes are not what was sent",
+            read.value.as_ref().map_or(0, Vec::len)
+        );
     }
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use super::Scene;
 use super::driver::{Seen, contents, error, produce, producer_of, record};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
+use crate::conformance::{Act, World};
 use millstream_core::contract::{Applied, ErrorKind, Producer, ProducerExt, Record, Transport};
 use std::future::poll_fn;
 use std::task::Poll;

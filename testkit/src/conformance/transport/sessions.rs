@@ -2,11 +2,9 @@
 
 use super::Scene;
 use super::driver::{alone, member_of, race};
-use crate::conformance::{Act, World};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
-use millstream_core::contract::{
-    Applied, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd,
-};
+use crate::conformance::{Act, World};
+use millstream_core::contract::{Applied, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd};
 use tokio::time::{Instant, timeout_at};
 
 table! {
