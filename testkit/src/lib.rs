@@ -16,6 +16,7 @@ mod flaky_deduplicator;
 mod flaky_sink;
 mod flaky_transport;
 mod naive_deduplicator;
+pub mod sim;
 mod switches;
 
 pub use bench::TestBench;

@@ -1,0 +1,70 @@
+//! Owns ownership as members see it: which epochs are open, what was delivered under them, and that nothing is handed out
+//! for one that has ended (I11, I16, I17).
+
+use super::Checks;
+use super::outputs::print_of;
+use crate::sim::network::MemberNo;
+use crate::sim::world::Link;
+use millstream_core::contract::{Epoch, Offset, Produce, RecordBatch, TopicPartition};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A process: a member, and the so many-th.
+pub(super) type Process = (MemberNo, u32);
+
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) group: String,
+    pub(super) place: TopicPartition,
+    /// Delivered and not found settled yet.
+    delivered: BTreeSet<Offset>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Epochs {
+    pub(super) open: BTreeMap<(Process, Epoch), Open>,
+    /// The epochs under which an output was emitted.
+    pub(super) emitted: BTreeMap<(Process, u128), Vec<Epoch>>,
+}
+
+impl Checks {
+    pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
+        let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeSet::new() };
+        self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
+    }
+
+    pub(crate) fn ended(&mut self, link: &Link, epoch: Epoch) {
+        self.epochs.open.remove(&((link.member, link.incarnation), epoch));
+    }
+
+    pub(crate) fn delivered(&mut self, link: &Link, group: &str, batch: &RecordBatch, at: Duration) {
+        let key = ((link.member, link.incarnation), batch.epoch);
+        let of = (group.to_owned(), batch.partition.clone());
+        let Some(mut open) = self.epochs.open.remove(&key) else { return };
+        if open.delivered.len() as u64 + batch.len() as u64 > self.rules.in_flight {
+            // Looked at only when it matters: what is settled by now is not in flight.
+            let settled = |offset: &Offset| self.is_completed_or_handed_on(&of, *offset);
+            open.delivered.retain(|offset| !settled(offset));
+        }
+        open.delivered.extend(batch.iter().map(|view| view.offset()));
+        let unsettled = open.delivered.len() as u64;
+        self.epochs.open.insert(key, open);
+        if unsettled > self.rules.in_flight {
+            let text = format!("{unsettled} records of {} are in flight, {} may be", batch.partition, self.rules.in_flight);
+            self.violated("I11", at, text);
+        }
+    }
+
+    /// A member's service has handed records to its client: their epoch must be open (I16).
+    pub(crate) fn handed_over(&mut self, link: &Link, records: &Produce, at: Duration) {
+        let process = (link.member, link.incarnation);
+        for (place, view) in records.iter() {
+            let print = print_of(&place.topic, view.key(), view.value());
+            let Some(epochs) = self.epochs.emitted.get(&(process, print)) else { continue };
+            if !epochs.iter().any(|epoch| self.epochs.open.contains_key(&(process, *epoch))) {
+                let text = format!("an output for {place} was handed over after its epoch had ended ({:?})", epochs);
+                return self.violated("I16", at, text);
+            }
+        }
+    }
+}
