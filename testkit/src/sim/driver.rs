@@ -388,6 +388,7 @@ impl Driver {
         for member in &self.members {
             if let Some(running) = &member.running {
                 running.process.go_on();
+                running.process.spare();
             }
         }
     }

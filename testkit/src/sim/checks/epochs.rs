@@ -2,11 +2,12 @@
 //! for one that has ended (I11, I16, I17).
 
 use super::Checks;
-use super::outputs::print_of;
+use super::outputs::{id_of, print_of};
 use crate::sim::network::MemberNo;
 use crate::sim::world::Link;
 use millstream_core::contract::{Epoch, Offset, Produce, RecordBatch, TopicPartition};
-use std::collections::{BTreeMap, BTreeSet};
+use millstream_core::envelope::EventKey;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A process: a member, and the so many-th.
@@ -16,8 +17,8 @@ pub(super) type Process = (MemberNo, u32);
 pub(super) struct Open {
     pub(super) group: String,
     pub(super) place: TopicPartition,
-    /// Delivered and not found settled yet.
-    delivered: BTreeSet<Offset>,
+    /// Delivered and not found settled yet, with their ids.
+    delivered: BTreeMap<Offset, Option<u128>>,
 }
 
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ pub(super) struct Epochs {
 
 impl Checks {
     pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
-        let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeSet::new() };
+        let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
         self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
     }
 
@@ -43,10 +44,10 @@ impl Checks {
         let Some(mut open) = self.epochs.open.remove(&key) else { return };
         if open.delivered.len() as u64 + batch.len() as u64 > self.rules.in_flight {
             // Looked at only when it matters: what is settled by now is not in flight.
-            let settled = |offset: &Offset| self.is_completed_or_handed_on(&of, *offset);
-            open.delivered.retain(|offset| !settled(offset));
+            open.delivered.retain(|offset, id| !self.is_settled_as(&of, *offset, *id));
         }
-        open.delivered.extend(batch.iter().map(|view| view.offset()));
+        let records = batch.iter().filter(|view| view.value().is_some());
+        open.delivered.extend(records.map(|view| (view.offset(), id_of(view.value()).map(EventKey::as_u128))));
         let unsettled = open.delivered.len() as u64;
         self.epochs.open.insert(key, open);
         if unsettled > self.rules.in_flight {

@@ -6,6 +6,7 @@ use super::outputs::id_of;
 use crate::sim::network::MemberNo;
 use crate::sim::world::World;
 use millstream_core::contract::{Mark, Offset, RecordView, TopicPartition};
+use millstream_core::envelope::EventKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -99,25 +100,28 @@ impl Checks {
         answers.is_some_and(|answers| answers.iter().any(|prints| self.outputs.are_landed(prints)))
     }
 
-    pub(super) fn is_completed_or_handed_on(&self, of: &Of, offset: Offset) -> bool {
+    fn is_completed_or_handed_on(&self, of: &Of, offset: Offset) -> bool {
         self.is_completed(of, offset) || self.settled.handed_on.get(of).is_some_and(|offsets| offsets.contains(&offset))
     }
 
     /// Whether a record is settled.
     pub(crate) fn is_settled(&self, of: &Of, view: RecordView<'_>) -> bool {
-        let offset = view.offset();
+        // A tombstone is settled by the policy for tombstones, which is counted.
+        view.value().is_none() || self.is_settled_as(of, view.offset(), id_of(view.value()).map(EventKey::as_u128))
+    }
+
+    /// As [`is_settled`](Self::is_settled), of a record with this id.
+    pub(super) fn is_settled_as(&self, of: &Of, offset: Offset, id: Option<u128>) -> bool {
         if self.is_completed_or_handed_on(of, offset) {
             return true;
         }
         let logical = of.1.topic.logical_name();
-        let known = id_of(view.value()).is_some_and(|id| {
-            let marks = self.settled.marks(id.as_u128());
+        id.is_some_and(|id| {
+            let marks = self.settled.marks(id);
             marks.iter().any(|(scope, mark, _)| {
                 is_of(scope, &of.0, logical) && (mark.at.partition, mark.at.offset) != (of.1.partition, offset)
             })
-        });
-        // A tombstone is settled by the policy for tombstones, a copy of another group is filtered; both are counted.
-        known || view.value().is_none()
+        })
     }
 
     /// A mark was made: its record must be completed (I1).
