@@ -34,15 +34,15 @@ impl World {
     pub(crate) fn append(&self, member: Option<MemberNo>, records: &Produce) -> Vec<Result<Receipt, Error>> {
         let producer = at_once(self.memory.producer()).expect("memory always makes one");
         let answers = at_once(producer.send(records));
-        let mut landed = 0;
+        let mut landed = false;
         for ((place, view), answer) in records.iter().zip(&answers) {
             let Ok(receipt) = answer else { continue };
-            landed += 1;
+            landed = true;
             self.note(member, What::Landed(place.clone(), receipt.offset));
             self.checks().landed(self, place, receipt.offset, view);
         }
-        if landed > 0 {
-            self.wrote(landed);
+        if landed {
+            self.wrote();
         }
         answers
     }

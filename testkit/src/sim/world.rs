@@ -13,7 +13,8 @@ use millstream_memory::{Memory, WallClock};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The wall clock at the beginning of each run, in milliseconds since the Unix epoch: a date in 2026.
@@ -69,8 +70,8 @@ pub(crate) struct World {
     servers: Mutex<Servers>,
     history: Mutex<History>,
     checks: Mutex<Checks>,
-    /// How many records were written; who reads at an end waits for a change.
-    written: watch::Sender<u64>,
+    /// Records were written; who reads at an end waits for it. (A `watch` would wake in random order.)
+    written: Notify,
     last_number: AtomicU64,
 }
 
@@ -95,7 +96,7 @@ impl World {
             servers: Mutex::new(servers),
             history: Mutex::default(),
             checks: Mutex::new(checks),
-            written: watch::channel(0).0,
+            written: Notify::new(),
             last_number: AtomicU64::new(0),
         })
     }
@@ -135,12 +136,13 @@ impl World {
     }
 
     /// Records were written.
-    pub(crate) fn wrote(&self, count: u64) {
-        self.written.send_modify(|written| *written += count);
+    pub(crate) fn wrote(&self) {
+        self.written.notify_waiters();
     }
 
-    pub(crate) fn written(&self) -> watch::Receiver<u64> {
-        self.written.subscribe()
+    /// Is ready when records are written from now on.
+    pub(crate) fn written(&self) -> Notified<'_> {
+        self.written.notified()
     }
 
     /// All partitions of topics.

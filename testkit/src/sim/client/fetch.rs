@@ -40,14 +40,14 @@ pub(super) struct Ask {
 /// Reads until there is something to tell.
 pub(super) async fn fetch(world: Arc<World>, link: Link, ask: Ask) -> Fetched {
     loop {
-        let mut written = world.written();
+        let written = world.written();
         let broker = world.servers().leaders.of(&ask.place);
         let asked = ask.clone();
         let does = move |world: &World| read(world, &asked, broker);
         match world.call_in_time(&link, Server::Broker(broker), Call::Fetch, does).await {
             Ok(Fetched::Nothing(next)) if next == ask.from => {
                 // The broker waits; what comes meanwhile is found by asking again.
-                let _ = timeout(LONG_POLL, written.changed()).await;
+                let _ = timeout(LONG_POLL, written).await;
             }
             Ok(Fetched::Again) | Err(Unanswered::Refused | Unanswered::Unknown) => sleep(Duration::from_millis(50)).await,
             Ok(fetched) => return fetched,
