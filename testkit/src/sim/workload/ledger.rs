@@ -1,14 +1,14 @@
 //! Owns the second service, in which loss and doubling of the first one show: each fill becomes an entry, once.
 
 use super::order::{Behaviour, Fill, NAMESPACES, Order, topic};
-use super::{ATTEMPTS, WITHIN};
+use super::{ATTEMPTS, IN_FLIGHT, WITHIN};
 use crate::sim::{History, Node};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::RecordView;
 use millstream_core::engine::Retry;
 use millstream_core::envelope::{EventEnvelope, Limits, scan};
 use millstream_core::handler::Event;
-use millstream_core::service::{ErrorHandling, Shutdown};
+use millstream_core::service::{ErrorHandling, HandlerSettings, Shutdown};
 use millstream_core::topic::{Namespace, Topic};
 use millstream_memory::Memory;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,7 +28,8 @@ pub(super) fn service(node: &Node) -> StreamServiceBuilder<Node> {
         .membership(Duration::from_secs(10), Duration::from_secs(8))
         .with_state(node.clone());
     for namespace in NAMESPACES {
-        builder = builder.add_consumer_handler(&topic(namespace, "filled"), "ledger.fills", on_fill);
+        let settings = HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20);
+        builder = builder.add_consumer_handler_with(&topic(namespace, "filled"), "ledger.fills", on_fill, settings);
     }
     builder
 }
