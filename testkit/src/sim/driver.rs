@@ -8,7 +8,7 @@ use super::history::{History, What};
 use super::network::{Server, Weather};
 use super::node::{Describe, End, Running, start};
 use super::world::World;
-use millstream_core::contract::{Produce, Record, partition_for_key};
+use millstream_core::contract::{ErrorKind, Produce, Record, partition_for_key};
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, TopicConfig};
 use std::collections::BTreeMap;
@@ -231,7 +231,12 @@ impl Driver {
                         self.world.violated("I10", format!("{} has ended though nobody told it to", self.members[number].name));
                     }
                 }
-                Some(End::Ended(Err(error))) => self.world.note(Some(number), What::Stopped(error.to_string())),
+                Some(End::Ended(Err(error))) => {
+                    if error.kind() == ErrorKind::Internal {
+                        self.world.violated("I10", format!("{} has broken: {error}", self.members[number].name));
+                    }
+                    self.world.note(Some(number), What::Stopped(error.to_string()));
+                }
                 None => self.world.violated("I10", format!("the run of {} panicked", self.members[number].name)),
             }
             if !self.members[number].starting {
@@ -310,9 +315,12 @@ impl Driver {
                 }
             }
             Fault::Restart { member, down, twice } => {
+                let (at, within) = (self.world.at(), if twice { Duration::from_secs(1) } else { self.plan.stops_within });
+                let number = member;
                 let member = &mut self.members[member];
                 (member.down, member.told) = (down, true);
                 if let Some(running) = &member.running {
+                    self.world.checks().told_to_stop(number, at, within);
                     running.handle.stop();
                     if twice {
                         running.handle.stop();
@@ -432,6 +440,8 @@ impl Driver {
         for number in 0..self.members.len() {
             let Some(running) = self.members[number].running.take() else { continue };
             self.world.note(Some(number), What::Stopping);
+            let at = self.world.at();
+            self.world.checks().told_to_stop(number, at, self.plan.stops_within);
             running.handle.stop();
             let name = self.members[number].name.clone();
             match timeout(self.plan.stops_within + Duration::from_secs(3), running.task).await {

@@ -25,7 +25,7 @@ pub enum Server {
 /// What a request is about; each kind of a member has a connection of its own to each server, but what the group is told
 /// goes over one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Operation {
+pub(crate) enum Operation {
     /// Heartbeats, joins and leaves.
     Group,
     /// Commits.

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
+/// An output as it was emitted: where to, key and value.
+pub(crate) type Output = (Topic, Option<Vec<u8>>, Option<Vec<u8>>);
+
 /// A call of a handler, as it begins.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
@@ -122,7 +125,7 @@ impl Checks {
     }
 
     /// A call has ended with an `Ok` and these outputs.
-    pub(crate) fn succeeded(&mut self, number: u64, outputs: &[(Topic, Option<Vec<u8>>, Option<Vec<u8>>)], at: Duration) {
+    pub(crate) fn succeeded(&mut self, number: u64, outputs: &[Output], at: Duration) {
         let Some(call) = self.attempts.running.remove(&number) else { return };
         let mut prints = Vec::with_capacity(outputs.len());
         for (topic, key, value) in outputs {
@@ -152,7 +155,7 @@ impl Checks {
     /// What ran in a process is gone with it.
     pub(crate) fn died(&mut self, process: (MemberNo, u32)) {
         self.attempts.running.retain(|_, call| call.process != process);
-        self.epochs.open.retain(|(of, _), _| *of != process);
+        self.epochs.died(process);
     }
 
     pub(crate) fn call(&self, number: u64) -> Option<&Call> {

@@ -26,12 +26,30 @@ pub(super) struct Epochs {
     pub(super) open: BTreeMap<(Process, Epoch), Open>,
     /// The epochs under which an output was emitted.
     pub(super) emitted: BTreeMap<(Process, u128), Vec<Epoch>>,
+    /// From when on the processes that were told to stop have no time left for a commit's outcome.
+    out_of_time: BTreeMap<MemberNo, Duration>,
+}
+
+impl Epochs {
+    pub(super) fn died(&mut self, process: Process) {
+        self.open.retain(|(of, _), _| *of != process);
+        self.out_of_time.remove(&process.0);
+    }
 }
 
 impl Checks {
     pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
         let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
         self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
+    }
+
+    /// A member was told to stop and has so long: nine tenths of that are for everything up to the last commit's outcome.
+    pub(crate) fn told_to_stop(&mut self, member: MemberNo, at: Duration, within: Duration) {
+        self.epochs.out_of_time.insert(member, at + within * 9 / 10);
+    }
+
+    pub(crate) fn is_out_of_time(&self, link: &Link, at: Duration) -> bool {
+        self.epochs.out_of_time.get(&link.member).is_some_and(|from| at >= *from)
     }
 
     pub(crate) fn ended(&mut self, link: &Link, epoch: Epoch) {

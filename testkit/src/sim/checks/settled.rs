@@ -189,7 +189,8 @@ impl Checks {
 
     /// Commits that went back and were not asserted again in time (I3).
     pub(crate) fn look_back(&mut self, at: Duration) {
-        let late: Vec<_> = self.settled.back.iter().filter(|(_, (_, by))| *by < at).map(|(of, back)| (of.clone(), *back)).collect();
+        let late: Vec<_> =
+            self.settled.back.iter().filter(|(_, (_, by))| *by < at).map(|(of, back)| (of.clone(), *back)).collect();
         for (of, (highest, _)) in late {
             self.settled.back.remove(&of);
             let text = format!("the commit of {} for {} went back below {highest} and was not asserted again", of.0, of.1);

@@ -9,7 +9,8 @@ use crate::sim::network::{Operation as Call, Server};
 use crate::sim::world::{Link, Unanswered, World};
 use millstream_core::contract::{
     Applied, Assigned, Close, Command, CommitEntry, CommitId, Committed, CommittedOffset, Consumer, ConsumerEvent,
-    ConsumerRequest, Epoch, EpochEnd, Error, ErrorKind, NotApplied, Offset, Operation, PartitionFault, Protocol,
+    ConsumerRequest, Epoch, EpochEnd, Error, ErrorKind, NotApplied, Offset, Operation, PartitionFault, Protocol, TopicId,
+    TopicPartition,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -20,6 +21,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
+/// What is known of a partition: its topic, the first offset, and the end.
+type LookedUp = Option<(TopicId, Offset, Offset)>;
 type Calling<T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send>>;
 
 struct Committing {
@@ -53,7 +56,7 @@ pub struct SimConsumer {
     again: Vec<(Held, Offset)>,
     /// Partitions of a reader without a group that are not looked up yet.
     alone: bool,
-    looking_up: Option<Calling<Vec<Option<(millstream_core::contract::TopicId, Offset, Offset)>>>>,
+    looking_up: Option<Calling<Vec<LookedUp>>>,
     timer: Pin<Box<Sleep>>,
     closed: bool,
     round: usize,
@@ -61,7 +64,10 @@ pub struct SimConsumer {
 
 impl fmt::Debug for SimConsumer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimConsumer").field("member", &self.link.member).field("group", &self.request.group).finish_non_exhaustive()
+        f.debug_struct("SimConsumer")
+            .field("member", &self.link.member)
+            .field("group", &self.request.group)
+            .finish_non_exhaustive()
     }
 }
 
@@ -111,7 +117,7 @@ impl SimConsumer {
         let server = self.coordinator();
         self.looking_up = Some(Box::pin(async move {
             let does = move |world: &World| {
-                let look = |place: &millstream_core::contract::TopicPartition| {
+                let look = |place: &TopicPartition| {
                     let (id, _) = world.memory.describe(&place.topic)?;
                     let start = world.memory.log_start(&place.topic, place.partition)?;
                     Some((id, start, world.memory.end(&place.topic, place.partition)?))
@@ -122,7 +128,7 @@ impl SimConsumer {
         }));
     }
 
-    fn found(&mut self, found: Vec<Option<(millstream_core::contract::TopicId, Offset, Offset)>>) {
+    fn found(&mut self, found: Vec<LookedUp>) {
         for (place, found) in self.request.partitions.clone().into_iter().zip(found) {
             let Some((topic_id, start, end)) = found else { continue };
             let epoch = Epoch(self.world.number());
@@ -305,7 +311,7 @@ impl SimConsumer {
             Err(Unanswered::Refused) => vec![Applied::NotApplied(NotApplied::Stale); done.sent.len()],
             Err(Unanswered::Unknown) => vec![Applied::Unknown; done.sent.len()],
         };
-        if applied.iter().any(|applied| *applied == Applied::NotApplied(NotApplied::Stale)) {
+        if applied.contains(&Applied::NotApplied(NotApplied::Stale)) {
             self.next_beat = Instant::now();
         }
         let mut results = done.answered;
@@ -346,9 +352,7 @@ impl SimConsumer {
                 let _ = start;
                 PartitionFault::Truncated(end)
             }
-            Fetched::OutOfRange { start, end } => {
-                PartitionFault::OutOfRange { requested: held.position, log_start: start, end }
-            }
+            Fetched::OutOfRange { start, end } => PartitionFault::OutOfRange { requested: held.position, log_start: start, end },
             Fetched::Gone => PartitionFault::UnknownTopic,
             Fetched::Recreated(id) => PartitionFault::Recreated(id),
         };
@@ -441,10 +445,7 @@ impl SimConsumer {
         if let Some(ConsumerEvent::Records(batch)) = &event {
             let first = batch.view(0).offset();
             self.world.delivered(&self.link, &self.request.group, batch);
-            self.world.note(
-                Some(self.link.member),
-                What::Delivered(batch.partition.clone(), batch.epoch, first, batch.len()),
-            );
+            self.world.note(Some(self.link.member), What::Delivered(batch.partition.clone(), batch.epoch, first, batch.len()));
         }
         event
     }

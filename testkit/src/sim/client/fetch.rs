@@ -17,7 +17,10 @@ pub(super) enum Fetched {
     Records(RecordBatch),
     /// Nothing lies between what was asked for and this offset.
     Nothing(Offset),
-    OutOfRange { start: Offset, end: Offset },
+    OutOfRange {
+        start: Offset,
+        end: Offset,
+    },
     Gone,
     Recreated(TopicId),
     /// Ask again: the leader is another one, or did not answer.

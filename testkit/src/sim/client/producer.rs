@@ -114,7 +114,8 @@ impl SimProducer {
             sleep(PAUSE).await;
         }
         let error = || {
-            let applied = if unknown { Applied::Unknown } else { Applied::NotApplied(millstream_core::contract::NotApplied::Refused) };
+            let applied =
+                if unknown { Applied::Unknown } else { Applied::NotApplied(millstream_core::contract::NotApplied::Refused) };
             Error::new(ErrorKind::TimedOut, Operation::Send, "no broker has answered in time").with_applied(applied)
         };
         (0..records.len()).map(|_| Err(error())).collect()

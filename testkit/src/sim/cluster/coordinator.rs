@@ -1,8 +1,6 @@
 //! Owns all groups by name.
 
 use super::group::Group;
-use millstream_core::contract::TopicPartition;
-use millstream_core::topic::Topic;
 use std::collections::BTreeMap;
 
 /// All groups of the cluster.
@@ -22,12 +20,5 @@ impl Coordinator {
 
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&str, &Group)> {
         self.groups.iter().map(|(name, group)| (name.as_str(), group))
-    }
-
-    /// What was committed for a topic that is gone says nothing about another one under its name.
-    pub(crate) fn forget(&mut self, topic: &Topic) {
-        for group in self.groups.values_mut() {
-            group.committed.retain(|place: &TopicPartition, _| place.topic != *topic);
-        }
     }
 }

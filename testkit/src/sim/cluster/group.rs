@@ -109,11 +109,6 @@ impl Group {
         }
     }
 
-    /// The members, and what each holds.
-    pub(crate) fn members(&self) -> impl Iterator<Item = MemberId> {
-        self.members.keys().copied()
-    }
-
     pub(crate) fn holder(&self, place: &TopicPartition) -> Option<MemberId> {
         self.holders.get(place).map(|held| held.id)
     }
@@ -155,8 +150,13 @@ impl Group {
             }
             self.eager = beat.eager;
             self.last_epoch += 1;
-            let member =
-                Member { topics: beat.topics.clone(), session: beat.session, budget: beat.budget, last: now, epoch: self.last_epoch };
+            let member = Member {
+                topics: beat.topics.clone(),
+                session: beat.session,
+                budget: beat.budget,
+                last: now,
+                epoch: self.last_epoch,
+            };
             self.members.insert(beat.id, member);
             self.rebalance(now);
         }

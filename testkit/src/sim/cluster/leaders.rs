@@ -16,10 +16,6 @@ impl Leaders {
         Leaders { brokers: brokers.max(1), moved: BTreeMap::new(), coordinator: 0 }
     }
 
-    pub(crate) fn brokers(&self) -> u8 {
-        self.brokers
-    }
-
     /// Who leads a partition.
     pub(crate) fn of(&self, place: &TopicPartition) -> u8 {
         let first = u8::try_from(place.partition % u32::from(self.brokers)).unwrap_or(0);

@@ -8,11 +8,26 @@ use millstream_core::engine::Retry;
 use millstream_core::handler::{Attempt, Event, HandlerError, Outcome, Outputs};
 use millstream_core::service::{ErrorHandling, HandlerSettings, Shutdown};
 use millstream_core::topic::Sibling;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const FILLED: Sibling = Sibling::new("orders", "filled");
 
-async fn on_order(order: Event<Order>, attempt: Attempt, out: &mut Outputs) -> Result<Outcome, HandlerError> {
+/// What the desk remembers while its process lives.
+#[derive(Default)]
+pub(super) struct Desk {
+    put_off: Mutex<BTreeSet<u64>>,
+}
+
+impl Desk {
+    /// Whether an order is put off now: once a process.
+    fn puts_off(&self, number: u64) -> bool {
+        self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(number)
+    }
+}
+
+async fn on_order(desk: &Desk, order: Event<Order>, attempt: Attempt, out: &mut Outputs) -> Result<Outcome, HandlerError> {
     let number = attempt.number();
     match order.behaviour {
         Behaviour::Slow(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
@@ -35,7 +50,9 @@ async fn on_order(order: Event<Order>, attempt: Attempt, out: &mut Outputs) -> R
                 return Err(HandlerError::transient("only after it was sent"));
             }
         }
-        Behaviour::PutsOff if number == 1 && order.number % 2 == 0 => {}
+        Behaviour::PutsOff if desk.puts_off(order.number) => {
+            return Ok(Outcome::defer_for(Duration::from_millis(700), "not before the exchange opens"));
+        }
         _ => {}
     }
     let first = u32::from(order.behaviour == Behaviour::Publishes);
@@ -45,7 +62,7 @@ async fn on_order(order: Event<Order>, attempt: Attempt, out: &mut Outputs) -> R
     Ok(Outcome::Done)
 }
 
-pub(super) fn service(node: &Node) -> StreamServiceBuilder {
+pub(super) fn service(node: &Node) -> StreamServiceBuilder<Desk> {
     let retry = Retry::exponential(Duration::from_millis(100), Duration::from_secs(2)).attempts(ATTEMPTS);
     let settings = || HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20).timeout(Duration::from_secs(15)).concurrency(8);
     let mut builder = StreamServiceBuilder::new("desk", node.transport())
@@ -53,7 +70,8 @@ pub(super) fn service(node: &Node) -> StreamServiceBuilder {
         .with_error_handling(ErrorHandling::new().retry(retry))
         .with_shutdown(Shutdown::within(WITHIN))
         .membership(Duration::from_secs(10), Duration::from_secs(8))
-        .add_producer();
+        .add_producer()
+        .with_state(Desk::default());
     for namespace in NAMESPACES {
         builder = builder.add_consumer_handler_with(&topic(namespace, "new"), "desk.orders", on_order, settings());
     }

@@ -31,7 +31,8 @@ pub fn orders() -> Simulation {
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
         .stops_within(WITHIN);
-    let simulation = ["paper", "zerodha"].into_iter().fold(simulation, |simulation, namespace| order::topics(simulation, namespace));
+    let simulation =
+        ["paper", "zerodha"].into_iter().fold(simulation, |simulation, namespace| order::topics(simulation, namespace));
     simulation
         .feed(order::feed)
         .finally("every order has all its fills, each once, or a dead letter", ledger::complete)
