@@ -10,6 +10,7 @@
 //! | `dead_letter` | [`FoundLetter`]: a dead letter as a test reads it |
 //! | [`conformance`] | the contract's clauses as cases that any backend can run |
 //! | `naive_deduplicator` | [`NaiveDeduplicator`]: the contract in its plainest form, whole or with one planted [`Flaw`] |
+//! | [`sim`] | the simulator: a user's own services on virtual time, with everything that can go wrong |
 //! | `switches` | [`Switches`]: what befalls the calls of a faulty part, switched by the test |
 //! | `flaky_deduplicator` · `flaky_sink` · `flaky_transport` | parts that fail as stores, sinks and brokers do |
 
@@ -24,6 +25,7 @@ pub mod mocks;
 mod naive_deduplicator;
 mod published;
 mod recording_producer;
+pub mod sim;
 mod switches;
 mod test_event;
 

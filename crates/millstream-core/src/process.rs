@@ -139,6 +139,11 @@ impl Process {
         self.inside().polls_left = Some(polls);
     }
 
+    /// Takes [`kill_after`](Self::kill_after) back, if it lives.
+    pub fn spare(&self) {
+        self.inside().polls_left = None;
+    }
+
     /// Of 1,000 polls of its tasks, puts so many off once.
     pub fn put_off(&self, of_a_thousand: u64) {
         self.inside().put_off = of_a_thousand;

@@ -9,6 +9,7 @@ mod bench;
 mod mistakes;
 mod report;
 mod seeds;
+mod sim;
 mod step;
 mod test;
 
@@ -31,6 +32,10 @@ enum Chore {
     Bench(bench::Arguments),
     /// The main job with many seeds, and twice with one: the reports must agree
     Seeds(seeds::Arguments),
+    /// The simulator over the framework's own workloads: nothing is lost or doubled, whatever goes wrong
+    Sim(sim::Arguments),
+    /// Each planted bug against the simulator: which invariant catches it, and within how many seeds
+    KillMatrix(sim::Arguments),
     /// The table of typical mistakes and what the compiler says about each
     Mistakes,
 }
@@ -40,6 +45,8 @@ fn main() -> ExitCode {
         Some(Chore::Test(arguments)) => test::run(&arguments),
         Some(Chore::Bench(arguments)) => bench::run(&arguments),
         Some(Chore::Seeds(arguments)) => seeds::run(&arguments),
+        Some(Chore::Sim(arguments)) => sim::run(&arguments),
+        Some(Chore::KillMatrix(arguments)) => sim::kill_matrix(&arguments),
         Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),
     };

@@ -1,8 +1,8 @@
 //! Owns the README's test command: what is run, in which order, and the closing line. Leaves the main job's report to
 //! `report`.
 
-use crate::report;
 use crate::step::{Step, human};
+use crate::{report, sim};
 use clap::ValueEnum;
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ enum Part {
     Docs,
     Tests,
     Doctests,
+    Simulation,
     Trading,
 }
 
@@ -31,6 +32,7 @@ impl Part {
             Part::Docs => "docs",
             Part::Tests => "tests",
             Part::Doctests => "doctests",
+            Part::Simulation => "simulation",
             Part::Trading => "trading",
         }
     }
@@ -48,6 +50,7 @@ impl Part {
             }
             Part::Tests => Step::cargo(&["test", "--workspace", "--all-features", "--all-targets"]).run(),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
+            Part::Simulation => sim::of_this_commit(),
             Part::Trading => trading(),
         }
     }

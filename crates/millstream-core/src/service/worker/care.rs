@@ -17,6 +17,8 @@ pub(super) enum Quarantined {
 pub(super) struct Turn {
     /// The record it is used for, or was last.
     of: Option<Offset>,
+    /// Another record has asked meanwhile while others waited: the turn is over, for that record too.
+    over: bool,
     /// The name of the note without a suspect that is being committed, so that the turn can be passed on.
     clearing: Option<Offset>,
     /// Such notes so far. They count down from the highest offset, so that none is taken for another or for a record's.
@@ -54,10 +56,12 @@ impl Worker {
         let turns = &self.plan.turns;
         let may = match self.turn.of {
             None => turns.take(&self.cell),
-            Some(of) => of == offset || !turns.is_wanted(),
+            Some(of) => (of == offset && !self.turn.over) || !turns.is_wanted(),
         };
         if may {
-            (self.turn.of, self.turn.clearing) = (Some(offset), None);
+            (self.turn.of, self.turn.over, self.turn.clearing) = (Some(offset), false, None);
+        } else if self.turn.of.is_some() {
+            self.turn.over = true;
         }
         may
     }

@@ -1,0 +1,164 @@
+//! Owns calls of handlers: in which order, how often, after which look-up, and under which epoch (I5, I7, I8, I9, I15, I17).
+
+use super::Checks;
+use super::epochs::Process;
+use crate::sim::network::MemberNo;
+use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, TopicPartition};
+use millstream_core::topic::Topic;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// An output as it was emitted: where to, key and value.
+pub(crate) type Output = (Topic, Option<Vec<u8>>, Option<Vec<u8>>);
+
+/// A call of a handler, as it begins.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) process: (MemberNo, u32),
+    pub(crate) group: String,
+    pub(crate) handler: Arc<str>,
+    pub(crate) place: TopicPartition,
+    pub(crate) offset: Offset,
+    pub(crate) epoch: Epoch,
+    pub(crate) attempt: u32,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) id: u128,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    running: BTreeMap<u64, Call>,
+    /// How often a record was called for in an epoch.
+    calls: BTreeMap<(Process, Epoch, Offset), u32>,
+    /// The last offset called for, of each key of an epoch.
+    last: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
+    /// When the last look-up of an id began that this process has an answer of.
+    looked_up: BTreeMap<(Process, String, u128), Instant>,
+    begin: Option<Instant>,
+}
+
+impl Checks {
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.attempts.begin = Some(now);
+    }
+
+    pub(super) fn now(&self, now: Instant) -> Duration {
+        self.attempts.begin.map_or(Duration::ZERO, |begin| now.duration_since(begin))
+    }
+
+    /// A look-up that began at `began` is answered.
+    pub(crate) fn looked_up(
+        &mut self,
+        member: MemberNo,
+        incarnation: u32,
+        scope: &str,
+        keys: &[u128],
+        began: Instant,
+        _found: &[Option<Mark>],
+    ) {
+        for key in keys {
+            self.attempts.looked_up.insert(((member, incarnation), scope.to_owned(), *key), began);
+        }
+    }
+
+    pub(crate) fn called(&mut self, number: u64, call: Call, at: Duration) {
+        let Call { process, epoch, offset, .. } = call;
+        match self.epochs.open.get(&(process, epoch)) {
+            None => {
+                let text = format!("{} was called for {}@{offset} under {epoch}, which is not open", call.handler, call.place);
+                self.violated("I17", at, text);
+            }
+            Some(open) if open.place != call.place && !open.place.topic.as_str().contains(".retry.") => {
+                let text = format!("{epoch} is of {} of group {}, not of {}", open.place, open.group, call.place);
+                self.violated("I17", at, text);
+            }
+            Some(_) => {}
+        }
+        let beside = self.attempts.running.values().find(|other| {
+            other.process == process && other.group == call.group && other.place == call.place && other.epoch != epoch
+        });
+        if let Some(other) = beside {
+            let text = format!("{} is worked on under {} and {epoch} at once", call.place, other.epoch);
+            self.violated("I17", at, text);
+        }
+        let calls = self.attempts.calls.entry((process, epoch, offset)).or_default();
+        *calls += 1;
+        if *calls > self.rules.most_calls {
+            let text = format!("{}@{offset} was called for {calls} times, attempt {}", call.place, call.attempt);
+            self.violated("I5", at, text);
+        }
+        if self.rules.ordered
+            && let Some(key) = &call.key
+        {
+            let last = self.attempts.last.entry((process, epoch, key.clone())).or_insert(offset);
+            let before = std::mem::replace(last, offset.max(*last));
+            if offset < before {
+                let text = format!("{}@{offset} was called for after {before} of the same key", call.place);
+                self.violated("I8", at, text);
+            }
+        }
+        self.known(&call, at);
+        self.attempts.running.insert(number, call);
+    }
+
+    /// A record whose id was marked before the look-up that let it start must not start (I7).
+    fn known(&mut self, call: &Call, at: Duration) {
+        let namespace = call.place.topic.namespace();
+        let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
+        let scope = DedupScope::new(namespace, &call.group, self.rules.run, &call.handler, call.place.topic.logical_name());
+        let key = (call.process, scope.as_str().to_owned(), call.id);
+        let Some(began) = self.attempts.looked_up.get(&key) else { return };
+        let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
+            let here = (mark.at.partition, mark.at.offset) == (call.place.partition, call.offset);
+            when < began && *of == key.1 && !(here && self.rules.keeps_tables)
+        });
+        if let Some((_, mark, when)) = known {
+            let when = self.now(*when).as_secs_f64();
+            let text = format!(
+                "{} was called for {}@{}, whose id was marked by {} at {when:.3} s, before the look-up",
+                call.handler, call.place, call.offset, mark.at
+            );
+            self.violated("I7", at, text);
+        }
+    }
+
+    /// A call has ended with an `Ok` and these outputs.
+    pub(crate) fn succeeded(&mut self, number: u64, outputs: &[Output], at: Duration) {
+        let Some(call) = self.attempts.running.remove(&number) else { return };
+        let mut prints = Vec::with_capacity(outputs.len());
+        for (topic, key, value) in outputs {
+            let from = call.place.topic.namespace();
+            if from.is_some() && topic.namespace() != from {
+                self.violated("I9", at, format!("{} emitted into {topic} out of {}", call.handler, call.place));
+            }
+            match self.outputs.emitted(topic, key.as_deref(), value.as_deref()) {
+                Ok(print) => prints.push(print),
+                Err(text) => self.violated("I15", at, text),
+            }
+        }
+        for print in &prints {
+            let epochs = self.epochs.emitted.entry((call.process, *print)).or_default();
+            if !epochs.contains(&call.epoch) {
+                epochs.push(call.epoch);
+            }
+        }
+        self.settled.answered(&call.group, &call.place, call.offset, prints);
+    }
+
+    /// A call has ended otherwise.
+    pub(crate) fn failed(&mut self, number: u64) {
+        self.attempts.running.remove(&number);
+    }
+
+    /// What ran in a process is gone with it.
+    pub(crate) fn died(&mut self, process: (MemberNo, u32)) {
+        self.attempts.running.retain(|_, call| call.process != process);
+        self.epochs.died(process);
+    }
+
+    pub(crate) fn call(&self, number: u64) -> Option<&Call> {
+        self.attempts.running.get(&number)
+    }
+}

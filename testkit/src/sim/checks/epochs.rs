@@ -1,0 +1,89 @@
+//! Owns ownership as members see it: which epochs are open, what was delivered under them, and that nothing is handed out
+//! for one that has ended (I11, I16, I17).
+
+use super::Checks;
+use super::outputs::{id_of, print_of};
+use crate::sim::network::MemberNo;
+use crate::sim::world::Link;
+use millstream_core::contract::{Epoch, Offset, Produce, RecordBatch, TopicPartition};
+use millstream_core::envelope::EventKey;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A process: a member, and the so many-th.
+pub(super) type Process = (MemberNo, u32);
+
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) group: String,
+    pub(super) place: TopicPartition,
+    /// Delivered and not found settled yet, with their ids.
+    delivered: BTreeMap<Offset, Option<u128>>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Epochs {
+    pub(super) open: BTreeMap<(Process, Epoch), Open>,
+    /// The epochs under which an output was emitted.
+    pub(super) emitted: BTreeMap<(Process, u128), Vec<Epoch>>,
+    /// From when on the processes that were told to stop have no time left for a commit's outcome.
+    out_of_time: BTreeMap<MemberNo, Duration>,
+}
+
+impl Epochs {
+    pub(super) fn died(&mut self, process: Process) {
+        self.open.retain(|(of, _), _| *of != process);
+        self.out_of_time.remove(&process.0);
+    }
+}
+
+impl Checks {
+    pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
+        let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
+        self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
+    }
+
+    /// A member was told to stop and has so long: nine tenths of that are for everything up to the last commit's outcome.
+    pub(crate) fn told_to_stop(&mut self, member: MemberNo, at: Duration, within: Duration) {
+        self.epochs.out_of_time.insert(member, at + within * 9 / 10);
+    }
+
+    pub(crate) fn is_out_of_time(&self, link: &Link, at: Duration) -> bool {
+        self.epochs.out_of_time.get(&link.member).is_some_and(|from| at >= *from)
+    }
+
+    pub(crate) fn ended(&mut self, link: &Link, epoch: Epoch) {
+        self.epochs.open.remove(&((link.member, link.incarnation), epoch));
+    }
+
+    pub(crate) fn delivered(&mut self, link: &Link, group: &str, batch: &RecordBatch, at: Duration) {
+        let key = ((link.member, link.incarnation), batch.epoch);
+        let of = (group.to_owned(), batch.partition.clone());
+        let Some(mut open) = self.epochs.open.remove(&key) else { return };
+        if open.delivered.len() as u64 + batch.len() as u64 > self.rules.in_flight {
+            // Looked at only when it matters: what is settled by now is not in flight.
+            open.delivered.retain(|offset, id| !self.is_settled_as(&of, *offset, *id));
+        }
+        let records = batch.iter().filter(|view| view.value().is_some());
+        open.delivered.extend(records.map(|view| (view.offset(), id_of(view.value()).map(EventKey::as_u128))));
+        let unsettled = open.delivered.len() as u64;
+        self.epochs.open.insert(key, open);
+        if unsettled > self.rules.in_flight {
+            let text = format!("{unsettled} records of {} are in flight, {} may be", batch.partition, self.rules.in_flight);
+            self.violated("I11", at, text);
+        }
+    }
+
+    /// A member's service has handed records to its client: their epoch must be open (I16).
+    pub(crate) fn handed_over(&mut self, link: &Link, records: &Produce, at: Duration) {
+        let process = (link.member, link.incarnation);
+        for (place, view) in records.iter() {
+            let print = print_of(&place.topic, view.key(), view.value());
+            let Some(epochs) = self.epochs.emitted.get(&(process, print)) else { continue };
+            if !epochs.iter().any(|epoch| self.epochs.open.contains_key(&(process, *epoch))) {
+                let text = format!("an output for {place} was handed over after its epoch had ended ({:?})", epochs);
+                return self.violated("I16", at, text);
+            }
+        }
+    }
+}

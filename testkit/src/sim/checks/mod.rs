@@ -1,0 +1,94 @@
+//! What must never happen, looked at as it happens: the invariants I1 to I21, from what the servers and the attempts show and
+//! without asking the engine. Liveness and shutdown (I10, I12) are the driver's.
+//!
+//! | file | noun | invariants |
+//! | --- | --- | --- |
+//! | `settled` | what is settled, told from the outside | I1, I2, I6 |
+//! | `attempts` | calls of handlers | I5, I7, I8, I9, I15, I17 |
+//! | `epochs` | ownership as members see it | I3, I11, I16, I17, I21 |
+//! | `outputs` | what outputs are known by | I15 |
+
+mod attempts;
+mod epochs;
+mod outputs;
+mod settled;
+
+use super::world::World;
+use millstream_core::contract::{Offset, RecordView, TopicPartition};
+use std::time::Duration;
+
+pub(crate) use attempts::Call;
+
+/// What a service must keep beyond the invariants, and what it is allowed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// Calls a record may have in one epoch.
+    pub(crate) most_calls: u32,
+    /// Records of an epoch that may be delivered and unsettled.
+    pub(crate) in_flight: u64,
+    /// The reprocessing run of the services.
+    pub(crate) run: u32,
+    /// Whether its handlers keep tables, whose redeliveries are applied again by design.
+    pub(crate) keeps_tables: bool,
+    /// Whether calls for a key follow offset order.
+    pub(crate) ordered: bool,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Rules { most_calls: u32::MAX, in_flight: 4_096, run: 0, keeps_tables: false, ordered: true }
+    }
+}
+
+/// Something that must not have happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Violation {
+    /// Which invariant, as `I2`; a user's own has the name it was given.
+    pub invariant: String,
+    /// When, since the run's beginning.
+    pub at: Duration,
+    /// What.
+    pub text: String,
+}
+
+/// All that is watched.
+#[derive(Debug, Default)]
+pub(crate) struct Checks {
+    pub(crate) rules: Rules,
+    violations: Vec<Violation>,
+    settled: settled::Settled,
+    attempts: attempts::Attempts,
+    epochs: epochs::Epochs,
+    outputs: outputs::Outputs,
+}
+
+impl Checks {
+    pub(crate) fn new(rules: Rules) -> Self {
+        Checks { rules, ..Checks::default() }
+    }
+
+    pub(crate) fn violated(&mut self, invariant: &'static str, at: Duration, text: String) {
+        // What follows from the first is no news.
+        if self.violations.len() < 16 {
+            self.violations.push(Violation { invariant: invariant.to_owned(), at, text });
+        }
+    }
+
+    pub(crate) fn violations(&self) -> &[Violation] {
+        &self.violations
+    }
+
+    pub(crate) fn found(&mut self, violation: Violation) {
+        self.violations.push(violation);
+    }
+
+    /// A record is in the log.
+    pub(crate) fn landed(&mut self, world: &World, place: &TopicPartition, offset: Offset, view: RecordView<'_>) {
+        self.outputs.landed(place, view);
+        let at = world.at();
+        if let Err((invariant, text)) = self.settled.letter(world, place, offset, view) {
+            self.violated(invariant, at, text);
+        }
+    }
+}

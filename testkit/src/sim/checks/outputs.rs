@@ -1,0 +1,53 @@
+//! Owns what outputs are known by, whether they are in the log, and that no two slots share an id (I15).
+
+use millstream_core::contract::{RecordView, TopicPartition};
+use millstream_core::envelope::{EventKey, Limits, scan};
+use millstream_core::topic::Topic;
+use std::collections::{BTreeMap, BTreeSet};
+use xxhash_rust::xxh3::Xxh3;
+
+/// A print of an output: where it goes, its key and its value.
+pub(crate) fn print_of(topic: &Topic, key: Option<&[u8]>, value: Option<&[u8]>) -> u128 {
+    let mut hasher = Xxh3::new();
+    let mut part = |bytes: Option<&[u8]>| {
+        hasher.update(&bytes.map_or(u64::MAX, |bytes| bytes.len() as u64).to_le_bytes());
+        hasher.update(bytes.unwrap_or_default());
+    };
+    part(Some(topic.as_str().as_bytes()));
+    part(key);
+    part(value);
+    hasher.digest128()
+}
+
+/// The event id of a value, if it is an envelope.
+pub(crate) fn id_of(value: Option<&[u8]>) -> Option<EventKey> {
+    Some(scan(value?, &Limits::DEFAULT).ok()?.key())
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    landed: BTreeSet<u128>,
+    /// Where the output of an id goes: topic and key.
+    slots: BTreeMap<EventKey, u128>,
+}
+
+impl Outputs {
+    pub(super) fn landed(&mut self, place: &TopicPartition, view: RecordView<'_>) {
+        self.landed.insert(print_of(&place.topic, view.key(), view.value()));
+    }
+
+    pub(super) fn are_landed(&self, prints: &[u128]) -> bool {
+        prints.iter().all(|print| self.landed.contains(print))
+    }
+
+    /// An output was emitted; `Err` if its id names another slot.
+    pub(super) fn emitted(&mut self, topic: &Topic, key: Option<&[u8]>, value: Option<&[u8]>) -> Result<u128, String> {
+        if let Some(id) = id_of(value) {
+            let slot = print_of(topic, key, None);
+            if *self.slots.entry(id).or_insert(slot) != slot {
+                return Err(format!("two outputs share the id {id:?}, one of them for {topic}"));
+            }
+        }
+        Ok(print_of(topic, key, value))
+    }
+}

@@ -1,0 +1,589 @@
+//! Owns reading as a member of a group: what is said to the coordinator and when, and the order in which events come out.
+//! Leaves reading to `fetch`. It lives while it is polled: heartbeats stop when polling stops.
+
+use super::fetch::{Ask, Fetched, fetch};
+use super::held::Held;
+use crate::sim::cluster::{Beat, BeatReply, Grant, MemberId};
+use crate::sim::history::What;
+use crate::sim::network::{Operation as Call, Server};
+use crate::sim::world::{Link, Unanswered, World};
+use millstream_core::contract::{
+    Applied, Assigned, Close, Command, CommitEntry, CommitId, Committed, CommittedOffset, Consumer, ConsumerEvent,
+    ConsumerRequest, Epoch, EpochEnd, Error, ErrorKind, NotApplied, Offset, Operation, PartitionFault, Protocol, TopicId,
+    TopicPartition,
+};
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What is known of a partition: its topic, the first offset, and the end.
+type LookedUp = Option<(TopicId, Offset, Offset)>;
+type Calling<T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send>>;
+
+struct Committing {
+    id: CommitId,
+    /// What was written, in order, and the answers of the rest.
+    sent: Vec<(Epoch, Offset)>,
+    answered: Vec<(Epoch, Offset, Applied)>,
+    call: Calling<Vec<Applied>>,
+}
+
+/// A consumer of one member of a simulation.
+pub struct SimConsumer {
+    world: Arc<World>,
+    link: Link,
+    request: ConsumerRequest,
+    id: MemberId,
+    joined: bool,
+    member_epoch: u64,
+    /// By rising epoch.
+    held: Vec<Held>,
+    /// Grants that were given up, until the coordinator has heard it.
+    released: Vec<u64>,
+    beat: Option<(Calling<BeatReply>, Vec<u64>, bool)>,
+    next_beat: Instant,
+    confirm: bool,
+    commits: VecDeque<(CommitId, Vec<CommitEntry>)>,
+    committing: Option<Committing>,
+    events: VecDeque<ConsumerEvent>,
+    batches: VecDeque<ConsumerEvent>,
+    /// Partitions to be assigned again, and where they are to resume.
+    again: Vec<(Held, Offset)>,
+    /// Partitions of a reader without a group that are not looked up yet.
+    alone: bool,
+    looking_up: Option<Calling<Vec<LookedUp>>>,
+    timer: Pin<Box<Sleep>>,
+    closed: bool,
+    round: usize,
+}
+
+impl fmt::Debug for SimConsumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimConsumer")
+            .field("member", &self.link.member)
+            .field("group", &self.request.group)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SimConsumer {
+    pub(crate) fn new(world: Arc<World>, link: Link, request: ConsumerRequest) -> Self {
+        let id = MemberId(world.number());
+        let mut consumer = SimConsumer {
+            id,
+            joined: false,
+            member_epoch: 0,
+            held: Vec::new(),
+            released: Vec::new(),
+            beat: None,
+            next_beat: Instant::now(),
+            confirm: false,
+            commits: VecDeque::new(),
+            committing: None,
+            events: VecDeque::new(),
+            batches: VecDeque::new(),
+            again: Vec::new(),
+            alone: !request.partitions.is_empty(),
+            looking_up: None,
+            timer: Box::pin(sleep_until(Instant::now())),
+            closed: false,
+            round: 0,
+            world,
+            link,
+            request,
+        };
+        if consumer.alone {
+            consumer.look_up();
+        }
+        consumer
+    }
+
+    fn coordinator(&self) -> Server {
+        Server::Broker(self.world.servers().leaders.coordinator())
+    }
+
+    /// How often it shows itself: a fifth of its session, so that two may be lost; 3 s at most, Kafka's own.
+    fn every(&self) -> Duration {
+        (self.request.session_timeout / 5).min(Duration::from_secs(3))
+    }
+
+    fn look_up(&mut self) {
+        let (world, link, places) = (self.world.clone(), self.link.clone(), self.request.partitions.clone());
+        let server = self.coordinator();
+        self.looking_up = Some(Box::pin(async move {
+            let does = move |world: &World| {
+                let look = |place: &TopicPartition| {
+                    let (id, _) = world.memory.describe(&place.topic)?;
+                    let start = world.memory.log_start(&place.topic, place.partition)?;
+                    Some((id, start, world.memory.end(&place.topic, place.partition)?))
+                };
+                places.iter().map(look).collect()
+            };
+            world.call_in_time(&link, server, Call::Metadata, does).await
+        }));
+    }
+
+    fn found(&mut self, found: Vec<LookedUp>) {
+        for (place, found) in self.request.partitions.clone().into_iter().zip(found) {
+            let Some((topic_id, start, end)) = found else { continue };
+            let epoch = Epoch(self.world.number());
+            let mut assigned = Assigned::new(place.clone(), epoch, topic_id);
+            (assigned.log_start, assigned.end) = (Some(start), Some(end));
+            self.held.push(Held::new(place, epoch, 0, topic_id));
+            self.events.push_back(ConsumerEvent::Assigned(assigned));
+        }
+    }
+
+    fn begin_beat(&mut self) {
+        let beat = Beat {
+            id: self.id,
+            joins: !self.joined,
+            topics: self.request.topics.iter().cloned().collect(),
+            session: self.request.session_timeout,
+            budget: self.request.revoke_budget,
+            released: self.released.clone(),
+            eager: self.request.protocol == Protocol::Eager,
+        };
+        let (world, link, group) = (self.world.clone(), self.link.clone(), self.request.group.clone());
+        let released = self.released.clone();
+        let server = self.coordinator();
+        let call: Calling<BeatReply> = Box::pin(async move {
+            let does = move |world: &World| world.beat(&group, &beat);
+            world.call_in_time(&link, server, Call::Group, does).await
+        });
+        self.next_beat = Instant::now() + self.every();
+        self.beat = Some((call, released, std::mem::take(&mut self.confirm)));
+    }
+
+    /// The coordinator has answered, or not.
+    fn beaten(&mut self, reply: Result<BeatReply, Unanswered>, released: &[u64], confirms: bool) {
+        match reply {
+            Err(_) => {
+                self.confirm |= confirms;
+                self.next_beat = self.next_beat.min(Instant::now() + Duration::from_millis(100));
+            }
+            Ok(BeatReply::Unknown) => {
+                let lost = !self.held.is_empty();
+                while let Some(epoch) = self.held.last().map(|held| held.epoch) {
+                    self.lose(epoch);
+                }
+                self.id = MemberId(self.world.number());
+                self.joined = false;
+                self.released.clear();
+                self.next_beat = Instant::now();
+                // That it lost all it held is its answer (C13).
+                self.confirm |= confirms && !lost;
+            }
+            Ok(BeatReply::Holds { epoch, grants }) => {
+                self.joined = true;
+                self.member_epoch = epoch;
+                self.released.retain(|grant| !released.contains(grant));
+                let gone: Vec<Epoch> = self
+                    .held
+                    .iter()
+                    .filter(|held| !grants.iter().any(|grant| grant.number == held.grant))
+                    .map(|held| held.epoch)
+                    .collect();
+                gone.into_iter().for_each(|epoch| self.lose(epoch));
+                for grant in grants {
+                    self.granted(grant);
+                }
+                if confirms {
+                    self.events.push_back(ConsumerEvent::Confirmed);
+                }
+            }
+        }
+    }
+
+    fn granted(&mut self, grant: Grant) {
+        if self.released.contains(&grant.number) {
+            return;
+        }
+        let budget = self.request.revoke_budget;
+        if let Some(held) = self.held.iter_mut().find(|held| held.grant == grant.number) {
+            if grant.revoking && !held.revoking {
+                held.revoking = true;
+                held.until = Some(Instant::now() + budget);
+                let epoch = held.epoch;
+                self.world.note(Some(self.link.member), What::Ending(held.place.clone(), epoch, false));
+                let event = ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(budget) };
+                if millstream_core::planted!(B46) { self.batches.push_back(event) } else { self.events.push_back(event) }
+            }
+            return;
+        }
+        if grant.revoking || self.again.iter().any(|(held, _)| held.grant == grant.number) {
+            if grant.revoking {
+                self.released.push(grant.number);
+                self.next_beat = Instant::now();
+            }
+            return;
+        }
+        let Some((topic_id, _)) = self.world.memory.describe(&grant.place.topic) else { return };
+        let mut held = Held::new(grant.place, Epoch(0), grant.number, topic_id);
+        held.committed = grant.committed;
+        self.take(held, None);
+    }
+
+    /// Begins an epoch.
+    fn take(&mut self, mut held: Held, resume: Option<Offset>) {
+        held.epoch = Epoch(self.world.number());
+        let mut assigned = Assigned::new(held.place.clone(), held.epoch, held.topic_id);
+        assigned.committed = held.committed.clone();
+        assigned.log_start = self.world.memory.log_start(&held.place.topic, held.place.partition);
+        assigned.end = self.world.memory.end(&held.place.topic, held.place.partition);
+        assigned.resume = resume;
+        self.world.note(Some(self.link.member), What::Assigned(held.place.clone(), held.epoch));
+        self.held.push(held);
+        self.events.push_back(ConsumerEvent::Assigned(assigned));
+    }
+
+    fn lose(&mut self, epoch: Epoch) {
+        if let Some(held) = self.forget(epoch) {
+            self.world.note(Some(self.link.member), What::Ending(held.place, epoch, true));
+            self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Lost });
+        }
+    }
+
+    fn forget(&mut self, epoch: Epoch) -> Option<Held> {
+        let index = self.index(epoch)?;
+        let about = |event: &ConsumerEvent| match event {
+            ConsumerEvent::Records(batch) => batch.epoch == epoch,
+            ConsumerEvent::Advanced { epoch: of, .. } | ConsumerEvent::Fault { epoch: of, .. } => *of == epoch,
+            _ => false,
+        };
+        self.batches.retain(|event| !about(event));
+        self.events.retain(|event| !about(event));
+        Some(self.held.remove(index))
+    }
+
+    /// Whether a commit of the epoch has no outcome yet.
+    fn waits_for_a_commit(&self, epoch: Epoch) -> bool {
+        let queued = self.commits.iter().flat_map(|(_, entries)| entries).map(|entry| entry.epoch);
+        let sent = self.committing.iter().flat_map(|committing| &committing.sent).map(|(epoch, _)| *epoch);
+        queued.chain(sent).any(|of| of == epoch)
+    }
+
+    fn index(&self, epoch: Epoch) -> Option<usize> {
+        self.held.iter().position(|held| held.epoch == epoch)
+    }
+
+    fn held(&mut self, epoch: Epoch) -> Option<&mut Held> {
+        let index = self.index(epoch)?;
+        Some(&mut self.held[index])
+    }
+
+    /// Writes the next commit, filtered to the epochs that are open now.
+    fn begin_commit(&mut self) {
+        let Some((id, entries)) = self.commits.pop_front() else { return };
+        let (mut sent, mut answered, mut writes) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in entries {
+            if self.alone {
+                answered.push((entry.epoch, entry.offset, Applied::NotApplied(NotApplied::Refused)));
+            } else if self.index(entry.epoch).is_none() && !millstream_core::planted!(B65) {
+                answered.push((entry.epoch, entry.offset, Applied::NotApplied(NotApplied::Stale)));
+            } else {
+                sent.push((entry.epoch, entry.offset));
+                writes.push(entry);
+            }
+        }
+        let (world, link, group) = (self.world.clone(), self.link.clone(), self.request.group.clone());
+        let (member, member_epoch, server) = (self.id, self.member_epoch, self.coordinator());
+        let call: Calling<Vec<Applied>> = Box::pin(async move {
+            if writes.is_empty() {
+                return Ok(Vec::new());
+            }
+            let from = link.member;
+            let does = move |world: &World| world.commit(from, &group, member, member_epoch, writes);
+            world.call_in_time(&link, server, Call::Commit, does).await
+        });
+        self.committing = Some(Committing { id, sent, answered, call });
+    }
+
+    fn committed(&mut self, reply: Result<Vec<Applied>, Unanswered>) {
+        let Some(done) = self.committing.take() else { return };
+        let applied = match reply {
+            Ok(applied) => applied,
+            Err(Unanswered::Refused) => vec![Applied::NotApplied(NotApplied::Stale); done.sent.len()],
+            Err(Unanswered::Unknown) => vec![Applied::Unknown; done.sent.len()],
+        };
+        if applied.contains(&Applied::NotApplied(NotApplied::Stale)) {
+            self.next_beat = Instant::now();
+        }
+        let mut results = done.answered;
+        for ((epoch, offset), applied) in done.sent.into_iter().zip(applied) {
+            if applied == Applied::Applied
+                && let Some(held) = self.held(epoch)
+            {
+                held.committed = Some(CommittedOffset::new(offset, None));
+            }
+            results.push((epoch, offset, applied));
+        }
+        self.events.push_back(ConsumerEvent::Committed(Committed::new(done.id, results)));
+    }
+
+    fn fetched(&mut self, index: usize, fetched: Fetched) {
+        let held = &mut self.held[index];
+        let epoch = held.epoch;
+        let fault = match fetched {
+            Fetched::Records(batch) => {
+                let Some(mut batch) = held.within_demand(batch) else { return };
+                batch.epoch = epoch;
+                held.position = batch.next;
+                held.took(batch.len(), batch.bytes());
+                return self.batches.push_back(ConsumerEvent::Records(batch));
+            }
+            Fetched::Nothing(next) => {
+                if next > held.position {
+                    held.position = next;
+                    self.batches.push_back(ConsumerEvent::Advanced { epoch, next });
+                } else {
+                    // The next record is larger than the demand: it comes with the next one.
+                    held.records = 0;
+                }
+                return;
+            }
+            Fetched::Again => return,
+            Fetched::OutOfRange { start, end } if held.position > end => {
+                let _ = start;
+                PartitionFault::Truncated(end)
+            }
+            Fetched::OutOfRange { start, end } => PartitionFault::OutOfRange { requested: held.position, log_start: start, end },
+            Fetched::Gone => PartitionFault::UnknownTopic,
+            Fetched::Recreated(id) => PartitionFault::Recreated(id),
+        };
+        held.faulted = true;
+        self.events.push_back(ConsumerEvent::Fault { epoch, fault });
+    }
+
+    /// Moves everything on that can be; answers whether anything moved.
+    fn drive(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        if let Some(call) = &mut self.looking_up
+            && let Poll::Ready(found) = call.as_mut().poll(cx)
+        {
+            self.looking_up = None;
+            match found {
+                Ok(found) => self.found(found),
+                Err(_) => self.look_up(),
+            }
+            moved = true;
+        }
+        if !self.alone {
+            if self.beat.is_none() && (self.confirm || Instant::now() >= self.next_beat) {
+                self.begin_beat();
+            }
+            if let Some((call, released, confirms)) = &mut self.beat
+                && let Poll::Ready(reply) = call.as_mut().poll(cx)
+            {
+                let (released, confirms) = (std::mem::take(released), *confirms);
+                self.beat = None;
+                self.beaten(reply, &released, confirms);
+                moved = true;
+            }
+        } else if std::mem::take(&mut self.confirm) {
+            self.events.push_back(ConsumerEvent::Confirmed);
+            moved = true;
+        }
+        for (held, at) in std::mem::take(&mut self.again) {
+            self.take(held, Some(at));
+            moved = true;
+        }
+        moved |= self.drive_commits(cx);
+        moved | self.drive_fetches(cx)
+    }
+
+    fn drive_commits(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.committing.is_none() {
+            self.begin_commit();
+        }
+        let Some(committing) = &mut self.committing else { return false };
+        let Poll::Ready(reply) = committing.call.as_mut().poll(cx) else { return false };
+        self.committed(reply);
+        true
+    }
+
+    fn drive_fetches(&mut self, cx: &mut Context<'_>) -> bool {
+        let mut moved = false;
+        for index in 0..self.held.len() {
+            let max = self.request.max_batch;
+            let held = &mut self.held[index];
+            if held.wants() {
+                let records = max.min(held.records as usize);
+                let (place, topic_id) = (held.place.clone(), held.topic_id);
+                let ask = Ask { place, topic_id, from: held.position, records, bytes: held.bytes, fresh: held.fresh };
+                held.fetching = Some(Box::pin(fetch(self.world.clone(), self.link.clone(), ask)));
+            }
+            let Some(fetching) = &mut held.fetching else { continue };
+            if let Poll::Ready(fetched) = fetching.as_mut().poll(cx) {
+                held.fetching = None;
+                self.fetched(index, fetched);
+                moved = true;
+            }
+        }
+        moved
+    }
+
+    fn next_event(&mut self) -> Option<ConsumerEvent> {
+        if let Some(event) = self.events.pop_front() {
+            // From the moment in which it is told.
+            if let ConsumerEvent::Ending { epoch, how: EpochEnd::Lost } = event {
+                self.world.ended(&self.link, epoch);
+            }
+            return Some(event);
+        }
+        if self.batches.is_empty() {
+            return None;
+        }
+        // Whose turn it is changes, so that no partition waits behind a busy one (I22).
+        self.round = (self.round + 1) % self.batches.len();
+        let event = self.batches.remove(if millstream_core::planted!(B46) { 0 } else { self.first_of_its_partition() });
+        if let Some(ConsumerEvent::Records(batch)) = &event {
+            let first = batch.view(0).offset();
+            self.world.delivered(&self.link, &self.request.group, batch);
+            self.world.note(Some(self.link.member), What::Delivered(batch.partition.clone(), batch.epoch, first, batch.len()));
+        }
+        event
+    }
+
+    /// The first batch of the partition whose turn it is.
+    fn first_of_its_partition(&self) -> usize {
+        let of = |event: &ConsumerEvent| match event {
+            ConsumerEvent::Records(batch) => Some(batch.epoch),
+            ConsumerEvent::Advanced { epoch, .. } => Some(*epoch),
+            _ => None,
+        };
+        let turn = of(&self.batches[self.round]);
+        self.batches.iter().position(|event| of(event) == turn).unwrap_or(0)
+    }
+}
+
+impl Consumer for SimConsumer {
+    async fn poll(&mut self) -> ConsumerEvent {
+        poll_fn(|cx| {
+            loop {
+                let moved = self.drive(cx);
+                if let Some(event) = self.next_event() {
+                    return Poll::Ready(event);
+                }
+                if self.closed {
+                    let text = "the consumer was closed";
+                    return Poll::Ready(ConsumerEvent::Fatal(Error::new(ErrorKind::Ended, Operation::Group, text)));
+                }
+                if moved {
+                    continue;
+                }
+                if self.alone || self.beat.is_some() {
+                    return Poll::Pending;
+                }
+                self.timer.as_mut().reset(self.next_beat);
+                if self.timer.as_mut().poll(cx).is_pending() {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await
+    }
+
+    fn submit(&mut self, command: Command) {
+        match command {
+            Command::Commit { id, entries } => self.commits.push_back((id, entries)),
+            Command::Confirm => self.confirm = true,
+            Command::Want { epoch, records, bytes } => {
+                let queued = self.batches.iter().filter_map(|event| match event {
+                    ConsumerEvent::Records(batch) if batch.epoch == epoch => Some((batch.len() as u64, batch.bytes() as u64)),
+                    _ => None,
+                });
+                let (count, size) = queued.fold((0, 0), |(a, b), (c, d)| (a + c, b + d));
+                if let Some(held) = self.held(epoch) {
+                    held.records = records.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
+                    held.bytes = bytes.saturating_sub(size);
+                    held.fresh = count == 0;
+                }
+            }
+            Command::Start { epoch, at } => {
+                let (link, group) = (self.link.clone(), self.request.group.clone());
+                let alone = self.alone;
+                let world = self.world.clone();
+                if let Some(held) = self.held(epoch)
+                    && !held.started
+                {
+                    (held.started, held.position) = (true, at);
+                    if !alone {
+                        world.note(Some(link.member), What::Reads(epoch, at));
+                        world.started(&link, &group, &held.place, epoch, at);
+                    }
+                }
+            }
+            Command::Pause { epoch } | Command::Resume { epoch } => {
+                let paused = matches!(command, Command::Pause { .. });
+                if let Some(held) = self.held(epoch) {
+                    held.paused = paused;
+                }
+            }
+            Command::Release { epoch } => {
+                self.events.retain(|event| !matches!(event, ConsumerEvent::Ending { epoch: of, .. } if *of == epoch));
+                if let Some(held) = self.forget(epoch)
+                    && !self.alone
+                {
+                    self.world.note(Some(self.link.member), What::Released(held.place.clone(), epoch));
+                    let waits = self.waits_for_a_commit(epoch) && held.until.is_some_and(|until| Instant::now() < until);
+                    self.world.released(&self.link, &held.place, epoch, waits);
+                    self.released.push(held.grant);
+                    self.next_beat = Instant::now();
+                }
+            }
+            Command::Restart { epoch, at } => {
+                if let Some(held) = self.forget(epoch) {
+                    self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Lost });
+                    if held.revoking {
+                        self.released.push(held.grant);
+                    } else if let Some((topic_id, _)) = self.world.memory.describe(&held.place.topic) {
+                        let mut next = Held::new(held.place, epoch, held.grant, topic_id);
+                        next.committed = held.committed;
+                        self.again.push((next, at));
+                    }
+                    self.next_beat = Instant::now();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn close(&mut self, how: Close) -> Result<(), Error> {
+        let (Close::Leave(within) | Close::Stay(within)) = how else {
+            return Ok(());
+        };
+        let until = Instant::now() + within;
+        self.closed = true;
+        let left = async {
+            poll_fn(|cx| {
+                while self.drive_commits(cx) {}
+                if self.committing.is_some() || !self.commits.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+            })
+            .await;
+            if self.alone || !matches!(how, Close::Leave(_)) {
+                return;
+            }
+            loop {
+                let (group, id, server) = (self.request.group.clone(), self.id, self.coordinator());
+                let does = move |world: &World| world.leave(&group, id);
+                if self.world.call_in_time(&self.link, server, Call::Group, does).await.is_ok() {
+                    return;
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let left = tokio::time::timeout_at(until, left).await;
+        for held in std::mem::take(&mut self.held) {
+            self.world.ended(&self.link, held.epoch);
+        }
+        self.events.retain(|event| matches!(event, ConsumerEvent::Committed(_)));
+        self.batches.clear();
+        left.map_err(|_| Error::new(ErrorKind::TimedOut, Operation::Close, "leaving the group was not confirmed"))
+    }
+}

@@ -1,0 +1,212 @@
+//! Owns one group as its coordinator sees it: members that show themselves by heartbeats, who holds which partition, and
+//! what is committed. Leaves who should hold what to `shares`.
+//!
+//! As with KIP-848: a heartbeat says what the member has given up, and its reply says all that it holds and what of that it
+//! is to give up. Nobody is given what somebody else holds. A commit is checked against the member and its epoch, not
+//! against who holds the partition (F92).
+
+use super::shares::share_out;
+use millstream_core::contract::{CommittedOffset, TopicPartition};
+use millstream_core::topic::Topic;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// A membership, named by the member itself, so that joining twice is joining once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct MemberId(pub(crate) u64);
+
+/// A heartbeat; the first one joins.
+#[derive(Clone, Debug)]
+pub(crate) struct Beat {
+    pub(crate) id: MemberId,
+    pub(crate) joins: bool,
+    pub(crate) topics: BTreeSet<Topic>,
+    pub(crate) session: Duration,
+    pub(crate) budget: Duration,
+    /// Grants that were given up.
+    pub(crate) released: Vec<u64>,
+    pub(crate) eager: bool,
+}
+
+/// A partition as its holder is told of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Grant {
+    pub(crate) place: TopicPartition,
+    pub(crate) number: u64,
+    pub(crate) revoking: bool,
+    pub(crate) committed: Option<CommittedOffset>,
+}
+
+#[derive(Debug)]
+pub(crate) enum BeatReply {
+    /// There is no such member.
+    Unknown,
+    /// All that it holds.
+    Holds { epoch: u64, grants: Vec<Grant> },
+}
+
+#[derive(Debug)]
+struct Member {
+    topics: BTreeSet<Topic>,
+    session: Duration,
+    budget: Duration,
+    last: Instant,
+    epoch: u64,
+}
+
+#[derive(Debug)]
+struct Holder {
+    id: MemberId,
+    number: u64,
+    revoked: Option<Instant>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Group {
+    members: BTreeMap<MemberId, Member>,
+    holders: BTreeMap<TopicPartition, Holder>,
+    target: BTreeMap<TopicPartition, MemberId>,
+    /// What a member was offered and did not want; forgotten with the next rebalance.
+    declined: BTreeSet<(MemberId, TopicPartition)>,
+    pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
+    places: Vec<TopicPartition>,
+    eager: bool,
+    last_grant: u64,
+    last_epoch: u64,
+    /// Those taken out since somebody asked, to be told in the history.
+    pub(crate) fenced: Vec<MemberId>,
+    pub(crate) granted: Vec<(MemberId, TopicPartition)>,
+}
+
+impl Group {
+    /// What time alone changes: sessions end, and who did not give up in time is taken out.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        let late = |member: &Member, id: &MemberId, holders: &BTreeMap<TopicPartition, Holder>| {
+            now > member.last + member.session
+                || holders.values().any(|held| held.id == *id && held.revoked.is_some_and(|since| now > since + member.budget))
+        };
+        let gone: Vec<MemberId> =
+            self.members.iter().filter(|(id, member)| late(member, id, &self.holders)).map(|(id, _)| *id).collect();
+        for id in gone {
+            self.fence(id, now);
+        }
+    }
+
+    /// Takes a member out with all it holds.
+    pub(crate) fn fence(&mut self, id: MemberId, now: Instant) {
+        if self.members.remove(&id).is_some() {
+            self.holders.retain(|_, held| held.id != id);
+            self.fenced.push(id);
+            self.rebalance(now);
+        }
+    }
+
+    pub(crate) fn leave(&mut self, id: MemberId, now: Instant) {
+        if self.members.remove(&id).is_some() {
+            self.holders.retain(|_, held| held.id != id);
+            self.rebalance(now);
+        }
+    }
+
+    pub(crate) fn holder(&self, place: &TopicPartition) -> Option<MemberId> {
+        self.holders.get(place).map(|held| held.id)
+    }
+
+    /// There are these partitions now.
+    pub(crate) fn set_places(&mut self, places: Vec<TopicPartition>, now: Instant) {
+        if self.places != places {
+            self.places = places;
+            self.holders.retain(|place, _| self.places.contains(place));
+            self.rebalance(now);
+        }
+    }
+
+    pub(crate) fn topics(&self) -> BTreeSet<Topic> {
+        self.members.values().flat_map(|member| member.topics.iter().cloned()).collect()
+    }
+
+    fn rebalance(&mut self, now: Instant) {
+        let members = self.members.iter().map(|(id, member)| (*id, member.topics.clone())).collect();
+        let before: BTreeMap<TopicPartition, MemberId> =
+            self.holders.iter().map(|(place, held)| (place.clone(), held.id)).chain(self.target.clone()).collect();
+        let wanted: Vec<TopicPartition> =
+            self.places.iter().filter(|place| self.members.values().any(|m| m.topics.contains(&place.topic))).cloned().collect();
+        let target = share_out(&members, &wanted, &before);
+        self.declined.clear();
+        if self.eager && target != self.target {
+            for held in self.holders.values_mut() {
+                held.revoked.get_or_insert(now);
+            }
+        }
+        self.target = target;
+    }
+
+    pub(crate) fn beat(&mut self, beat: &Beat, now: Instant) -> BeatReply {
+        self.tick(now);
+        if !self.members.contains_key(&beat.id) {
+            if !beat.joins {
+                return BeatReply::Unknown;
+            }
+            self.eager = beat.eager;
+            self.last_epoch += 1;
+            let member = Member {
+                topics: beat.topics.clone(),
+                session: beat.session,
+                budget: beat.budget,
+                last: now,
+                epoch: self.last_epoch,
+            };
+            self.members.insert(beat.id, member);
+            self.rebalance(now);
+        }
+        let mut changed = false;
+        for number in &beat.released {
+            let found = self.holders.iter().find(|(_, held)| held.number == *number && held.id == beat.id);
+            if let Some(place) = found.map(|(place, _)| place.clone()) {
+                self.holders.remove(&place);
+                if self.target.get(&place) == Some(&beat.id) && !self.eager {
+                    self.declined.insert((beat.id, place));
+                }
+                changed = true;
+            }
+        }
+        for (place, held) in &mut self.holders {
+            if held.id == beat.id && held.revoked.is_none() && self.target.get(place) != Some(&beat.id) {
+                held.revoked = Some(now);
+                changed = true;
+            }
+        }
+        let emptying = self.eager && self.holders.values().any(|held| held.revoked.is_some());
+        if !emptying {
+            for (place, id) in &self.target {
+                if *id == beat.id && !self.holders.contains_key(place) && !self.declined.contains(&(*id, place.clone())) {
+                    self.last_grant += 1;
+                    self.holders.insert(place.clone(), Holder { id: *id, number: self.last_grant, revoked: None });
+                    self.granted.push((*id, place.clone()));
+                    changed = true;
+                }
+            }
+        }
+        let Some(member) = self.members.get_mut(&beat.id) else { return BeatReply::Unknown };
+        member.last = now;
+        if changed {
+            self.last_epoch += 1;
+            member.epoch = self.last_epoch;
+        }
+        let epoch = member.epoch;
+        let held = self.holders.iter().filter(|(_, held)| held.id == beat.id);
+        let grants = held.map(|(place, held)| Grant {
+            place: place.clone(),
+            number: held.number,
+            revoking: held.revoked.is_some(),
+            committed: self.committed.get(place).cloned(),
+        });
+        BeatReply::Holds { epoch, grants: grants.collect() }
+    }
+
+    /// Whether a commit of this member under this epoch is written.
+    pub(crate) fn takes_commit(&self, id: MemberId, epoch: u64) -> bool {
+        self.members.get(&id).is_some_and(|member| member.epoch == epoch)
+    }
+}

@@ -1,0 +1,490 @@
+//! Owns one run: what befalls the members and when, until faults stop and everything settles. Leaves what a member is to
+//! `node`, and what is wrong to `checks`.
+
+use super::checks::{Checks, Rules, Violation};
+use super::dice::Dice;
+use super::fault::{Bounds, Fault, Schedule};
+use super::history::{History, What};
+use super::network::{Server, Weather};
+use super::node::{Describe, End, Running, start};
+use super::world::World;
+use millstream_core::contract::{ErrorKind, Produce, Record, partition_for_key};
+use millstream_core::topic::Topic;
+use millstream_memory::{Memory, TopicConfig};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+/// What a run is to show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Mode {
+    /// Faults all along: nothing bad happens.
+    Safety,
+    /// Faults stop, and then everything settles within a bound.
+    Liveness,
+}
+
+/// A service and its members.
+#[derive(Clone)]
+pub(super) struct Members {
+    pub(super) name: String,
+    pub(super) count: usize,
+    pub(super) describe: Describe,
+}
+
+/// What of a user's a run calls: records to be handled, and what must be true of the whole.
+pub(super) type Feed = Arc<dyn Fn(&mut Dice) -> Vec<Record> + Send + Sync>;
+pub(super) type Invariant = Arc<dyn Fn(&History, &Memory) -> Result<(), String> + Send + Sync>;
+
+/// All that runs have in common.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub(super) services: Vec<Members>,
+    pub(super) topics: Vec<(Topic, TopicConfig)>,
+    pub(super) partitions: u32,
+    pub(super) brokers: u8,
+    pub(super) feeds: Vec<Feed>,
+    pub(super) always: Vec<(String, Invariant)>,
+    pub(super) finally: Vec<(String, Invariant)>,
+    pub(super) rules: Rules,
+    pub(super) faults_for: Duration,
+    pub(super) most_faults: u64,
+    pub(super) excuses: bool,
+    pub(super) settles_within: Duration,
+    pub(super) stops_within: Duration,
+}
+
+/// What came of a run.
+pub(super) struct Outcome {
+    pub(super) violations: Vec<Violation>,
+    pub(super) history: History,
+    pub(super) schedule: Schedule,
+    /// How long it took in virtual time.
+    pub(super) took: Duration,
+}
+
+/// What is to be done at a time.
+enum Act {
+    Start(usize),
+    Befall(Fault),
+    GoOn(usize),
+    Calm,
+    OpenLetters,
+    OpenOutputs,
+}
+
+struct Member {
+    service: usize,
+    name: Arc<str>,
+    incarnation: u32,
+    running: Option<Running>,
+    /// Whether its next process is waited for.
+    starting: bool,
+    told: bool,
+    down: Duration,
+}
+
+struct Driver {
+    plan: Plan,
+    world: Arc<World>,
+    members: Vec<Member>,
+    acts: BTreeMap<(Instant, u64), Act>,
+    dice: Dice,
+    last_act: u64,
+    put_off: u64,
+}
+
+/// Runs one seed; with `schedule` in place of its own faults.
+pub(super) fn run(plan: &Plan, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without I/O is made of memory only");
+    let outcome = runtime.block_on(async { Driver::new(plan.clone(), seed).run(seed, mode, schedule).await });
+    // What still runs is nobody's any more, and is dropped here.
+    drop(runtime);
+    outcome
+}
+
+impl Driver {
+    fn new(plan: Plan, seed: u64) -> Self {
+        let mut checks = Checks::new(plan.rules);
+        checks.begin(Instant::now());
+        let world = World::new(seed, plan.brokers, plan.partitions, checks);
+        let mut members = Vec::new();
+        for (service, of) in plan.services.iter().enumerate() {
+            for index in 0..of.count {
+                let name: Arc<str> = if of.count == 1 { of.name.as_str().into() } else { format!("{}-{index}", of.name).into() };
+                world.history().names.push(name.clone());
+                let down = Duration::from_secs(1);
+                let member = Member { service, name, incarnation: 0, running: None, starting: true, told: false, down };
+                members.push(member);
+            }
+        }
+        let mut dice = Dice::new(seed, 2);
+        // Some worlds run as they would, in others tasks overtake each other.
+        let put_off = if dice.chance(500) { 0 } else { dice.between(20, 300) };
+        Driver { plan, world, members, acts: BTreeMap::new(), dice, last_act: 0, put_off }
+    }
+
+    fn at(&mut self, when: Instant, act: Act) {
+        self.last_act += 1;
+        self.acts.insert((when, self.last_act), act);
+    }
+
+    async fn run(mut self, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Outcome {
+        let begin = Instant::now();
+        for (topic, config) in &self.plan.topics {
+            // A topic that is named twice is there already.
+            let _ = self.world.memory.create_topic(topic, config.clone());
+        }
+        let bounds = Bounds {
+            members: self.members.len(),
+            brokers: self.plan.brokers,
+            until: self.plan.faults_for,
+            most: self.plan.most_faults,
+            excuses: self.plan.excuses,
+        };
+        let schedule = schedule.unwrap_or_else(|| Schedule::random(&mut Dice::new(seed, 3), bounds));
+        for (at, fault) in &schedule.0 {
+            self.at(begin + *at, Act::Befall(fault.clone()));
+        }
+        for member in 0..self.members.len() {
+            let delay = self.dice.millis(0, 1_500);
+            self.at(begin + delay, Act::Start(member));
+        }
+        let feeding = self.feed(seed);
+        let weather = if self.dice.chance(500) { Weather::FAIR } else { Weather::ROUGH };
+        self.world.servers().network.weather = weather;
+        self.until(begin + self.plan.faults_for).await;
+        if mode == Mode::Liveness {
+            self.heal();
+            // What is still to be fed is fed.
+            let _ = feeding.await;
+            self.settle().await;
+        } else {
+            feeding.abort();
+        }
+        if mode == Mode::Liveness {
+            self.stop().await;
+        }
+        let at = self.world.at();
+        self.world.checks().look_back(at);
+        for member in &self.members {
+            if let Some(running) = &member.running {
+                running.link.cut();
+            }
+        }
+        self.judge(mode);
+        let violations = self.world.checks().violations().to_vec();
+        let history = std::mem::take(&mut *self.world.history());
+        Outcome { violations, history, schedule, took: begin.elapsed() }
+    }
+
+    /// Feeds records, spread over the time of faults.
+    fn feed(&mut self, seed: u64) -> tokio::task::JoinHandle<()> {
+        let mut dice = Dice::new(seed, 4);
+        let mut records: Vec<Record> = self.plan.feeds.iter().flat_map(|feed| feed(&mut dice)).collect();
+        let span = u64::try_from(self.plan.faults_for.as_millis()).unwrap_or(0) * 7 / 10;
+        let gap = span / (records.len() as u64).max(1);
+        records.reverse();
+        let world = self.world.clone();
+        tokio::spawn(async move {
+            sleep(Duration::from_millis(300)).await;
+            while let Some(record) = records.pop() {
+                world.publish(record);
+                sleep(dice.millis(0, gap * 2)).await;
+            }
+        })
+    }
+
+    /// Does what is due until a time, and starts again what has ended.
+    async fn until(&mut self, end: Instant) {
+        loop {
+            self.look();
+            let now = Instant::now();
+            while let Some(due) = self.acts.first_key_value().map(|(key, _)| *key).filter(|(when, _)| *when <= now) {
+                if let Some(act) = self.acts.remove(&due) {
+                    self.act(act);
+                }
+            }
+            if now >= end {
+                return;
+            }
+            let next = self.acts.first_key_value().map_or(end, |((when, _), _)| *when);
+            sleep_until(next.min(end).min(now + Duration::from_millis(100))).await;
+        }
+    }
+
+    /// Finds processes that have ended.
+    fn look(&mut self) {
+        for number in 0..self.members.len() {
+            let member = &mut self.members[number];
+            let Some(running) = member.running.take_if(|running| running.task.is_finished()) else { continue };
+            let (told, down) = (std::mem::take(&mut member.told), member.down);
+            let end = futures_now(running.task);
+            match end {
+                Some(End::Died) => self.world.note(Some(number), What::Crashed),
+                Some(End::Ended(Ok(()))) => {
+                    self.world.note(Some(number), What::Stopped("in order".into()));
+                    if !told {
+                        self.world.violated("I10", format!("{} has ended though nobody told it to", self.members[number].name));
+                    }
+                }
+                Some(End::Ended(Err(error))) => {
+                    if error.kind() == ErrorKind::Internal {
+                        self.world.violated("I10", format!("{} has broken: {error}", self.members[number].name));
+                    }
+                    self.world.note(Some(number), What::Stopped(error.to_string()));
+                }
+                None => self.world.violated("I10", format!("the run of {} panicked", self.members[number].name)),
+            }
+            if !self.members[number].starting {
+                self.members[number].starting = true;
+                self.at(Instant::now() + down, Act::Start(number));
+            }
+        }
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Start(number) => self.start(number),
+            Act::GoOn(number) => {
+                if let Some(running) = &self.members[number].running {
+                    self.world.note(Some(number), What::Fault("goes on".into()));
+                    running.process.go_on();
+                }
+            }
+            Act::Calm => self.world.servers().network.weather = Weather::ROUGH,
+            Act::OpenLetters => self.closed(".dlq", false),
+            Act::OpenOutputs => self.closed("", false),
+            Act::Befall(fault) => self.befall(fault),
+        }
+    }
+
+    fn start(&mut self, number: usize) {
+        let seed = self.dice.next();
+        let member = &mut self.members[number];
+        if member.running.is_some() {
+            return;
+        }
+        member.starting = false;
+        member.incarnation += 1;
+        let describe = self.plan.services[member.service].describe.clone();
+        match start(&self.world, number, &member.name, member.incarnation, seed, self.put_off, &describe) {
+            Ok(running) => member.running = Some(running),
+            Err(error) => self.world.violated("build", format!("{} cannot be built: {error}", member.name)),
+        }
+    }
+
+    fn closed(&self, suffix: &str, yes: bool) {
+        for topic in self.world.memory.topics() {
+            let is_letters = topic.as_str().ends_with(".dlq");
+            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic);
+            if (suffix.is_empty() && !is_letters && !is_input) || (!suffix.is_empty() && is_letters) {
+                // It was just listed.
+                let _ = self.world.memory.set_writable(&topic, !yes);
+            }
+        }
+    }
+
+    fn befall(&mut self, fault: Fault) {
+        let now = Instant::now();
+        let about = match &fault {
+            Fault::Crash { member, .. }
+            | Fault::Pause { member, .. }
+            | Fault::Restart { member, .. }
+            | Fault::Cut { member, .. }
+            | Fault::ClockJumps { member, .. } => Some(*member),
+            _ => None,
+        };
+        self.world.note(about, What::Fault(fault.to_string()));
+        match fault {
+            Fault::Crash { member, polls, down } => {
+                let member = &mut self.members[member];
+                member.down = down;
+                if let Some(running) = &member.running {
+                    // One that is paused dies all the same.
+                    if running.process.is_paused() { running.process.kill() } else { running.process.kill_after(polls) }
+                }
+            }
+            Fault::Pause { member, long } => {
+                if let Some(running) = &self.members[member].running {
+                    running.process.pause();
+                    self.at(now + long, Act::GoOn(member));
+                }
+            }
+            Fault::Restart { member, down, twice } => {
+                let (at, within) = (self.world.at(), if twice { Duration::from_secs(1) } else { self.plan.stops_within });
+                let number = member;
+                let member = &mut self.members[member];
+                (member.down, member.told) = (down, true);
+                if let Some(running) = &member.running {
+                    self.world.checks().told_to_stop(number, at, within);
+                    running.handle.stop();
+                    if twice {
+                        running.handle.stop();
+                    }
+                }
+            }
+            Fault::Cut { member, long } => {
+                let network = &mut self.world.servers().network;
+                (0..self.plan.brokers).for_each(|broker| network.cut(member, Server::Broker(broker), now + long));
+            }
+            Fault::Storm { long } => {
+                self.world.servers().network.weather = Weather::STORMY;
+                self.at(now + long, Act::Calm);
+            }
+            Fault::StoreDown { long, hangs } => {
+                let servers = &mut *self.world.servers();
+                match hangs {
+                    true => servers.network.hang(Server::Store, now + long),
+                    false => servers.store.failing = Some(now + long),
+                }
+            }
+            Fault::StoreEmptied => self.world.servers().store.clear(),
+            Fault::LettersClosed { long } => {
+                self.closed(".dlq", true);
+                self.at(now + long, Act::OpenLetters);
+            }
+            Fault::OutputsClosed { long } => {
+                self.closed("", true);
+                self.at(now + long, Act::OpenOutputs);
+            }
+            Fault::BrokerDown { broker, long } => {
+                let places = self.world.places(&self.world.memory.topics());
+                let servers = &mut *self.world.servers();
+                servers.network.down(Server::Broker(broker), now + long);
+                servers.leaders.failed(broker, places.into_iter());
+            }
+            Fault::BrokerHangs { broker, long } => self.world.servers().network.hang(Server::Broker(broker), now + long),
+            Fault::LeadersMove => {
+                let places = self.world.places(&self.world.memory.topics());
+                let leaders = &mut self.world.servers().leaders;
+                for place in places {
+                    leaders.move_on(place);
+                }
+                leaders.move_coordinator();
+            }
+            Fault::StaleCommits { commits } => self.world.servers().stale_commits = commits,
+            Fault::ClockJumps { member, millis } => {
+                if let Some(running) = &self.members[member].running {
+                    running.process.jump(millis);
+                }
+            }
+            Fault::PartitionAdded => {
+                for (topic, _) in &self.plan.topics {
+                    // It was created by the run itself.
+                    let _ = self.world.memory.add_partitions(topic, 1);
+                }
+            }
+        }
+    }
+
+    /// Ends all faults.
+    fn heal(&mut self) {
+        self.world.note(None, What::Fault("faults stop".into()));
+        {
+            let servers = &mut *self.world.servers();
+            servers.network.heal();
+            servers.store.failing = None;
+            servers.stale_commits = 0;
+        }
+        self.closed("", false);
+        self.closed(".dlq", false);
+        self.acts.retain(|_, act| matches!(act, Act::Start(_)));
+        for member in &self.members {
+            if let Some(running) = &member.running {
+                running.process.go_on();
+                running.process.spare();
+            }
+        }
+    }
+
+    /// What of the inputs is not committed yet: the group, the partition, the commit and the end.
+    fn lag(&self) -> Vec<String> {
+        let mut lag = Vec::new();
+        let servers = self.world.servers();
+        for (name, group) in servers.coordinator.groups() {
+            for place in self.world.places(&group.topics()) {
+                let end = self.world.memory.end(&place.topic, place.partition).unwrap_or(0);
+                let committed = group.committed.get(&place).map_or(0, |committed| committed.offset);
+                if committed < end {
+                    lag.push(format!("{name} has committed {place} to {committed} of {end}"));
+                }
+            }
+        }
+        lag
+    }
+
+    /// Waits until everything is settled (I10).
+    async fn settle(&mut self) {
+        let by = Instant::now() + self.plan.settles_within;
+        // Twice in a row: what is settled may have led to more.
+        let mut quiet = 0;
+        while quiet < 3 {
+            self.until(Instant::now() + Duration::from_millis(400)).await;
+            let lag = self.lag();
+            let all_run = self.members.iter().all(|member| member.running.is_some());
+            quiet = if lag.is_empty() && all_run { quiet + 1 } else { 0 };
+            if Instant::now() > by {
+                let within = self.plan.settles_within;
+                let lag = lag.first().map_or("a member does not run", String::as_str);
+                return self.world.violated("I10", format!("not settled {within:?} after faults stopped: {lag}"));
+            }
+        }
+    }
+
+    /// Stops all members in order, and looks whether they end in time (I12).
+    async fn stop(&mut self) {
+        for number in 0..self.members.len() {
+            let Some(running) = self.members[number].running.take() else { continue };
+            self.world.note(Some(number), What::Stopping);
+            let at = self.world.at();
+            self.world.checks().told_to_stop(number, at, self.plan.stops_within);
+            running.handle.stop();
+            let name = self.members[number].name.clone();
+            match timeout(self.plan.stops_within + Duration::from_secs(3), running.task).await {
+                Ok(Ok(End::Ended(Ok(())))) => self.world.note(Some(number), What::Stopped("in order".into())),
+                Ok(Ok(End::Ended(Err(error)))) => self.world.violated("I12", format!("{name} did not end well: {error}")),
+                Ok(Ok(End::Died)) => self.world.violated("I12", format!("{name} died while it stopped")),
+                Ok(Err(_)) => self.world.violated("I12", format!("{name} panicked while it stopped")),
+                Err(_) => self.world.violated("I12", format!("{name} did not end within {:?}", self.plan.stops_within)),
+            }
+        }
+    }
+
+    /// Asks the user's own invariants.
+    fn judge(&self, mode: Mode) {
+        let at = self.world.at();
+        let finally = self.plan.finally.iter().filter(|_| mode == Mode::Liveness);
+        for (name, holds) in self.plan.always.iter().chain(finally) {
+            let answer = holds(&self.world.history(), &self.world.memory);
+            if let Err(text) = answer {
+                self.world.checks().found(Violation { invariant: name.clone(), at, text });
+            }
+        }
+    }
+}
+
+/// The output of a task that has finished.
+fn futures_now(task: tokio::task::JoinHandle<End>) -> Option<End> {
+    let mut task = std::pin::pin!(task);
+    match task.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(end) => end.ok(),
+        std::task::Poll::Pending => None,
+    }
+}
+
+impl World {
+    /// Appends a record that comes from outside, to the partition of its key.
+    pub(crate) fn publish(&self, mut record: Record) {
+        let partitions = self.create_by_use(&record.topic);
+        if record.partition.is_none() {
+            let key = record.key.clone().unwrap_or_default();
+            record.partition = Some(partition_for_key(&key, partitions));
+        }
+        let request = Produce::of(std::slice::from_ref(&record)).expect("it has a partition");
+        self.append(None, &request);
+    }
+}

@@ -1,0 +1,195 @@
+//! Owns what can go wrong, and schedules of it: random ones from a seed, and smaller ones that still fail. Leaves doing it to
+//! the `driver`.
+
+use super::dice::Dice;
+use std::fmt;
+use std::time::Duration;
+
+/// Something that goes wrong, or that operators do.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A member's process is killed, and another one starts after a while.
+    Crash {
+        /// Which member.
+        member: usize,
+        /// After so many polls more of its tasks: at an await.
+        polls: u64,
+        /// How long until the next process.
+        down: Duration,
+    },
+    /// A member's process is stopped as by SIGSTOP and goes on later.
+    Pause {
+        /// Which member.
+        member: usize,
+        /// How long.
+        long: Duration,
+    },
+    /// A member is told to stop, and started again after a while: a rolling restart.
+    Restart {
+        /// Which member.
+        member: usize,
+        /// How long until the next process.
+        down: Duration,
+        /// Whether it is told a second time at once.
+        twice: bool,
+    },
+    /// Nothing of a member reaches the cluster.
+    Cut {
+        /// Which member.
+        member: usize,
+        /// How long.
+        long: Duration,
+    },
+    /// Requests and replies are lost, late and slow.
+    Storm {
+        /// How long.
+        long: Duration,
+    },
+    /// The store answers errors, or nothing.
+    StoreDown {
+        /// How long.
+        long: Duration,
+        /// Whether it takes requests and never answers.
+        hangs: bool,
+    },
+    /// The store has forgotten everything.
+    StoreEmptied,
+    /// Dead-letter topics cannot be written.
+    LettersClosed {
+        /// How long.
+        long: Duration,
+    },
+    /// Topics that outputs go to cannot be written.
+    OutputsClosed {
+        /// How long.
+        long: Duration,
+    },
+    /// A broker is down.
+    BrokerDown {
+        /// Which broker.
+        broker: u8,
+        /// How long.
+        long: Duration,
+    },
+    /// A broker takes requests and never answers.
+    BrokerHangs {
+        /// Which broker.
+        broker: u8,
+        /// How long.
+        long: Duration,
+    },
+    /// Other brokers lead the partitions, and coordinate the groups.
+    LeadersMove,
+    /// The next commits are refused as stale.
+    StaleCommits {
+        /// How many.
+        commits: u32,
+    },
+    /// A member's wall clock jumps.
+    ClockJumps {
+        /// Which member.
+        member: usize,
+        /// By so many milliseconds.
+        millis: i64,
+    },
+    /// An input topic gets a partition more.
+    PartitionAdded,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Crash { member, polls, down } => write!(f, "member {member} is killed {polls} polls from now, down {down:?}"),
+            Fault::Pause { member, long } => write!(f, "member {member} is paused for {long:?}"),
+            Fault::Restart { member, down, twice } => {
+                let twice = if *twice { " at once" } else { "" };
+                write!(f, "member {member} is restarted{twice}, down {down:?}")
+            }
+            Fault::Cut { member, long } => write!(f, "member {member} is cut off for {long:?}"),
+            Fault::Storm { long } => write!(f, "requests and replies are lost and late for {long:?}"),
+            Fault::StoreDown { long, hangs: true } => write!(f, "the store hangs for {long:?}"),
+            Fault::StoreDown { long, .. } => write!(f, "the store is down for {long:?}"),
+            Fault::StoreEmptied => f.write_str("the store is emptied"),
+            Fault::LettersClosed { long } => write!(f, "dead-letter topics cannot be written for {long:?}"),
+            Fault::OutputsClosed { long } => write!(f, "output topics cannot be written for {long:?}"),
+            Fault::BrokerDown { broker, long } => write!(f, "broker {broker} is down for {long:?}"),
+            Fault::BrokerHangs { broker, long } => write!(f, "broker {broker} hangs for {long:?}"),
+            Fault::LeadersMove => f.write_str("leaders and the coordinator move"),
+            Fault::StaleCommits { commits } => write!(f, "the next {commits} commits are refused as stale"),
+            Fault::ClockJumps { member, millis } => write!(f, "the wall clock of member {member} jumps by {millis} ms"),
+            Fault::PartitionAdded => f.write_str("input topics get a partition more"),
+        }
+    }
+}
+
+/// Faults with their times since the run's beginning, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Schedule(pub Vec<(Duration, Fault)>);
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, fault) in &self.0 {
+            writeln!(f, "{:>10.3} s  {fault}", at.as_secs_f64())?;
+        }
+        Ok(())
+    }
+}
+
+/// What faults a world can have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) members: usize,
+    pub(super) brokers: u8,
+    /// Faults come until then.
+    pub(super) until: Duration,
+    pub(super) most: u64,
+    /// Whether the store may forget, and partitions may be added: what excuses effects and order.
+    pub(super) excuses: bool,
+}
+
+impl Schedule {
+    /// A random one.
+    pub(super) fn random(dice: &mut Dice, bounds: Bounds) -> Self {
+        let count = dice.between(0, bounds.most);
+        let until = u64::try_from(bounds.until.as_millis()).unwrap_or(u64::MAX);
+        let mut faults: Vec<(Duration, Fault)> =
+            (0..count).map(|_| (dice.millis(0, until), random_fault(dice, bounds))).collect();
+        faults.sort_by_key(|(at, _)| *at);
+        Schedule(faults)
+    }
+
+    /// The same without the faults from `from` on, so many.
+    pub(super) fn without(&self, from: usize, count: usize) -> Self {
+        let kept = self.0.iter().enumerate().filter(|(index, _)| !(from..from + count).contains(index));
+        Schedule(kept.map(|(_, fault)| fault.clone()).collect())
+    }
+}
+
+fn random_fault(dice: &mut Dice, bounds: Bounds) -> Fault {
+    let member = usize::try_from(dice.below(bounds.members as u64)).unwrap_or(0);
+    let broker = u8::try_from(dice.below(u64::from(bounds.brokers))).unwrap_or(0);
+    let short = dice.millis(50, 3_000);
+    let long = dice.millis(1_000, 25_000);
+    let either = if dice.chance(600) { short } else { long };
+    match dice.below(if bounds.excuses { 22 } else { 20 }) {
+        0..4 => Fault::Crash { member, polls: dice.below(200), down: short },
+        4 | 5 => Fault::Pause { member, long: either },
+        6 | 7 => Fault::Restart { member, down: short, twice: dice.chance(200) },
+        8 => Fault::Cut { member, long: either },
+        9 | 10 => Fault::Storm { long: either },
+        11 | 12 => Fault::StoreDown { long: either, hangs: dice.chance(400) },
+        13 => Fault::LettersClosed { long: either },
+        14 => Fault::OutputsClosed { long: either },
+        15 => Fault::BrokerDown { broker, long: either },
+        16 => Fault::BrokerHangs { broker, long: either },
+        17 => Fault::LeadersMove,
+        18 => Fault::StaleCommits { commits: u32::try_from(dice.between(1, 4)).unwrap_or(1) },
+        19 => {
+            let by = i64::try_from(dice.between(0, 7_200_000)).unwrap_or(0);
+            Fault::ClockJumps { member, millis: by - 3_600_000 }
+        }
+        20 => Fault::StoreEmptied,
+        _ => Fault::PartitionAdded,
+    }
+}

@@ -1,0 +1,44 @@
+//! The simulator: a user's own services on virtual time, over a fake cluster in which everything goes wrong that can, with
+//! the invariants checked as it happens.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `simulation` | [`Simulation`]: what is to be simulated; [`Report`]: what it has shown |
+//! | `driver` | one run: what befalls the members, and when |
+//! | `fault` | [`Fault`], [`Schedule`]: what goes wrong |
+//! | `node` · `watch` | [`Node`]: a member's process; how its attempts are seen |
+//! | `world` · `served` · `network` | what members share; what servers do; the way there |
+//! | `cluster` | brokers, groups, idempotent producers |
+//! | `client` | the contract's traits over all that |
+//! | `store` | the shared store of ids |
+//! | `history` | [`History`]: what happened, its hash and its time line |
+//! | `checks` | the invariants |
+//! | [`workload`] | the services with which the framework simulates itself |
+//! | `dice` | [`Dice`]: chance, from a seed |
+
+mod checks;
+mod client;
+mod cluster;
+mod dice;
+mod driver;
+mod fault;
+mod history;
+mod network;
+mod node;
+mod served;
+mod simulation;
+mod store;
+mod watch;
+pub mod workload;
+mod world;
+
+pub use checks::Violation;
+pub use client::{SimConsumer, SimProducer, SimTransport};
+pub use dice::Dice;
+pub use driver::Mode;
+pub use fault::{Fault, Schedule};
+pub use history::{Ended, Event, History, What};
+pub use network::Server;
+pub use node::Node;
+pub use simulation::{Describes, Report, Simulation};
+pub use store::SimDeduplicator;

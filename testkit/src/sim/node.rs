@@ -1,0 +1,118 @@
+//! Owns a member of a simulation: one process after the other, each running the user's service. Leaves when it dies to the
+//! `driver`.
+
+use super::client::SimTransport;
+use super::history::What;
+use super::network::MemberNo;
+use super::store::SimDeduplicator;
+use super::watch::Watch;
+use super::world::{Link, WALL_START, World};
+use millstream_core::contract::Error;
+use millstream_core::layer::watching;
+use millstream_core::process::Process;
+use millstream_core::service::{ServiceHandle, StreamService};
+use std::fmt;
+use std::sync::Arc;
+
+/// One process of a member, as the user's description of the service sees it: what it takes from its world.
+#[derive(Clone)]
+pub struct Node {
+    world: Arc<World>,
+    link: Link,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("member", &self.link.member).field("process", &self.link.incarnation).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// The fake cluster, as this process reaches it.
+    pub fn transport(&self) -> SimTransport {
+        SimTransport::new(self.world.clone(), self.link.clone())
+    }
+
+    /// The store of ids that all members share.
+    pub fn deduplicator(&self) -> SimDeduplicator {
+        SimDeduplicator::new(self.world.clone(), self.link.clone())
+    }
+
+    /// The member's number, from 0.
+    pub fn member(&self) -> usize {
+        self.link.member
+    }
+
+    /// The so many-th process of the member this is, from 1.
+    pub fn process(&self) -> u32 {
+        self.link.incarnation
+    }
+
+    /// Notes an effect of the service in the history, at once and for good: what the outside world has seen of it. A user's
+    /// invariant reads it with [`History::noted`](super::History::noted). A process that is dead notes nothing.
+    pub fn note(&self, name: &str, value: impl Into<String>) {
+        if self.link.is_alive() {
+            self.world.note(Some(self.link.member), What::Noted(name.into(), value.into()));
+        }
+    }
+}
+
+/// How a user describes the service of a process.
+pub(super) type Describe = Arc<dyn Fn(&Node) -> Result<StreamService, Error> + Send + Sync>;
+
+/// How a process came to its end.
+pub(super) enum End {
+    Died,
+    Ended(Result<(), Error>),
+}
+
+/// A process that runs.
+pub(super) struct Running {
+    pub(super) process: Process,
+    pub(super) handle: ServiceHandle,
+    pub(super) link: Link,
+    pub(super) task: tokio::task::JoinHandle<End>,
+}
+
+/// Starts the so many-th process of a member.
+///
+/// # Errors
+/// If the service cannot be built.
+pub(super) fn start(
+    world: &Arc<World>,
+    member: MemberNo,
+    name: &str,
+    incarnation: u32,
+    seed: u64,
+    put_off: u64,
+    describe: &Describe,
+) -> Result<Running, Error> {
+    let wall = WALL_START + u64::try_from(world.at().as_millis()).unwrap_or(u64::MAX);
+    let process = Process::new(name, seed, wall);
+    process.put_off(put_off);
+    let link = Link::new(member, incarnation);
+    let node = Node { world: world.clone(), link: link.clone() };
+    let watch = Watch { world: world.clone(), member, incarnation };
+    world.note(Some(member), What::Started(incarnation));
+    let service = process.enter(|| watching(Arc::new(watch), || describe(&node)))?;
+    let handle = service.handle();
+    let run = process.run(async move { service.run().await });
+    let (dying, cut, world) = (process.clone(), link.clone(), world.clone());
+    let task = tokio::spawn(async move {
+        tokio::select! {
+            biased;
+            () = dying.death() => {
+                // From now on nothing it sends gets anywhere; what is on its way does. Then it is dropped.
+                cut.cut();
+                world.checks().died((member, incarnation));
+                End::Died
+            }
+            ended = run => {
+                cut.cut();
+                world.checks().died((member, incarnation));
+                End::Ended(ended)
+            }
+        }
+    });
+    Ok(Running { process, handle, link, task })
+}

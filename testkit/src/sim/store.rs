@@ -1,0 +1,144 @@
+//! Owns the shared deduplicator's store, and its client. Leaves what befalls them to the network.
+
+use super::history::What;
+use super::network::{Operation as Call, Server};
+use super::world::{Link, Unanswered, World};
+use millstream_core::contract::{DedupScope, Deduplicator, Error, ErrorKind, Mark, Marked, Operation, Scope, Seen};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long a mark lives: the framework's default.
+const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// What the store keeps.
+#[derive(Debug, Default)]
+pub(crate) struct Store {
+    marks: BTreeMap<(String, u128), (Mark, Instant)>,
+    /// Answers errors until then.
+    pub(crate) failing: Option<Instant>,
+}
+
+impl Store {
+    pub(crate) fn clear(&mut self) {
+        self.marks.clear();
+    }
+
+    fn seen(&self, scope: &str, key: u128, now: Instant) -> Option<Mark> {
+        let found = self.marks.get(&(scope.to_owned(), key));
+        found.filter(|(_, at)| now < *at + TTL).map(|(mark, _)| *mark)
+    }
+
+    fn fails(&self, now: Instant) -> bool {
+        self.failing.is_some_and(|until| until > now)
+    }
+}
+
+/// The deduplicator that the members of a simulation share, as they would share Redis: marks outlive processes, calls take
+/// time, and may be refused, lost, or never answered.
+#[derive(Clone)]
+pub struct SimDeduplicator {
+    world: Arc<World>,
+    link: Link,
+}
+
+impl std::fmt::Debug for SimDeduplicator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SimDeduplicator")
+    }
+}
+
+impl SimDeduplicator {
+    pub(crate) fn new(world: Arc<World>, link: Link) -> Self {
+        SimDeduplicator { world, link }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        call: Call,
+        operation: Operation,
+        does: impl FnOnce(&World) -> Option<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.world.call(&self.link, Server::Store, call, does).await {
+            Ok(Some(answer)) => Ok(answer),
+            Ok(None) | Err(Unanswered::Refused) => Err(Error::new(ErrorKind::Unavailable, operation, "the store is down")),
+            Err(Unanswered::Unknown) => Err(Error::new(ErrorKind::TimedOut, operation, "the store did not answer")),
+        }
+    }
+}
+
+impl Deduplicator for SimDeduplicator {
+    async fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
+        let (scope, keys) = (scope.as_str().to_owned(), keys.to_vec());
+        let began = Instant::now();
+        let (name, asked) = (scope.clone(), keys.clone());
+        let found = self
+            .ask(Call::Check, Operation::Check, move |world| {
+                let (servers, now) = (world.servers(), Instant::now());
+                if servers.store.fails(now) {
+                    return None;
+                }
+                Some(keys.iter().map(|key| servers.store.seen(&scope, *key, now)).collect::<Vec<_>>())
+            })
+            .await?;
+        self.world.checks().looked_up(self.link.member, self.link.incarnation, &name, &asked, began, &found);
+        answers.extend(found.into_iter().map(|found| match found {
+            Some(mark) => Seen::Done { at: mark.at, fingerprint: mark.fingerprint },
+            None => Seen::Fresh,
+        }));
+        Ok(())
+    }
+
+    async fn complete(&self, scope: &DedupScope, marks: &[Mark], met: &mut Vec<Marked>) -> Result<(), Error> {
+        let (scope, marks, member) = (scope.as_str().to_owned(), marks.to_vec(), self.link.member);
+        let answers = self
+            .ask(Call::Mark, Operation::Complete, move |world| {
+                let now = Instant::now();
+                let mut answers = Vec::with_capacity(marks.len());
+                let mut news = Vec::new();
+                {
+                    let servers = &mut *world.servers();
+                    if servers.store.fails(now) {
+                        return None;
+                    }
+                    for mark in marks {
+                        let known = servers.store.seen(&scope, mark.key, now).is_some();
+                        if !known {
+                            servers.store.marks.insert((scope.clone(), mark.key), (mark, now));
+                            news.push(mark);
+                        }
+                        answers.push(if known { Marked::Known } else { Marked::First });
+                    }
+                }
+                for mark in news {
+                    world.note(Some(member), What::Marked(mark.key, mark.at));
+                    world.checks().marked(&scope, mark, now);
+                }
+                Some(answers)
+            })
+            .await?;
+        met.extend(answers);
+        Ok(())
+    }
+
+    async fn forget(&self, scope: &DedupScope, keys: &[u128]) -> Result<(), Error> {
+        let (scope, keys) = (scope.as_str().to_owned(), keys.to_vec());
+        self.ask(Call::Mark, Operation::Complete, move |world| {
+            let servers = &mut *world.servers();
+            keys.iter().for_each(|key| {
+                servers.store.marks.remove(&(scope.clone(), *key));
+            });
+            Some(())
+        })
+        .await
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Shared
+    }
+
+    fn retention(&self) -> Option<Duration> {
+        Some(TTL)
+    }
+}

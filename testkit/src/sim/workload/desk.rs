@@ -1,0 +1,79 @@
+//! Owns the first service: orders become fills.
+
+use super::order::{Behaviour, Fill, NAMESPACES, Order, topic};
+use super::{ATTEMPTS, IN_FLIGHT, WITHIN};
+use crate::sim::Node;
+use millstream_core::builder::StreamServiceBuilder;
+use millstream_core::engine::Retry;
+use millstream_core::handler::{Attempt, Event, HandlerError, Outcome, Outputs};
+use millstream_core::service::{ErrorHandling, HandlerSettings, Shutdown};
+use millstream_core::topic::Sibling;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+const FILLED: Sibling = Sibling::new("orders", "filled");
+
+/// What the desk remembers while its process lives.
+#[derive(Default)]
+pub(super) struct Desk {
+    put_off: Mutex<BTreeSet<u64>>,
+}
+
+impl Desk {
+    /// Whether an order is put off now: once a process.
+    fn puts_off(&self, number: u64) -> bool {
+        self.put_off.lock().unwrap_or_else(PoisonError::into_inner).insert(number)
+    }
+}
+
+async fn on_order(desk: &Desk, order: Event<Order>, attempt: Attempt, out: &mut Outputs) -> Result<Outcome, HandlerError> {
+    let number = attempt.number();
+    match order.behaviour {
+        Behaviour::Slow(millis) => tokio::time::sleep(Duration::from_millis(millis)).await,
+        Behaviour::Fails(times) if number <= times => {
+            tokio::time::sleep(Duration::from_millis(3)).await;
+            return Err(HandlerError::transient("the exchange is away"));
+        }
+        Behaviour::Refuses => return Err(HandlerError::permanent("no such account")),
+        Behaviour::Panics(times) if number <= times => panic!("as ordered"),
+        Behaviour::Hangs(times) if number <= times => std::future::pending().await,
+        Behaviour::Wavers if number == 1 => {
+            out.emit_named(FILLED, "wavering", &Fill::of(&order, 99))?;
+            return Err(HandlerError::transient("changes its mind"));
+        }
+        Behaviour::Publishes => {
+            if order.fills > 0 {
+                let _landed = out.publish_now(FILLED, &Fill::of(&order, 0)).await?;
+            }
+            if number == 1 {
+                return Err(HandlerError::transient("only after it was sent"));
+            }
+        }
+        Behaviour::PutsOff if desk.puts_off(order.number) => {
+            return Ok(Outcome::defer_for(Duration::from_millis(700), "not before the exchange opens"));
+        }
+        _ => {}
+    }
+    let first = u32::from(order.behaviour == Behaviour::Publishes);
+    for part in first..order.fills {
+        out.emit_named(FILLED, &part.to_string(), &Fill::of(&order, part))?;
+    }
+    Ok(Outcome::Done)
+}
+
+pub(super) fn service(node: &Node) -> StreamServiceBuilder<Desk> {
+    let retry = Retry::exponential(Duration::from_millis(100), Duration::from_secs(2)).attempts(ATTEMPTS);
+    let settings = || HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20).timeout(Duration::from_secs(15)).concurrency(8);
+    let mut builder = StreamServiceBuilder::new("desk", node.transport())
+        .with_deduplicator(node.deduplicator())
+        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_shutdown(Shutdown::within(WITHIN))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
+        .add_producer()
+        .with_state(Desk::default());
+    for namespace in NAMESPACES {
+        builder = builder.add_consumer_handler_with(&topic(namespace, "new"), "desk.orders", on_order, settings());
+    }
+    builder
+}
