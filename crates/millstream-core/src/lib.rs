@@ -4,7 +4,8 @@
 //!
 //! Imports go one way: `builder → service → {layer, handler, engine, envelope, clock} → {topic, contract}`.
 
-/// Whether a planted bug, as `planted!(B01)`, is to be made here; `false` in every normal build.
+/// Whether a planted bug, as `planted!(B01)`, is to be made here: `false` in every normal build. Or what it does, as
+/// `planted!(B01: …)`: nothing in every normal build.
 #[cfg(millstream_planted)]
 #[doc(hidden)]
 #[macro_export]
@@ -12,8 +13,14 @@ macro_rules! planted {
     ($bug:ident) => {
         $crate::planted::is($crate::planted::$bug)
     };
+    ($bug:ident: $($does:tt)*) => {
+        if $crate::planted::is($crate::planted::$bug) {
+            $($does)*
+        }
+    };
 }
-/// Whether a planted bug, as `planted!(B01)`, is to be made here; `false` in every normal build.
+/// Whether a planted bug, as `planted!(B01)`, is to be made here: `false` in every normal build. Or what it does, as
+/// `planted!(B01: …)`: nothing in every normal build.
 #[cfg(not(millstream_planted))]
 #[doc(hidden)]
 #[macro_export]
@@ -21,6 +28,7 @@ macro_rules! planted {
     ($bug:ident) => {
         false
     };
+    ($bug:ident: $($does:tt)*) => {};
 }
 
 pub mod builder;

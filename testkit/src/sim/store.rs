@@ -2,8 +2,9 @@
 
 use super::history::What;
 use super::network::{Operation as Call, Server};
-use super::world::{Link, Unanswered, World};
+use super::world::{Link, Unanswered, WALL_START, World};
 use millstream_core::contract::{DedupScope, Deduplicator, Error, ErrorKind, Mark, Marked, Operation, Scope, Seen};
+use millstream_core::process::Process;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +26,24 @@ impl Store {
         self.marks.clear();
     }
 
-    fn seen(&self, scope: &str, key: u128, now: Instant) -> Option<Mark> {
+    fn seen(&self, scope: &str, key: u128, now: Instant, wall: u64) -> Option<Mark> {
         let found = self.marks.get(&(scope.to_owned(), key));
-        found.filter(|(_, at)| now < *at + TTL).map(|(mark, _)| *mark)
+        let expired = |at: Instant| match () {
+            () if millstream_core::planted!(B33) => wall > WALL_START + 30 * 60_000,
+            () if millstream_core::planted!(B63) => (key >> 80) as u64 + TTL.as_millis() as u64 <= wall,
+            () => now >= at + TTL,
+        };
+        found.filter(|(_, at)| !expired(*at)).map(|(mark, _)| *mark)
     }
 
     fn fails(&self, now: Instant) -> bool {
         self.failing.is_some_and(|until| until > now)
     }
+}
+
+/// The wall clock of the process that asks. The store measures by its own: only a planted bug looks at this.
+fn wall() -> u64 {
+    Process::current().map_or(WALL_START, |process| process.wall_millis())
 }
 
 /// The deduplicator that the members of a simulation share, as they would share Redis: marks outlive processes, calls take
@@ -70,7 +81,7 @@ impl SimDeduplicator {
 
 impl Deduplicator for SimDeduplicator {
     async fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
-        let (scope, keys) = (scope.as_str().to_owned(), keys.to_vec());
+        let (scope, keys, wall) = (scope.as_str().to_owned(), keys.to_vec(), wall());
         let began = Instant::now();
         let (name, asked) = (scope.clone(), keys.clone());
         let found = self
@@ -79,7 +90,7 @@ impl Deduplicator for SimDeduplicator {
                 if servers.store.fails(now) {
                     return None;
                 }
-                Some(keys.iter().map(|key| servers.store.seen(&scope, *key, now)).collect::<Vec<_>>())
+                Some(keys.iter().map(|key| servers.store.seen(&scope, *key, now, wall)).collect::<Vec<_>>())
             })
             .await?;
         self.world.checks().looked_up(self.link.member, self.link.incarnation, &name, &asked, began, &found);
@@ -91,7 +102,7 @@ impl Deduplicator for SimDeduplicator {
     }
 
     async fn complete(&self, scope: &DedupScope, marks: &[Mark], met: &mut Vec<Marked>) -> Result<(), Error> {
-        let (scope, marks, member) = (scope.as_str().to_owned(), marks.to_vec(), self.link.member);
+        let (scope, marks, member, wall) = (scope.as_str().to_owned(), marks.to_vec(), self.link.member, wall());
         let answers = self
             .ask(Call::Mark, Operation::Complete, move |world| {
                 let now = Instant::now();
@@ -103,7 +114,7 @@ impl Deduplicator for SimDeduplicator {
                         return None;
                     }
                     for mark in marks {
-                        let known = servers.store.seen(&scope, mark.key, now).is_some();
+                        let known = servers.store.seen(&scope, mark.key, now, wall).is_some();
                         if !known {
                             servers.store.marks.insert((scope.clone(), mark.key), (mark, now));
                             news.push(mark);

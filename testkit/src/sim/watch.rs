@@ -1,10 +1,11 @@
 //! Owns how attempts of a member's handlers get into the history and before the checks.
 
-use super::checks::Call;
+use super::checks::{Call, id_of};
 use super::history::{Ended, What};
 use super::network::MemberNo;
 use super::world::World;
 use millstream_core::contract::TopicPartition;
+use millstream_core::engine::Failure;
 use millstream_core::handler::{HandlerError, Outcome};
 use millstream_core::layer::{DeliveryInfo, Emitted, Watcher};
 use std::fmt;
@@ -38,7 +39,8 @@ impl Watcher for Watch {
             epoch,
             attempt,
             key: delivery.record().key().map(<[u8]>::to_vec),
-            id: delivery.event_key().as_u128(),
+            // What the record itself says, not what the service makes of it.
+            id: id_of(delivery.record().value()).unwrap_or(delivery.event_key()).as_u128(),
         };
         let at = self.world.at();
         self.world.checks().called(number, call, at);
@@ -54,17 +56,19 @@ impl Watcher for Watch {
         let Some(call) = self.world.checks().call(attempt).cloned() else { return };
         let owned = |bytes: Option<&[u8]>| bytes.map(<[u8]>::to_vec);
         let outputs: Vec<_> = outputs.map(|(topic, key, value)| (topic.clone(), owned(key), owned(value))).collect();
-        let (ended, ok) = match answer {
-            None => (Ended::Dropped, false),
-            Some(Err(error)) => (Ended::Failed(error.to_string()), false),
-            Some(Ok(Outcome::Done | Outcome::Skip(_))) => (Ended::Done(outputs.len()), true),
-            Some(Ok(_)) => (Ended::Deferred, false),
+        let ended = match answer {
+            None => Ended::Dropped,
+            Some(Err(error)) => Ended::Failed(error.to_string()),
+            Some(Ok(Outcome::Done | Outcome::Skip(_))) => Ended::Done(outputs.len()),
+            Some(Ok(_)) => Ended::Deferred,
         };
+        let for_good = |error: &HandlerError| matches!(error.failure(), Failure::Permanent | Failure::Poison);
         self.world.note(Some(self.member), What::Answered(call.handler, call.place, call.offset, ended));
         let at = self.world.at();
-        match ok {
-            true => self.world.checks().succeeded(attempt, &outputs, at),
-            false => self.world.checks().failed(attempt),
+        match answer {
+            Some(Ok(Outcome::Done | Outcome::Skip(_))) => self.world.checks().succeeded(attempt, &outputs, at),
+            Some(Err(error)) => self.world.checks().failed(attempt, for_good(error)),
+            None | Some(Ok(_)) => self.world.checks().left(attempt),
         }
     }
 }

@@ -188,6 +188,7 @@ impl Standstill {
 
     /// Puts a hold on; putting it on twice changes nothing.
     pub fn pause(&mut self, hold: Hold, now: MonoTime) {
+        planted!(B48: if hold == Hold::Breaker { return });
         if self.holds == 0 {
             self.since = now;
         }
@@ -281,18 +282,19 @@ impl Attempts {
     ) -> Verdict {
         let Judged { failure, retry, not_before } = failed.into();
         let policy = retry.unwrap_or(policy);
-        if failure == Failure::Poison {
+        if failure == Failure::Poison && !planted!(B27) {
             return Verdict::GiveUp(DeadLetterReason::Poison);
         }
         self.made = self.made.saturating_add(1);
         match failure {
-            Failure::Permanent => return Verdict::GiveUp(DeadLetterReason::Permanent),
+            Failure::Permanent if !planted!(B19) => return Verdict::GiveUp(DeadLetterReason::Permanent),
             Failure::Panic if !policy.retry_panics => return Verdict::GiveUp(DeadLetterReason::Panic),
             _ => {}
         }
         let delay = policy.backoff.delay(self.made, entropy).max(not_before);
         let next = self.watch.elapsed(now, standstill).saturating_add(delay);
-        if self.made >= policy.max_attempts || policy.deadline.is_some_and(|deadline| next > deadline) {
+        let most = policy.max_attempts + u32::from(planted!(B13));
+        if self.made >= most || policy.deadline.is_some_and(|deadline| next > deadline) {
             return Verdict::GiveUp(DeadLetterReason::Exhausted);
         }
         Verdict::Retry { at: now.after(delay) }

@@ -177,7 +177,8 @@ impl Commits {
         let mut sent = BTreeMap::new();
         let mut entries = Vec::new();
         for (&epoch, session) in self.sessions.iter_mut().filter(|(_, session)| session.goes(now)) {
-            let mut entry = CommitEntry::new(session.partition.clone(), epoch, session.target);
+            let target = if planted!(B18) { session.target + 1 } else { session.target };
+            let mut entry = CommitEntry::new(session.partition.clone(), epoch, target);
             entry.metadata.clone_from(&session.metadata);
             entries.push(entry);
             sent.insert(epoch, (session.target, session.version));
@@ -210,15 +211,17 @@ impl Commits {
                     // Only a request made after the doubt's end is certain to be the last.
                     session.doubt = session.doubt.filter(|until| outstanding.at < *until);
                 }
+                Applied::NotApplied(_) if planted!(B09) => session.applied = Some((offset, version)),
                 Applied::NotApplied(why) => {
                     session.again(now, &self.policy);
                     if matches!(why, NotApplied::Fenced | NotApplied::Refused) {
                         troubles.push(CommitTrouble { epoch, why });
                     }
                 }
+                Applied::Unknown if planted!(B31) => session.applied = Some((offset, version)),
                 Applied::Unknown => {
                     session.again(now, &self.policy);
-                    session.doubt = Some(now.after(self.policy.request_life));
+                    session.doubt = Some(now.after(self.policy.request_life)).filter(|_| !planted!(B58));
                 }
             }
         }
@@ -227,13 +230,15 @@ impl Commits {
 
     /// Ends an epoch: nothing of it is planned any more, and an outcome that comes later means nothing (B23, B40).
     pub fn close(&mut self, epoch: Epoch) {
+        planted!(B23: return);
+        planted!(B40: if self.outstanding.as_ref().is_some_and(|outstanding| outstanding.sent.contains_key(&epoch)) { return });
         self.sessions.remove(&epoch);
         self.flush &= self.any_dirty();
     }
 
     /// Takes out of a commit that was planned but not yet handed over what has ended since (B65).
     pub fn retain_open(&self, entries: &mut Vec<CommitEntry>) {
-        entries.retain(|entry| self.sessions.contains_key(&entry.epoch));
+        entries.retain(|entry| self.sessions.contains_key(&entry.epoch) || planted!(B65));
     }
 
     /// Whether the last mark of the epoch and its text are applied and nothing of it is outstanding. True for an epoch that

@@ -97,7 +97,7 @@ impl Epochs {
         for older in older {
             self.lose(older, &mut actions);
         }
-        if self.closing.is_some() {
+        if self.closing.is_some() && !planted!(B56) {
             actions.extend([EpochAction::Release { epoch }, EpochAction::Forget { epoch }]);
             return actions;
         }
@@ -126,6 +126,7 @@ impl Epochs {
         session.worker = Worker::Ended;
         match session.phase {
             Phase::Owned => {}
+            Phase::Draining(_) if planted!(B57) => self.release(epoch, &mut actions),
             Phase::Draining(_) => actions.push(EpochAction::FlushCommits),
             Phase::Over => {
                 let partition = session.partition.clone();
@@ -239,7 +240,7 @@ impl Epochs {
 
     /// Starts the waiting epoch of a partition if no worker of it lives.
     fn start_next(&mut self, partition: &TopicPartition, actions: &mut Vec<EpochAction>) {
-        if self.of(partition).any(|(_, session)| session.worker == Worker::Running) {
+        if self.of(partition).any(|(_, session)| session.worker == Worker::Running) && !planted!(B60) {
             return;
         }
         let waiting = self.sessions.iter_mut().find(|(_, s)| s.worker == Worker::Waiting && s.partition == *partition);

@@ -69,6 +69,7 @@ impl Ledger {
     /// Takes note that everything below `next` is delivered or does not exist (F107). Never moves back.
     #[inline]
     pub fn advance(&mut self, next: Offset) {
+        planted!(B24: return);
         self.next = self.next.max(next);
     }
 
@@ -178,9 +179,8 @@ impl Ledger {
     /// The committable offset: the lowest open one, or the next to read.
     #[inline]
     pub fn watermark(&self) -> Offset {
-        if planted!(B01) {
-            return self.start;
-        }
+        planted!(B01: return self.start);
+        planted!(B03: return self.next);
         if self.below > 0 {
             self.lowest
         } else if self.start < self.end {

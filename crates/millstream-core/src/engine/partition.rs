@@ -202,8 +202,12 @@ impl Partition {
             Verdict::Retry { at } => {
                 held.stage = Stage::Backoff(at);
                 self.backoffs.insert((at, offset));
+                planted!(B17: let lane = held.lane.take(); self.unlock(offset, lane));
             }
-            Verdict::GiveUp(reason) => held.stage = Stage::Letter(reason),
+            Verdict::GiveUp(reason) => {
+                held.stage = Stage::Letter(reason);
+                planted!(B62: let lane = held.lane.take(); self.unlock(offset, lane));
+            }
         }
         verdict
     }

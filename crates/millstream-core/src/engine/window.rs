@@ -112,13 +112,14 @@ impl Window {
     /// [`largest_record`](WindowPolicy::largest_record) is kept back; a cap not above that asks for one at a time.
     pub fn demand(&self, span: u64, max_batch: u32) -> Demand {
         let policy = &self.policy;
+        planted!(B14: return Demand { records: max_batch, bytes: u64::MAX });
         let records = policy.in_flight_records.saturating_sub(self.records).min(policy.span.saturating_sub(span));
         let records = u32::try_from(records).unwrap_or(u32::MAX).min(max_batch);
         let spare = policy.in_flight_bytes.saturating_sub(self.bytes).checked_sub(policy.largest_record);
         match spare {
             _ if records == 0 => Demand::default(),
             Some(bytes) => Demand { records, bytes },
-            None if self.is_empty() => Demand { records: 1, bytes: 0 },
+            None if self.is_empty() && !planted!(B54) => Demand { records: 1, bytes: 0 },
             None => Demand::default(),
         }
     }

@@ -5,7 +5,7 @@ use super::epochs::Process;
 use crate::sim::network::MemberNo;
 use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, TopicPartition};
 use millstream_core::topic::Topic;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -37,6 +37,10 @@ pub(super) struct Attempts {
     /// When the last look-up of an id began that this process has an answer of.
     looked_up: BTreeMap<(Process, String, u128), Instant>,
     begin: Option<Instant>,
+    /// Records that failed for good: no more calls.
+    over: BTreeSet<(Process, Epoch, Offset)>,
+    /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
+    holding: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
 }
 
 impl Checks {
@@ -99,8 +103,33 @@ impl Checks {
                 self.violated("I8", at, text);
             }
         }
+        self.held(&call, at);
         self.known(&call, at);
         self.attempts.running.insert(number, call);
+    }
+
+    /// A key is held by a record that failed, until that is settled (I8); and who failed for good is not called again (I5).
+    fn held(&mut self, call: &Call, at: Duration) {
+        if self.attempts.over.contains(&(call.process, call.epoch, call.offset)) {
+            self.violated("I5", at, format!("{}@{} was called for again after it had failed for good", call.place, call.offset));
+        }
+        let twin = self.attempts.running.values().find(|other| {
+            (other.process, other.epoch, other.id) == (call.process, call.epoch, call.id) && other.handler == call.handler
+        });
+        if let Some(twin) = twin {
+            let text = format!("{}@{} and {}, twins by their id, run at once", call.place, call.offset, twin.offset);
+            self.violated("I7", at, text);
+        }
+        let Some(key) = call.key.clone().filter(|_| self.rules.ordered) else { return };
+        let holder = self.attempts.holding.get(&(call.process, call.epoch, key.clone())).copied();
+        let Some(holder) = holder.filter(|holder| *holder < call.offset) else { return };
+        let of = (call.group.clone(), call.place.clone());
+        if self.is_handed_on_or_completed(&of, holder) {
+            self.attempts.holding.remove(&(call.process, call.epoch, key));
+        } else {
+            let text = format!("{}@{} was called for while {holder}, which failed, holds its key", call.place, call.offset);
+            self.violated("I8", at, text);
+        }
     }
 
     /// A record whose id was marked before the look-up that let it start must not start (I7).
@@ -147,8 +176,19 @@ impl Checks {
         self.settled.answered(&call.group, &call.place, call.offset, prints);
     }
 
-    /// A call has ended otherwise.
-    pub(crate) fn failed(&mut self, number: u64) {
+    /// A call has failed, maybe for good.
+    pub(crate) fn failed(&mut self, number: u64, for_good: bool) {
+        let Some(call) = self.attempts.running.remove(&number) else { return };
+        if for_good {
+            self.attempts.over.insert((call.process, call.epoch, call.offset));
+        }
+        if let Some(key) = call.key {
+            self.attempts.holding.insert((call.process, call.epoch, key), call.offset);
+        }
+    }
+
+    /// A call was put off, or dropped.
+    pub(crate) fn left(&mut self, number: u64) {
         self.attempts.running.remove(&number);
     }
 

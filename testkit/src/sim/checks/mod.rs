@@ -18,6 +18,7 @@ use millstream_core::contract::{Offset, RecordView, TopicPartition};
 use std::time::Duration;
 
 pub(crate) use attempts::Call;
+pub(crate) use outputs::id_of;
 
 /// What a service must keep beyond the invariants, and what it is allowed.
 #[derive(Clone, Copy, Debug)]
@@ -85,8 +86,10 @@ impl Checks {
 
     /// A record is in the log.
     pub(crate) fn landed(&mut self, world: &World, place: &TopicPartition, offset: Offset, view: RecordView<'_>) {
-        self.outputs.landed(place, view);
         let at = world.at();
+        if let Err(text) = self.outputs.landed(place, view) {
+            self.violated("I7", at, text);
+        }
         if let Err((invariant, text)) = self.settled.letter(world, place, offset, view) {
             self.violated(invariant, at, text);
         }

@@ -29,11 +29,20 @@ pub(super) struct Outputs {
     landed: BTreeSet<u128>,
     /// Where the output of an id goes: topic and key.
     slots: BTreeMap<EventKey, u128>,
+    /// Where the output of an id lies.
+    places: BTreeMap<EventKey, TopicPartition>,
 }
 
 impl Outputs {
-    pub(super) fn landed(&mut self, place: &TopicPartition, view: RecordView<'_>) {
+    /// An output is in the log; `Err` if it was there before, in another partition.
+    pub(super) fn landed(&mut self, place: &TopicPartition, view: RecordView<'_>) -> Result<(), String> {
         self.landed.insert(print_of(&place.topic, view.key(), view.value()));
+        let Some(id) = id_of(view.value()).filter(|id| self.slots.contains_key(id)) else { return Ok(()) };
+        let first = self.places.entry(id).or_insert_with(|| place.clone());
+        if first.topic == place.topic && first.partition != place.partition {
+            return Err(format!("{id:?} lies in {first} and in {place}, whose deduplication may run at once"));
+        }
+        Ok(())
     }
 
     pub(super) fn are_landed(&self, prints: &[u128]) -> bool {

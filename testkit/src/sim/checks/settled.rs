@@ -100,7 +100,7 @@ impl Checks {
         answers.is_some_and(|answers| answers.iter().any(|prints| self.outputs.are_landed(prints)))
     }
 
-    fn is_completed_or_handed_on(&self, of: &Of, offset: Offset) -> bool {
+    pub(super) fn is_handed_on_or_completed(&self, of: &Of, offset: Offset) -> bool {
         self.is_completed(of, offset) || self.settled.handed_on.get(of).is_some_and(|offsets| offsets.contains(&offset))
     }
 
@@ -112,7 +112,7 @@ impl Checks {
 
     /// As [`is_settled`](Self::is_settled), of a record with this id.
     pub(super) fn is_settled_as(&self, of: &Of, offset: Offset, id: Option<u128>) -> bool {
-        if self.is_completed_or_handed_on(of, offset) {
+        if self.is_handed_on_or_completed(of, offset) {
             return true;
         }
         let logical = of.1.topic.logical_name();
@@ -131,8 +131,13 @@ impl Checks {
             place.partition == mark.at.partition && is_of(scope, group, place.topic.logical_name()) && scope_fits(scope, place)
         });
         let completed = of.is_some_and(|of| self.is_completed(of, mark.at.offset));
-        if !completed {
-            let at = self.now(now);
+        let spaced = self.settled.answered.keys().any(|(group, place)| {
+            place.topic.namespace().is_some() && is_of(scope, group, place.topic.logical_name()) && scope.starts_with("-:")
+        });
+        let at = self.now(now);
+        if spaced {
+            self.violated("I9", at, format!("an id of a namespace was marked in {scope}, which has none"));
+        } else if !completed {
             self.violated("I1", at, format!("an id was marked by {} in {scope} before its record was done", mark.at));
         }
     }

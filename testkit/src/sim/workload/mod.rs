@@ -31,8 +31,7 @@ pub fn orders() -> Simulation {
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
         .stops_within(WITHIN);
-    let simulation =
-        ["paper", "zerodha"].into_iter().fold(simulation, |simulation, namespace| order::topics(simulation, namespace));
+    let simulation = ["paper", "zerodha"].into_iter().fold(simulation, order::topics);
     simulation
         .feed(order::feed)
         .finally("every order has all its fills, each once, or a dead letter", ledger::complete)

@@ -2,6 +2,8 @@
 //! and sends commits, answers the group. It never waits for a handler, a store or a producer (F13).
 
 mod commit;
+#[cfg(millstream_planted)]
+mod planted;
 mod restoring;
 mod revoking;
 mod session;
@@ -83,6 +85,8 @@ pub(crate) struct Intake {
     /// The newest epoch when the group was asked about a doubt.
     doubted: Option<Epoch>,
     watching: Watching,
+    #[cfg(millstream_planted)]
+    ended: planted::Ended,
 }
 
 impl Intake {
@@ -102,6 +106,8 @@ impl Intake {
             leaving: None,
             doubted: None,
             watching: Watching::new(&parts),
+            #[cfg(millstream_planted)]
+            ended: planted::Ended::default(),
             parts,
         }
     }
@@ -177,6 +183,7 @@ impl Intake {
         match news {
             News::Told => {
                 let told = *self.parts.told.borrow_and_update();
+                planted!(B35: if self.epochs.due().is_some() { return Ok(()) });
                 if let Told::Stop(by) | Told::Abandon(by) = told {
                     self.leaving = Some(by);
                     let actions = self.epochs.drain(by);
@@ -185,6 +192,7 @@ impl Intake {
             }
             News::Ended(Ok(report)) => {
                 if let Some(watermark) = report.watermark {
+                    planted!(B06: self.commits.mark(self.heir_of(report.epoch), watermark, None, now));
                     self.commits.mark(report.epoch, watermark, Some(report.note.to_string()), now);
                     self.commits.flush_now();
                 }
@@ -257,6 +265,7 @@ impl Intake {
             ConsumerEvent::Fault { epoch, fault } => self.fault(epoch, &fault),
             ConsumerEvent::Committed(committed) => {
                 self.watching.committed(&committed, now);
+                planted!(B41: self.end_stale(&committed, now)?);
                 for trouble in self.commits.outcome(&committed, now) {
                     tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
                 }
@@ -371,6 +380,9 @@ impl Intake {
                     self.commits.close(epoch);
                     self.control(epoch, Control::Stop);
                     if let Some(session) = self.sessions.remove(&epoch) {
+                        planted!(B06: self.remember(epoch, &session));
+                        planted!(B25: self.remember(epoch, &session));
+                        planted!(B66: self.remember(epoch, &session));
                         session.saving.abandon();
                         if let Some(running) = &session.running {
                             // Its last note is committed, or nothing can be any more.

@@ -59,16 +59,10 @@ impl Intake {
         self.commits.mark(epoch, commit, Some(open_note.to_string()), now);
         self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
-        let running = Running {
-            cell,
-            window: Window::new(plan.window()),
-            freed: (0, 0),
-            granted: 0,
-            draining: false,
-            rung: false,
-            noting: None,
-            meters,
-        };
+        let window = Window::new(plan.window());
+        #[cfg(millstream_planted)]
+        let window = self.ended.window(window, plan.window());
+        let running = Running { cell, window, freed: (0, 0), granted: 0, draining: false, rung: false, noting: None, meters };
         let running = session.running.insert(running);
         grant(&mut self.parts.consumer, running, self.parts.request.max_batch);
         Ok(())

@@ -42,7 +42,7 @@ impl Message {
         let unheard = |reply: &Mutex<Option<oneshot::Sender<_>>>| {
             reply.lock().unwrap_or_else(PoisonError::into_inner).as_ref().is_none_or(oneshot::Sender::is_closed)
         };
-        self.cell.is_over() || matches!(&self.reply, Reply::Now(reply) if unheard(reply))
+        (self.cell.is_over() && !planted!(B37)) || matches!(&self.reply, Reply::Now(reply) if unheard(reply) && !planted!(B61))
     }
 
     pub(super) fn topic(&self, index: usize) -> &Topic {

@@ -29,7 +29,8 @@ pub(crate) async fn send(producer: &AnyProducer, produce: &Produce, watch: &Watc
 /// A call that does not answer leaves all its effects unknown.
 async fn send_in_time(producer: &AnyProducer, produce: &Produce) -> Vec<Result<Receipt, Error>> {
     let error = |kind, text: &'static str| Error::new(kind, Operation::Send, text);
-    match tokio::time::timeout(SEND_DEADLINE, producer.send(produce)).await {
+    let deadline = if planted!(B26) { Duration::from_secs(1 << 30) } else { SEND_DEADLINE };
+    match tokio::time::timeout(deadline, producer.send(produce)).await {
         Ok(mut answers) => {
             // P1: an answer for every record. A client that forgets some leaves them unknown.
             answers.truncate(produce.len());

@@ -55,6 +55,7 @@ impl Worker {
     /// Drops attempts that took too long: their work is abandoned and tried again.
     pub(super) fn expire(&mut self, now: MonoTime) -> bool {
         let mut moved = false;
+        planted!(B10: return moved);
         while let Some(slot) = self.slots.expired(now) {
             moved = true;
             if self.batching.is_some() {
@@ -68,6 +69,7 @@ impl Worker {
             if let Some(offset) = self.slots.give_back(slot) {
                 self.measured(began, 1);
                 self.counts.timeouts += 1;
+                planted!(B08: self.settle_anyway(offset); continue);
                 let why = format!("the attempt took longer than {:?}", self.plan.settings.timeout);
                 self.failed(offset, HandlerError::of(Failure::TimedOut, why.into()), now);
             }
@@ -103,6 +105,7 @@ impl Worker {
         self.counts.failures += 1;
         let (error, retry) = self.plan.rules.judge(error);
         let failure = error.failure();
+        planted!(B11: if failure == Failure::Panic { return });
         let entropy = self.entropy();
         let wall = self.plan.clock.wall_millis();
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
@@ -133,6 +136,7 @@ impl Worker {
         match verdict {
             Verdict::Retry { at } => {
                 self.quarantine.put_back(offset);
+                planted!(B15: self.settle_anyway(offset));
                 let delay_ms = u64::try_from(at.since(now).as_millis()).unwrap_or(u64::MAX);
                 tracing::debug!(
                     partition = %self.partition, offset, handler = %self.plan.handler, attempt, delay_ms,

@@ -33,6 +33,7 @@ impl Worker {
 
     fn step(&mut self, drain: &mut Drain, now: MonoTime) -> Option<WorkerReport> {
         let phase = drain.phase(now);
+        planted!(B55: if self.engine.next_due().is_some() { return None });
         if self.slots.running() > 0 {
             if phase == Phase::Handlers {
                 return None;
@@ -70,6 +71,7 @@ impl Worker {
             }
             if let Some(offset) = self.slots.give_back(slot) {
                 self.payloads.remove(&offset);
+                planted!(B07: self.settle_anyway(offset));
             }
         }
     }
@@ -93,7 +95,10 @@ impl Worker {
         {
             self.plan.board.trouble(&self.place(place), None);
         }
-        let watermark = in_order.then(|| self.engine.ledger().watermark());
+        let watermark = match in_order {
+            true if planted!(B02) => Some(self.engine.ledger().next()),
+            _ => (in_order || planted!(B06)).then(|| self.engine.ledger().watermark()),
+        };
         WorkerReport { epoch: self.cell.epoch, watermark, note: self.quarantine.note_now(true) }
     }
 }

@@ -111,6 +111,7 @@ impl Worker {
         for (offset, letter, answer) in answered {
             match answer {
                 Ok(()) => self.letter_accepted(offset, letter.reason),
+                Err(_) if planted!(B05) => self.letter_accepted(offset, letter.reason),
                 Err(error) => {
                     // Never settled on a refusal: it waits, however long, and says so.
                     trouble = Some(error.to_string());

@@ -66,6 +66,7 @@ const STORE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Awaits a call with a deadline.
 async fn within<T>(deadline: Duration, call: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    let deadline = if planted!(B26) { Duration::from_secs(1 << 30) } else { deadline };
     let answer = tokio::time::timeout(deadline, call).await;
     answer.unwrap_or_else(|_| Err(Error::new(ErrorKind::TimedOut, Operation::Check, format!("no answer within {deadline:?}"))))
 }
@@ -160,7 +161,7 @@ impl Worker {
         policy.retry = plan.retry;
         policy.followers = plan.followers;
         let namespace = partition.topic.namespace();
-        let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
+        let namespace = namespace.as_ref().filter(|_| !planted!(B16)).map_or("-", |namespace| namespace.as_str());
         let scope = DedupScope::new(namespace, &plan.group, plan.run, &plan.handler, partition.topic.logical_name());
         let copied = plan.retries.as_ref().is_some_and(RetryPlace::is_retry);
         let outbox = plan.outbox.clone();

@@ -90,6 +90,7 @@ impl Worker {
     /// A record's handler has succeeded, with so many outputs: its entry is taken over, and goes out behind them.
     #[inline]
     pub(super) fn succeeded(&mut self, mark: Mark, outputs: u32, skipped: bool) {
+        planted!(B32: self.settle_anyway(mark.at.offset));
         match self.sink.changed.take() {
             None => self.tail.push(mark, outputs, skipped),
             Some(changed) => {

@@ -102,6 +102,8 @@ impl Tail {
 
     /// A record's handler has succeeded, with so many outputs.
     pub(super) fn push(&mut self, mark: Mark, outputs: u32, skipped: bool) {
+        planted!(B43: self.confirmed.marks.push(mark));
+        let outputs = if planted!(B67) { outputs.min(1) } else { outputs };
         if outputs == 0 {
             self.confirmed.marks.push(mark);
             self.confirmed.skipped += u64::from(skipped);
@@ -372,6 +374,12 @@ impl Worker {
         self.breaker.succeeded_many(count);
         runs.clear();
         self.tail.spare.2 = runs;
+    }
+
+    #[cfg(millstream_planted)]
+    pub(super) fn settle_anyway(&mut self, offset: Offset) {
+        let one = offset..offset + 1;
+        self.settle_all(Vec::from([one]), 0);
     }
 
     /// The end of a grace: settles what is confirmed though its mark is unknown. The commit protects better than the mark.

@@ -1,0 +1,53 @@
+//! Owns what the planted bugs of the intake remember that the intake itself rightly forgets: ended epochs. Not part of a normal
+//! build.
+
+use super::Intake;
+use super::session::Session;
+use crate::clock::MonoTime;
+use crate::contract::{Applied, Committed, Epoch, EpochEnd, Error, NotApplied, TopicPartition};
+use crate::engine::{Window, WindowPolicy};
+use std::collections::BTreeMap;
+
+/// Ended epochs.
+#[derive(Default)]
+pub(super) struct Ended {
+    partitions: BTreeMap<Epoch, TopicPartition>,
+    /// Records that were in flight when their epochs ended.
+    load: u64,
+}
+
+impl Intake {
+    pub(super) fn remember(&mut self, epoch: Epoch, session: &Session) {
+        self.ended.partitions.insert(epoch, session.assigned.partition.clone());
+        self.ended.load += session.running.as_ref().map_or(0, |running| running.window.records());
+    }
+
+    pub(super) fn end_stale(&mut self, committed: &Committed, now: MonoTime) -> Result<(), Error> {
+        let stale = Applied::NotApplied(NotApplied::Stale);
+        for (epoch, ..) in committed.results.iter().filter(|(.., applied)| *applied == stale) {
+            let actions = self.epochs.ending(*epoch, EpochEnd::Lost, now);
+            self.act(actions, now)?;
+        }
+        Ok(())
+    }
+
+    /// The epoch that owns the partition of `epoch` now.
+    pub(super) fn heir_of(&self, epoch: Epoch) -> Epoch {
+        let Some(partition) = self.ended.partitions.get(&epoch) else { return epoch };
+        let heir = self.sessions.iter().rev().find(|(_, session)| session.assigned.partition == *partition);
+        heir.map_or(epoch, |(epoch, _)| *epoch)
+    }
+}
+
+impl Ended {
+    /// The window of a new epoch.
+    pub(super) fn window(&self, mut window: Window, policy: WindowPolicy) -> Window {
+        if planted!(B66) {
+            return Window::new(policy.records(policy.in_flight_records + self.load));
+        }
+        if planted!(B25) {
+            window.delivered(self.load, 0);
+        }
+        window
+    }
+}
