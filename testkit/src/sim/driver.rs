@@ -8,7 +8,7 @@ use super::history::{History, What};
 use super::network::{Server, Weather};
 use super::node::{Describe, End, Running, start};
 use super::world::World;
-use millstream_core::contract::{ErrorKind, Produce, Record, partition_for_key};
+use millstream_core::contract::{ErrorKind, Produce, Record, TopicPartition, partition_for_key};
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, TopicConfig};
 use std::collections::BTreeMap;
@@ -288,6 +288,10 @@ impl Driver {
         }
     }
 
+    fn input_places(&self) -> Vec<TopicPartition> {
+        self.world.places(self.plan.topics.iter().map(|(topic, _)| topic))
+    }
+
     fn befall(&mut self, fault: Fault) {
         let now = Instant::now();
         let about = match &fault {
@@ -370,6 +374,25 @@ impl Driver {
             Fault::ClockJumps { member, millis } => {
                 if let Some(running) = &self.members[member].running {
                     running.process.jump(millis);
+                }
+            }
+            Fault::Gaps => {
+                for place in self.input_places() {
+                    if self.dice.chance(500) {
+                        // It was just listed.
+                        let _ = self.world.memory.append_control(&place.topic, place.partition);
+                        self.world.wrote();
+                    }
+                }
+            }
+            Fault::Replay { records } => {
+                for topic in self.plan.topics.clone().into_iter().map(|(topic, _)| topic) {
+                    let all = self.world.memory.records(&topic);
+                    for _ in 0..records.min(all.len() as u64) {
+                        let mut record = self.dice.pick(&all).clone();
+                        record.partition = None;
+                        self.world.publish(record.header("millstream-replay-id", "by hand"));
+                    }
                 }
             }
             Fault::PartitionAdded => {

@@ -93,6 +93,13 @@ pub enum Fault {
         /// By so many milliseconds.
         millis: i64,
     },
+    /// Offsets of input topics are taken without a record, as by a transaction's marker.
+    Gaps,
+    /// Records of input topics are sent once more by hand, under their old ids.
+    Replay {
+        /// How many.
+        records: u64,
+    },
     /// An input topic gets a partition more.
     PartitionAdded,
 }
@@ -118,6 +125,8 @@ impl fmt::Display for Fault {
             Fault::LeadersMove => f.write_str("leaders and the coordinator move"),
             Fault::StaleCommits { commits } => write!(f, "the next {commits} commits are refused as stale"),
             Fault::ClockJumps { member, millis } => write!(f, "the wall clock of member {member} jumps by {millis} ms"),
+            Fault::Gaps => f.write_str("offsets of input topics hold no record"),
+            Fault::Replay { records } => write!(f, "{records} records of each input topic are sent again by hand"),
             Fault::PartitionAdded => f.write_str("input topics get a partition more"),
         }
     }
@@ -172,7 +181,7 @@ fn random_fault(dice: &mut Dice, bounds: Bounds) -> Fault {
     let short = dice.millis(50, 3_000);
     let long = dice.millis(1_000, 25_000);
     let either = if dice.chance(600) { short } else { long };
-    match dice.below(if bounds.excuses { 22 } else { 20 }) {
+    match dice.below(if bounds.excuses { 24 } else { 22 }) {
         0..4 => Fault::Crash { member, polls: dice.below(200), down: short },
         4 | 5 => Fault::Pause { member, long: either },
         6 | 7 => Fault::Restart { member, down: short, twice: dice.chance(200) },
@@ -189,7 +198,9 @@ fn random_fault(dice: &mut Dice, bounds: Bounds) -> Fault {
             let by = i64::try_from(dice.between(0, 7_200_000)).unwrap_or(0);
             Fault::ClockJumps { member, millis: by - 3_600_000 }
         }
-        20 => Fault::StoreEmptied,
+        20 => Fault::Gaps,
+        21 => Fault::Replay { records: dice.between(1, 4) },
+        22 => Fault::StoreEmptied,
         _ => Fault::PartitionAdded,
     }
 }

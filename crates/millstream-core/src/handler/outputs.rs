@@ -323,6 +323,10 @@ impl Outputs {
                     return Err(EmitError::NamedTwice(name.to_owned()));
                 }
                 self.slots.push(slot);
+                #[cfg(millstream_planted)]
+                let index = self.slots.len().to_string();
+                #[cfg(millstream_planted)]
+                let name = if planted!(B39) { &index } else { name };
                 self.context.scope.output(self.cause, &Slot::Named { topic: topic.logical_name(), name })
             }
             (None, None) => {
@@ -332,7 +336,7 @@ impl Outputs {
                 let nth = self.slots.iter().filter(|&&known| known == slot).count() as u64;
                 self.slots.push(slot);
                 let place = Place { topic: topic.logical_name(), event_type: T::TYPE, key, nth };
-                let slot = if verb == EMIT { Slot::Emit(place) } else { Slot::Publish(place) };
+                let slot = if verb == EMIT || planted!(B38) { Slot::Emit(place) } else { Slot::Publish(place) };
                 self.context.scope.output(self.cause, &slot)
             }
         };

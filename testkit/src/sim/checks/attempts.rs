@@ -40,7 +40,7 @@ pub(super) struct Attempts {
     /// Records that failed for good: no more calls.
     over: BTreeSet<(Process, Epoch, Offset)>,
     /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
-    holding: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
+    holding: BTreeMap<(Process, Epoch, Vec<u8>), (Offset, u128)>,
 }
 
 impl Checks {
@@ -122,9 +122,9 @@ impl Checks {
         }
         let Some(key) = call.key.clone().filter(|_| self.rules.ordered) else { return };
         let holder = self.attempts.holding.get(&(call.process, call.epoch, key.clone())).copied();
-        let Some(holder) = holder.filter(|holder| *holder < call.offset) else { return };
+        let Some((holder, id)) = holder.filter(|(holder, _)| *holder < call.offset) else { return };
         let of = (call.group.clone(), call.place.clone());
-        if self.is_handed_on_or_completed(&of, holder) {
+        if self.is_settled_as(&of, holder, Some(id)) {
             self.attempts.holding.remove(&(call.process, call.epoch, key));
         } else {
             let text = format!("{}@{} was called for while {holder}, which failed, holds its key", call.place, call.offset);
@@ -156,6 +156,12 @@ impl Checks {
     /// A call has ended with an `Ok` and these outputs.
     pub(crate) fn succeeded(&mut self, number: u64, outputs: &[Output], at: Duration) {
         let Some(call) = self.attempts.running.remove(&number) else { return };
+        if let Some(key) = &call.key {
+            // At `Ok` its key goes on: its outputs keep their order behind it.
+            self.attempts.holding.retain(|(process, epoch, held), (offset, _)| {
+                (process, epoch, held, *offset) != (&call.process, &call.epoch, key, call.offset)
+            });
+        }
         let mut prints = Vec::with_capacity(outputs.len());
         for (topic, key, value) in outputs {
             let from = call.place.topic.namespace();
@@ -183,7 +189,7 @@ impl Checks {
             self.attempts.over.insert((call.process, call.epoch, call.offset));
         }
         if let Some(key) = call.key {
-            self.attempts.holding.insert((call.process, call.epoch, key), call.offset);
+            self.attempts.holding.insert((call.process, call.epoch, key), (call.offset, call.id));
         }
     }
 

@@ -100,7 +100,7 @@ impl Checks {
         answers.is_some_and(|answers| answers.iter().any(|prints| self.outputs.are_landed(prints)))
     }
 
-    pub(super) fn is_handed_on_or_completed(&self, of: &Of, offset: Offset) -> bool {
+    fn is_handed_on_or_completed(&self, of: &Of, offset: Offset) -> bool {
         self.is_completed(of, offset) || self.settled.handed_on.get(of).is_some_and(|offsets| offsets.contains(&offset))
     }
 

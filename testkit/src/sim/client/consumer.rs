@@ -68,6 +68,8 @@ pub struct SimConsumer {
     timer: Pin<Box<Sleep>>,
     closed: bool,
     round: usize,
+    #[cfg(millstream_planted)]
+    planted: super::planted::Planted,
 }
 
 impl fmt::Debug for SimConsumer {
@@ -101,6 +103,8 @@ impl SimConsumer {
             timer: Box::pin(sleep_until(Instant::now())),
             closed: false,
             round: 0,
+            #[cfg(millstream_planted)]
+            planted: super::planted::Planted::default(),
             world,
             link,
             request,
@@ -246,6 +250,8 @@ impl SimConsumer {
         assigned.end = self.world.memory.end(&held.place.topic, held.place.partition);
         assigned.resume = resume;
         self.world.note(Some(self.link.member), What::Assigned(held.place.clone(), held.epoch));
+        #[cfg(millstream_planted)]
+        self.planted.takes(&mut held);
         self.held.push(held);
         self.events.push_back(ConsumerEvent::Assigned(assigned));
     }
@@ -266,7 +272,10 @@ impl SimConsumer {
         };
         self.batches.retain(|event| !about(event));
         self.events.retain(|event| !about(event));
-        Some(self.held.remove(index))
+        let held = self.held.remove(index);
+        #[cfg(millstream_planted)]
+        let held = self.planted.forgets(held);
+        Some(held)
     }
 
     /// Whether a commit of the epoch has no outcome yet.
@@ -420,6 +429,8 @@ impl SimConsumer {
         for index in 0..self.held.len() {
             let max = self.request.max_batch;
             let held = &mut self.held[index];
+            #[cfg(millstream_planted)]
+            super::planted::Planted::reads(&self.world, held);
             if held.wants() {
                 let records = max.min(held.records as usize);
                 let (place, topic_id) = (held.place.clone(), held.topic_id);

@@ -24,6 +24,9 @@ pub(super) struct Held {
     pub(super) until: Option<Instant>,
     pub(super) faulted: bool,
     pub(super) fetching: Option<Fetching>,
+    /// Who led it when it was read last.
+    #[cfg(millstream_planted)]
+    pub(super) leader: Option<u8>,
 }
 
 impl Held {
@@ -44,6 +47,8 @@ impl Held {
             until: None,
             faulted: false,
             fetching: None,
+            #[cfg(millstream_planted)]
+            leader: None,
         }
     }
 

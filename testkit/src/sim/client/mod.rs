@@ -11,6 +11,8 @@
 mod consumer;
 mod fetch;
 mod held;
+#[cfg(millstream_planted)]
+mod planted;
 mod producer;
 mod transport;
 

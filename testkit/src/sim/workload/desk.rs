@@ -18,6 +18,7 @@ const FILLED: Sibling = Sibling::new("orders", "filled");
 #[derive(Default)]
 pub(super) struct Desk {
     put_off: Mutex<BTreeSet<u64>>,
+    process: u32,
 }
 
 impl Desk {
@@ -56,8 +57,16 @@ async fn on_order(desk: &Desk, order: Event<Order>, attempt: Attempt, out: &mut 
         _ => {}
     }
     let first = u32::from(order.behaviour == Behaviour::Publishes);
-    for part in first..order.fills {
-        out.emit_named(FILLED, &part.to_string(), &Fill::of(&order, part))?;
+    let mut parts: Vec<u32> = (first..order.fills).collect();
+    if order.behaviour == Behaviour::Shuffles && desk.process.is_multiple_of(2) {
+        parts.reverse();
+    }
+    for part in parts {
+        match order.behaviour {
+            // The only one of its kind in its attempt: it needs no name.
+            Behaviour::Publishes if part == 1 => out.emit(FILLED, &Fill::of(&order, part))?,
+            _ => out.emit_named(FILLED, &part.to_string(), &Fill::of(&order, part))?,
+        };
     }
     Ok(Outcome::Done)
 }
@@ -71,7 +80,7 @@ pub(super) fn service(node: &Node) -> StreamServiceBuilder<Desk> {
         .with_shutdown(Shutdown::within(WITHIN))
         .membership(Duration::from_secs(10), Duration::from_secs(8))
         .add_producer()
-        .with_state(Desk::default());
+        .with_state(Desk { process: node.process(), ..Desk::default() });
     for namespace in NAMESPACES {
         builder = builder.add_consumer_handler_with(&topic(namespace, "new"), "desk.orders", on_order, settings());
     }

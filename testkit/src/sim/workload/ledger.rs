@@ -62,7 +62,9 @@ pub(super) fn complete(history: &History, memory: &Memory) -> Result<(), String>
             letters.insert(order.number);
         }
         for order in orders(memory, &topic(namespace, "new")) {
-            if letters.contains(&order.number) || matches!(order.behaviour, Behaviour::Refuses | Behaviour::Fails(9)) {
+            if letters.contains(&order.number)
+                || matches!(order.behaviour, Behaviour::Refuses | Behaviour::Garbled | Behaviour::Fails(9))
+            {
                 continue;
             }
             for part in 0..order.fills {
@@ -79,7 +81,7 @@ pub(super) fn complete(history: &History, memory: &Memory) -> Result<(), String>
 pub(super) fn each_once(_history: &History, memory: &Memory) -> Result<(), String> {
     for namespace in NAMESPACES {
         let name: Topic = topic(namespace, "filled").parse().expect("a topic's name");
-        let mut ids = BTreeMap::new();
+        let (mut ids, mut parts) = (BTreeMap::new(), BTreeMap::new());
         for batch in memory.batches(&name) {
             for view in batch.iter() {
                 let Some(value) = view.value() else { continue };
@@ -89,6 +91,10 @@ pub(super) fn each_once(_history: &History, memory: &Memory) -> Result<(), Strin
                 let id = ids.entry(part).or_insert(head.key());
                 if *id != head.key() {
                     return Err(format!("fill {} of order {} in {namespace} was sent under two ids", part.1, part.0));
+                }
+                let named = parts.entry(head.key()).or_insert(part);
+                if *named != part {
+                    return Err(format!("fills {} and {} of order {} in {namespace} share an id", named.1, part.1, part.0));
                 }
             }
         }

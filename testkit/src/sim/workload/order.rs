@@ -28,6 +28,10 @@ pub enum Behaviour {
     Publishes,
     /// Puts itself off once.
     PutsOff,
+    /// Emits its fills in another order in every other process.
+    Shuffles,
+    /// Cannot be decoded.
+    Garbled,
 }
 
 /// An order.
@@ -88,7 +92,8 @@ pub(super) fn topics(simulation: Simulation, namespace: &str) -> Simulation {
 
 fn behaviour(dice: &mut Dice) -> Behaviour {
     match dice.below(100) {
-        0..50 => Behaviour::Quick,
+        0..48 => Behaviour::Quick,
+        48..50 => Behaviour::Shuffles,
         50..70 => Behaviour::Slow(dice.between(1, 400)),
         70..75 => Behaviour::Slow(dice.between(2_000, 14_000)),
         75..81 => Behaviour::Fails(u32::try_from(dice.between(1, 2)).unwrap_or(1)),
@@ -97,8 +102,10 @@ fn behaviour(dice: &mut Dice) -> Behaviour {
         88..90 => Behaviour::Panics(1),
         90..92 => Behaviour::Hangs(1),
         92..95 => Behaviour::Wavers,
-        95..98 => Behaviour::Publishes,
-        _ => Behaviour::PutsOff,
+        95..97 => Behaviour::Publishes,
+        97 => Behaviour::PutsOff,
+        98 => Behaviour::Shuffles,
+        _ => Behaviour::Garbled,
     }
 }
 
@@ -110,7 +117,9 @@ pub(super) fn feed(dice: &mut Dice) -> Vec<Record> {
     for number in 0..count {
         let account = format!("a{}", dice.below(5));
         let order = Order { number, account, behaviour: behaviour(dice), fills: u32::try_from(dice.below(3)).unwrap_or(0) };
-        let id = ids.next(1_780_000_000_000 + number);
+        // Some were made long before they came: nothing may follow from an id's time.
+        let made = if dice.chance(200) { 1_770_000_000_000 } else { 1_780_000_000_000 };
+        let id = ids.next(made + number);
         for namespace in NAMESPACES {
             if dice.chance(600) || namespace == NAMESPACES[0] {
                 let record = record(&topic(namespace, "new"), id, &order);
@@ -132,6 +141,10 @@ pub(super) fn feed(dice: &mut Dice) -> Vec<Record> {
 fn record(topic: &str, id: EventId, order: &Order) -> Record {
     let stamp = Timestamp::from_millis(id.millis().and_then(|millis| i64::try_from(millis).ok()).unwrap_or(0));
     let envelope = EventEnvelope::new(id, Order::TYPE, stamp, "feed", order);
-    let value = envelope.to_json().expect("an order is JSON");
+    let mut value = envelope.to_json().expect("an order is JSON");
+    if order.behaviour == Behaviour::Garbled {
+        // An envelope all the same, with data that is no order.
+        value = String::from_utf8_lossy(&value).replace("\"account\":\"", "\"account\":17,\"was\":\"").into_bytes();
+    }
     Record::new(topic.parse().expect("a topic's name"), order.account.clone(), value)
 }

@@ -89,6 +89,7 @@ impl Outbox {
             self.shared.waker.register(cx.waker());
             loop {
                 let now = self.clock.now();
+                planted!(B34: if now > MonoTime::from_millis(20_000) { return Poll::Ready(()) });
                 let mut moved = self.take_inbox(now);
                 moved |= self.send_lanes(now);
                 moved |= self.poll_jobs(cx, now);
@@ -323,6 +324,7 @@ impl Outbox {
             }
         }
         for (place, (items, why)) in again {
+            let place = if planted!(B59) { TopicPartition::new(place.topic, (place.partition + 1) % 2) } else { place };
             self.board.trouble(&format!("{} to {place}", self.name), Some(why));
             let lane = self.lanes.entry(place).or_default();
             let delay = self.backoff.delay(lane.failures + 1, now.as_nanos());
