@@ -23,6 +23,8 @@ impl Tree {
                     self.put(&path, value, source);
                 }
             }
+            // A section without values, or a file without sections, says nothing.
+            Value::Table(_) if path.len() < 2 => {}
             value => {
                 // A single value takes the place of a table, and the other way round.
                 self.leaves.retain(|other, _| !(other.starts_with(path) || path.starts_with(other)));

@@ -247,4 +247,15 @@ fn a_template_filled_in_is_read_again() {
     let uncommented: Vec<&str> =
         template.lines().map(|line| if line.contains(" = ") { line.trim_start_matches('#') } else { line }).collect();
     let _ = builder(&of(&uncommented.join("\n"), &[]), &transports()).expect("defaults are valid");
+    let settings = of(&template, &[]);
+    let _ = builder(&settings, &transports()).expect("what is commented out has its default");
+    settings.refuse_unread().expect("a section without values is no setting");
+}
+
+#[test]
+fn a_file_without_settings_is_one_without_a_name() {
+    let settings = of("", &[]);
+    let error = builder(&settings, &transports()).err().expect("the name is missing");
+    assert!(error.context().contains("1. `service.name` is missing: set it in the file, or MILLSTREAM_SERVICE__NAME"), "{error}");
+    settings.refuse_unread().expect("there is nothing");
 }
