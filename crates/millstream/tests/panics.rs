@@ -143,3 +143,49 @@ async fn a_panic_that_carries_what_panics_when_it_is_dropped_fails_its_record() 
     });
     assert_eq!(letter(&memory.await, 0, "millstream-dlq-reason"), "panic");
 }
+
+/// An error whose cause cannot be asked for.
+#[derive(Debug)]
+struct Secretive;
+
+impl fmt::Display for Secretive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("secretive")
+    }
+}
+
+impl std::error::Error for Secretive {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        panic!("nobody's business");
+    }
+}
+
+/// An error that is its own cause.
+#[derive(Debug)]
+struct Ring;
+
+impl fmt::Display for Ring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ring")
+    }
+}
+
+impl std::error::Error for Ring {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(self)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_whose_cause_panics_or_never_ends_costs_its_own_record() {
+    for ring in [false, true] {
+        let handler = move |order: Event<Order>| async move {
+            match (order.number, ring) {
+                (2, true) => Err(HandlerError::from(Ring)),
+                (2, false) => Err(HandlerError::from(Secretive)),
+                _ => Ok(()),
+            }
+        };
+        run(|builder| builder.add_consumer_handler(NEW, "panics", handler)).await;
+    }
+}

@@ -340,6 +340,11 @@ impl RecordRef {
         self.set.view(self.index as usize)
     }
 
+    /// Whether both are one record, and not two that are alike.
+    pub(crate) fn is(&self, other: &RecordRef) -> bool {
+        Arc::ptr_eq(&self.set, &other.set) && self.index == other.index
+    }
+
     /// Points at the `index`th record of `batch`; touches a reference count only if that is another set.
     #[inline]
     pub fn point_to(&mut self, batch: &RecordBatch, index: usize) {

@@ -56,7 +56,7 @@ impl Limits {
 
     /// Checks the nesting from byte `start` on, where `outer` brackets are open already. By bytes:
     /// no parser of ours recurses before this.
-    pub(super) fn check_depth(&self, value: &[u8], start: usize, outer: u32) -> Result<(), ScanError> {
+    pub(crate) fn check_depth(&self, value: &[u8], start: usize, outer: u32) -> Result<(), ScanError> {
         let most = self.depth.saturating_sub(outer);
         // With no more brackets than the limit, in strings or not, there is no need to look
         // closer.

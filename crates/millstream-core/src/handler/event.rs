@@ -94,6 +94,10 @@ impl<T> Event<T> {
         (&self.record, &self.head)
     }
 
+    pub(crate) fn record_ref(&self) -> &RecordRef {
+        &self.record
+    }
+
     /// The record's headers.
     pub fn headers(&self) -> Headers<'_> {
         self.record().headers()

@@ -104,7 +104,10 @@ impl HandlerError {
     /// The same, said to be this.
     pub(crate) fn with(mut self, failure: Failure, why: Cow<'static, str>) -> Self {
         (self.0.failure, self.0.said) = (failure, true);
-        self.0.context = Some(why);
+        self.0.context = Some(match self.0.context.take() {
+            Some(before) => format!("{why}: {before}").into(),
+            None => why,
+        });
         self
     }
 }
@@ -122,10 +125,23 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for HandlerError {
 /// What stands for an error's text where making that panics.
 const NO_TEXT: &str = "the error's own text panicked";
 
-/// Causes that are shown; more is a chain that bites its tail.
+/// Causes that are looked at; more is a chain that bites its tail.
 const MOST_CAUSES: usize = 32;
 
+type Cause = dyn std::error::Error + 'static;
+
+/// What caused an error. An I/O error hides what it was made of from `source`.
+fn behind(cause: &Cause) -> Option<&Cause> {
+    let made_of = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    made_of.map(|inner| inner as &Cause).or_else(|| cause.source())
+}
+
 impl HandlerError {
+    /// The error that made it, and what caused that, the outermost first. Calls users' code, which may panic.
+    pub(crate) fn chain(&self) -> impl Iterator<Item = &Cause> {
+        std::iter::successors(self.source(), |&cause| behind(cause)).take(MOST_CAUSES)
+    }
+
     /// The texts of its cause and what caused that. A user's code: it may panic.
     fn causes(&self) -> String {
         let mut text = String::new();

@@ -4,6 +4,7 @@
 use super::delivery::Delivery;
 use super::extract::{Extract, Rejection};
 use super::wants::Wants;
+use crate::envelope::Limits;
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::ops::Deref;
@@ -46,8 +47,10 @@ impl<T> Json<T> {
 
 impl<T: DeserializeOwned> Json<T> {
     fn decode(value: &[u8]) -> Result<Self, Rejection> {
-        let data = serde_json::from_slice(value);
-        data.map(Json).map_err(|error| Rejection::poison(format!("the record's value is no such JSON: {error}")))
+        let why = |error: &dyn fmt::Display| Rejection::poison(format!("the record's value is no such JSON: {error}"));
+        // What is skipped on the way is not looked at by the decoder itself (F36).
+        Limits::DEFAULT.check_depth(value, 0, 0).map_err(|error| why(&error))?;
+        serde_json::from_slice(value).map(Json).map_err(|error| why(&error))
     }
 }
 

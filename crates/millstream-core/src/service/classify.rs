@@ -13,9 +13,6 @@ type Class = Arc<dyn Fn(&Cause) -> Option<Failure> + Send + Sync>;
 /// Whether a cause is of a rule's type.
 type Is = fn(&Cause) -> bool;
 
-/// Causes that are looked at; more is a chain that bites its tail.
-const MOST_CAUSES: usize = 32;
-
 /// What was said of errors by their type, in the order said.
 #[derive(Clone, Default)]
 pub(crate) struct Rules {
@@ -66,7 +63,7 @@ impl Rules {
         let error = if error.is_said() || self.classes.is_empty() { error } else { self.classified(error) };
         let retry = || {
             let mut rules = self.retries.iter();
-            rules.find(|(is, _)| causes(&error).any(is)).map(|(_, retry)| *retry)
+            rules.find(|(is, _)| error.chain().any(is)).map(|(_, retry)| *retry)
         };
         // The walk calls `source` of users' errors.
         let retry = if self.retries.is_empty() { None } else { panics::contained(retry).unwrap_or_default() };
@@ -74,7 +71,7 @@ impl Rules {
     }
 
     fn classified(&self, mut error: HandlerError) -> HandlerError {
-        let said = panics::contained(|| self.classes.iter().find_map(|class| causes(&error).find_map(|cause| class(cause))));
+        let said = panics::contained(|| self.classes.iter().find_map(|class| error.chain().find_map(|cause| class(cause))));
         match said {
             Ok(None) => error,
             Ok(Some(failure)) => {
@@ -87,17 +84,6 @@ impl Rules {
             Err(words) => error.with(Failure::Permanent, format!("the classification of this error panicked: {words}").into()),
         }
     }
-}
-
-/// The error that made a failure, and what caused it, the outermost first.
-fn causes(error: &HandlerError) -> impl Iterator<Item = &Cause> {
-    std::iter::successors(error.source(), |&cause| behind(cause)).take(MOST_CAUSES)
-}
-
-/// What caused an error. An I/O error hides what it was made of from `source`.
-fn behind(cause: &Cause) -> Option<&Cause> {
-    let made_of = cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-    made_of.map(|inner| inner as &Cause).or_else(|| cause.source())
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@
 //! the payload. The words of a handler's own errors and panics are the handler's, and are logged.
 
 use crate::engine::Failure;
-use crate::handler::HandlerError;
+use crate::handler::{HandlerError, panics};
 use std::borrow::Cow;
-use std::error::Error;
 
 /// The most bytes of one text in a log.
 const MOST: usize = 256;
@@ -40,20 +39,19 @@ pub(crate) fn log_text(error: &HandlerError) -> String {
     if error.failure() == Failure::Poison {
         return String::from("the record does not fit the handler's arguments; its dead letter says why");
     }
-    let mut cause: Option<&(dyn Error + 'static)> = error.source();
-    while let Some(found) = cause {
-        // An I/O error hides what it was made of from `source`.
-        let inner = found.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let json = found.downcast_ref().or_else(|| inner?.downcast_ref::<serde_json::Error>());
-        if let Some(json) = json {
-            // Its own words quote what it found.
-            let about = error.context().unwrap_or(error.error_type());
-            let (kind, line, column) = (json.classify(), json.line(), json.column());
-            return quote(&format!("{about}: {kind:?} error of JSON at line {line} column {column}"));
-        }
-        cause = found.source();
+    // The walk calls `source` of users' errors; the text of one that panics says so itself.
+    let of_json = panics::contained(|| error.chain().find_map(|cause| cause.downcast_ref::<serde_json::Error>()).map(place));
+    if let Ok(Some((kind, line, column))) = of_json {
+        // Its own words quote what it found.
+        let about = error.context().unwrap_or(error.error_type());
+        return quote(&format!("{about}: {kind:?} error of JSON at line {line} column {column}"));
     }
     quote(&without_values(&error.to_string()))
+}
+
+/// What of JSON's own error quotes nothing.
+fn place(json: &serde_json::Error) -> (serde_json::error::Category, usize, usize) {
+    (json.classify(), json.line(), json.column())
 }
 
 /// The text without the values that serde's own words quote, in whatever error they were put.
@@ -72,6 +70,7 @@ mod tests {
     use super::*;
     use crate::handler::OrFail;
     use proptest::prelude::*;
+    use std::error::Error;
 
     #[test]
     fn a_line_stays_one_line_and_a_terminal_stays_as_it_is() {

@@ -119,3 +119,16 @@ async fn partitions_have_batches_of_their_own_beside_each_other() {
     assert!(began.elapsed() < ms(2_000), "none waits for another: {:?}", began.elapsed());
     assert!(desk.calls().len() >= 4);
 }
+
+/// A window full of one key has no company to wait for: nothing can come before one of them is settled.
+#[tokio::test(start_paused = true)]
+async fn a_batch_does_not_wait_where_the_window_is_full_of_one_key() {
+    let desk = Desk::new();
+    let began = Instant::now();
+    let one_key = (0..30).map(|number| order("a", number));
+    let settings = BatchSettings::new().records(10).in_flight(10, 32 << 20).linger(ms(1_000));
+    let bench = desk.bench(one_key, settings).await;
+    bench.settled().await;
+    assert_eq!(desk.numbers(), (0..30).map(|number| vec![number]).collect::<Vec<_>>());
+    assert!(began.elapsed() < ms(15_000), "only those at the end wait: {:?}", began.elapsed());
+}

@@ -157,3 +157,12 @@ async fn outputs_of_a_record_that_is_not_in_the_batch_fail_the_call() {
     let letters = bench.dead_letters(LETTERS);
     assert!(letters.len() == 2 && letters.iter().all(|letter| letter.reason == "panic"), "{letters:?}");
 }
+
+#[test]
+#[should_panic(expected = "not in the batch")]
+fn an_event_of_another_batch_has_no_outputs_in_this_one() {
+    let (mine, other) = (Batch::examples([order("ann", 0)]), Batch::examples([order("ben", 1)]));
+    let mut out = mine.example_outputs(&Topic::literal("paper.orders.new"));
+    let stranger = other.iter().next().expect("it has one").1;
+    out.of(stranger);
+}

@@ -159,3 +159,17 @@ async fn what_the_error_of_a_whole_call_means_is_asked_of_error_handling() {
         bench.stop().await.expect("a clean end");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_a_whole_failure_asks_for_holds_all_its_records() {
+    let desk = Desk::new().wholly(|numbers| match numbers.len() > 1 {
+        true => Err(HandlerError::after(ms(30_000), "too many requests")),
+        false => Ok(()),
+    });
+    let bench = desk.bench(orders(0..10), BatchSettings::new()).await;
+    bench.settled().await;
+    let calls = desk.calls();
+    assert_eq!(calls.len(), 11);
+    assert!(calls[1].at - calls[0].at >= ms(30_000), "{:?}", calls[1].at - calls[0].at);
+    assert_eq!((bench.account().done, bench.account().retries), (10, 0), "nothing was an attempt");
+}

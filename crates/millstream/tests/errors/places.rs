@@ -54,3 +54,10 @@ async fn a_failure_that_asks_for_more_time_than_there_is_gives_up() {
     let fails = |_| Err(HandlerError::after(Duration::from_secs(301), "closed until tomorrow"));
     assert_eq!(outcome(ErrorHandling::new().retry(retry(3)), fails).await, (Some("exhausted".into()), 1));
 }
+
+#[test]
+fn what_was_said_at_the_place_before_is_kept_behind_what_is_said_now() {
+    let away = || Err::<(), _>(HandlerError::transient("the quote server is away"));
+    let error = away().or_permanent("no price").expect_err("a failure");
+    assert_eq!(error.to_string(), "no price: the quote server is away");
+}

@@ -162,3 +162,11 @@ async fn a_sink_that_panics_has_taken_nothing_and_is_asked_again() {
     run_until_settled(desk(&memory, errors).add_consumer_handler(NEW, GROUP, handler), 3).await;
     assert_eq!((sink.asked.load(Ordering::SeqCst), sink.taken.letters().len()), (3, 1));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pager_that_panics_at_best_effort_keeps_no_letter_from_settling() {
+    let (memory, pager) = (Memory::new(), Broken::default());
+    let paging = pager.clone();
+    run(&memory, ErrorHandling::new().error_sink_with(move |to_topic| to_topic.and(paging.clone().best_effort()))).await;
+    assert_eq!(in_topic(&memory), ["panic", "permanent"], "each is written once");
+}

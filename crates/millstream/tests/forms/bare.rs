@@ -140,3 +140,22 @@ async fn a_bare_sibling_of_a_shared_topic_is_shared_and_one_of_a_namespace_is_no
     assert_eq!(bench.events::<Order>("orders.done"), [order("a", 1)]);
     assert_eq!(bench.events::<Order>("paper.orders.done"), [order("a", 1)]);
 }
+
+/// F36: what the decoder would skip is not nested without end either.
+#[tokio::test(start_paused = true)]
+async fn a_bare_payload_that_is_nested_too_deep_is_poison() {
+    let service = |memory| {
+        let settings = HandlerSettings::new().id_source(IdSource::Position);
+        let handler = async |_: Json<std::collections::BTreeMap<String, serde::de::IgnoredAny>>| {};
+        StreamServiceBuilder::new("bare", memory)
+            .add_consumer_handler_with("paper.orders.new", "bare.deep", handler, settings)
+            .build()
+    };
+    let bench = TestBench::start(service).await.expect("a valid service");
+    let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    bench.send_raw("paper.orders.new", "a", nested(10).as_bytes()).await;
+    bench.send_raw("paper.orders.new", "a", nested(100).as_bytes()).await;
+    bench.settled().await;
+    assert_eq!((bench.account().done, bench.account().dead_lettered), (1, 1));
+    assert_eq!(bench.dead_letters("paper.orders.new.dlq")[0].reason, "poison");
+}

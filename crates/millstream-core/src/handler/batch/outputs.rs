@@ -3,7 +3,7 @@
 
 use super::Slot;
 use super::call::BatchRecord;
-use crate::contract::Offset;
+use crate::contract::RecordRef;
 use crate::envelope::{Timestamp, TraceContext};
 use crate::handler::event::Event;
 use crate::handler::outputs::{OutputContext, Outputs};
@@ -35,20 +35,20 @@ pub struct BatchOutputs {
 
 /// What tells a record of the batch: its [`Slot`], or the event itself.
 pub trait InBatch: sealed::Sealed {
-    /// The record's index, or its offset.
+    /// The record's index, or the record.
     #[doc(hidden)]
-    fn place(&self) -> Result<u32, Offset>;
+    fn place(&self) -> Result<u32, &RecordRef>;
 }
 
 impl InBatch for Slot {
-    fn place(&self) -> Result<u32, Offset> {
+    fn place(&self) -> Result<u32, &RecordRef> {
         Ok(self.0)
     }
 }
 
 impl<T> InBatch for &Event<T> {
-    fn place(&self) -> Result<u32, Offset> {
-        Err(self.record().offset())
+    fn place(&self) -> Result<u32, &RecordRef> {
+        Err(self.record_ref())
     }
 }
 
@@ -97,11 +97,11 @@ impl BatchOutputs {
     /// The outputs of one record, told by its slot or by the event.
     ///
     /// # Panics
-    /// If the slot or the event is of another batch: the call fails as a whole.
+    /// If the event is of another batch, or the slot beyond this one: the call fails as a whole.
     pub fn of(&mut self, record: impl InBatch) -> &mut Outputs {
         let index = match record.place() {
             Ok(index) => index as usize,
-            Err(offset) => self.records.binary_search_by_key(&offset, |r| r.record.view().offset()).unwrap_or(usize::MAX),
+            Err(record) => self.records.iter().position(|own| own.record.is(record)).unwrap_or(usize::MAX),
         };
         assert!(index < self.records.len(), "outputs are asked for of a record that is not in the batch");
         self.at(index)

@@ -78,8 +78,8 @@ pub(crate) fn letter_topic(topic: &Topic, group: &str, naming: &DeadLetterTopic)
                 panics::contained(|| name(&logical, group)).map_err(|words| no(&format!("its naming panicked: {words}")))?;
             let name = name.ok_or_else(|| no("it is not in the list of dead-letter topics"))?;
             let named: Topic = name.parse().map_err(|error: crate::topic::TopicError| no(&error.to_string()))?;
-            if named == logical || named == *topic {
-                return Err(no("its naming gives the topic itself"));
+            if named.logical() == logical && !named.is_dlq() {
+                return Err(no("its naming gives the topic itself, or one that retries it"));
             }
             // The framework's own form for a group stays where its topic is, though its text does not say so.
             if !named.same_namespace(&logical) && !logical.group_dlq(group).is_ok_and(|own| own == named) {
@@ -127,6 +127,11 @@ mod tests {
         let why = |naming: &DeadLetterTopic| letters("paper.orders.new", naming).expect_err("no name");
         assert!(why(&DeadLetterTopic::named(|_, _| panic!("no idea"))).contains("its naming panicked: no idea"));
         assert!(why(&DeadLetterTopic::named(|topic, _| topic.to_string())).contains("the topic itself"));
+        assert!(why(&DeadLetterTopic::named(|topic, _| format!("{topic}.retry.1"))).contains("one that retries it"));
+        assert_eq!(
+            letters("paper.orders.new", &DeadLetterTopic::named(|topic, _| format!("{topic}.dlq"))).as_deref(),
+            Ok("paper.orders.new.dlq")
+        );
         assert!(why(&DeadLetterTopic::named(|_, _| "paper.*".into())).contains("paper.*"));
         assert!(why(&DeadLetterTopic::listed([])).contains("not in the list"));
         let listed = DeadLetterTopic::listed([(topic("paper.orders.new"), topic("paper.orders.broken"))]);

@@ -26,14 +26,29 @@ pub use or_else::OrElse;
 pub use to_topic::ToTopic;
 
 use crate::contract::{DeadLetter, Error, ErrorKind, ErrorSink, Operation};
+use crate::handler::panics;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
 
 /// Hands letters to a sink; an answer for each, also for those it left out.
-async fn answers(sink: &impl ErrorSink, letters: &[DeadLetter]) -> Vec<Result<(), Error>> {
+///
+/// A sink is a user's: one that panics has taken nothing, and stops only what waits for it (I20).
+pub(crate) async fn answers(sink: &impl ErrorSink, letters: &[DeadLetter]) -> Vec<Result<(), Error>> {
     if letters.is_empty() {
         return Vec::new();
     }
-    let mut answers = sink.accept(letters).await;
-    let missing = || Err(Error::new(ErrorKind::Internal, Operation::DeadLetter, "the sink left answers out"));
+    // The call itself is inside too: it may panic before there is a future.
+    let mut call = pin!(async { sink.accept(letters).await });
+    let answered = poll_fn(|cx| match panics::contained(|| call.as_mut().poll(cx)) {
+        Ok(poll) => poll.map(Ok),
+        Err(words) => Poll::Ready(Err(words)),
+    });
+    let (mut answers, missing) = match answered.await {
+        Ok(answers) => (answers, String::from("the sink left answers out")),
+        Err(words) => (Vec::new(), format!("the sink panicked: {words}")),
+    };
+    let missing = || Err(Error::new(ErrorKind::Internal, Operation::DeadLetter, missing.clone()));
     answers.resize_with(letters.len(), missing);
     answers
 }

@@ -5,11 +5,14 @@ use crate::contract::{DeadLetter, Durability, Error, ErrorSink};
 use std::time::Duration;
 
 /// How long the first sink has before the second is asked. 15 s: a broker's leader election is over by then, and the second
-/// has as long again before the worker gives both up.
+/// has twice as long before the worker gives both up.
 const FIRST_HAS: Duration = Duration::from_secs(15);
 
 /// What the first sink refuses, or does not answer within 15 s, goes to the second. A letter may then be in both: what the
 /// first did not confirm it may still have.
+///
+/// Three are nested to the right, `a.or_else(b.or_else(c))`: to the left, the time of `a` is all that `a` and `b` have, and `b` is never
+/// asked if `a` hangs.
 ///
 /// Durable only if both are: nobody knows beforehand which of them takes a letter.
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use super::batch::Gathered;
 use super::dispatch::lane_of;
 use crate::clock::MonoTime;
 use crate::contract::Offset;
-use crate::engine::{Failure, Hold, Start};
+use crate::engine::{Failure, Start};
 use crate::handler::{BatchRecord, HandlerError, Outcome};
 use crate::service::batch_call::{CallEnd, StartCall};
 use crate::service::log_text;
@@ -49,8 +49,11 @@ impl Worker {
     fn is_call_due(&self, now: MonoTime) -> bool {
         let Some(batching) = &self.batching else { return false };
         // One at a time there is no company to wait for.
-        let careful = !self.quarantine.is_idle() && !batching.gathered.is_empty();
-        careful || !batching.alone.is_empty() || batching.is_due(now)
+        let careful = !self.quarantine.is_idle();
+        // Nor where the window is full of those that wait for a key that is in it.
+        let full = self.checks.current.is_none() && self.totals.0 - self.totals.1 >= self.plan.settings.in_flight_records;
+        let alone = (careful || full) && !batching.gathered.is_empty();
+        alone || !batching.alone.is_empty() || batching.is_due(now)
     }
 
     /// Looks records up again that have waited too long since, or through a doubt (I7); answers whether there were any.
@@ -82,9 +85,7 @@ impl Worker {
         let (mut records, mut offsets) = (Vec::with_capacity(gathered.len()), Vec::with_capacity(gathered.len()));
         for &Gathered { offset, attempt, .. } in gathered {
             let Some(payload) = self.payloads.get(&offset) else { continue };
-            if payload.failure.is_some() || payload.alone {
-                self.counts.retries += 1;
-            }
+            payload.starts_again(&mut self.counts, &self.plan);
             let (record, prepared) = (payload.batch.share(payload.index), &payload.prepared);
             records.push(BatchRecord { record, key: prepared.key, head: prepared.head, attempt });
             offsets.push(offset);
@@ -180,13 +181,12 @@ impl Worker {
         self.counts.failures += 1;
         let (error, retry) = self.plan.rules.judge(error);
         let passing = matches!(error.failure(), Failure::Transient | Failure::TimedOut);
-        if passing && self.breaker.failed(now) {
-            self.engine.standstill.pause(Hold::Breaker, now);
-            self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {}", log_text(&error))));
+        if passing {
+            self.breaker_failed(&error, now);
         }
         // What may pass gets the time to: at once, all of them would meet what the call has met.
         let entropy = self.entropy();
-        let wait = passing.then(|| retry.unwrap_or(self.plan.retry).backoff.delay(1, entropy));
+        let wait = passing.then(|| retry.unwrap_or(self.plan.retry).backoff.delay(1, entropy).max(error.not_before()));
         for &offset in offsets {
             let Some(payload) = self.payloads.get_mut(&offset) else { continue };
             payload.alone = true;

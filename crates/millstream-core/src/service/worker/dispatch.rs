@@ -271,13 +271,7 @@ impl Worker {
         if probing {
             self.probing = Some(offset);
         }
-        // Also after a probe that failed, which counts no attempt.
-        if payload.failure.is_some() {
-            self.counts.retries += 1;
-            if let Some(meters) = &self.plan.meters {
-                meters.retried(payload.failed);
-            }
-        }
+        payload.starts_again(&mut self.counts, &self.plan);
         self.sink.owner = self.tail.next_owner();
         let Prepared { key, head, .. } = &payload.prepared;
         let (key, head) = (key.as_u128(), head.as_ref());

@@ -126,10 +126,7 @@ impl Worker {
         let judged = Judged::by(failure, retry.as_ref()).after(error.not_before());
         let verdict = self.engine.failed(offset, id, lane, judged, now, entropy);
         if passing {
-            if self.breaker.failed(now) {
-                self.engine.standstill.pause(Hold::Breaker, now);
-                self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {}", log_text(&error))));
-            }
+            self.breaker_failed(&error, now);
         } else {
             self.probe_ended(offset, true, now);
         }
@@ -145,6 +142,14 @@ impl Worker {
             }
             Verdict::GiveUp(reason) if self.hand_on(offset, reason) => {}
             Verdict::GiveUp(reason) => self.write_letter(offset, reason),
+        }
+    }
+
+    /// An attempt or a call failed in a way that may pass: one more for the breaker, which may open.
+    pub(super) fn breaker_failed(&mut self, error: &HandlerError, now: MonoTime) {
+        if self.breaker.failed(now) {
+            self.engine.standstill.pause(Hold::Breaker, now);
+            self.plan.board.trouble(&self.place("breaker"), Some(format!("open: {}", log_text(error))));
         }
     }
 

@@ -6,9 +6,12 @@
 use super::retried::without_copys;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
-use crate::contract::{DeadLetter, DeadLetterReason, ErrorSink, Offset, Position, Record};
+use crate::contract::{DeadLetter, DeadLetterReason, Offset, Position, Record};
 use crate::engine::{Failure, Hold};
 use crate::handler::Origin;
+use crate::service::account::Counts;
+use crate::service::plan::Plan;
+use crate::service::sinks::answers;
 use std::task::Context;
 
 impl Payload {
@@ -29,6 +32,16 @@ impl Payload {
             log_text: String::new(),
             attempts: 0,
             alone: false,
+        }
+    }
+
+    /// An attempt starts; it is a retry if the record has failed. Also after a probe that failed, which counts no attempt.
+    pub(super) fn starts_again(&self, counts: &mut Counts, plan: &Plan) {
+        if self.failure.is_some() {
+            counts.retries += 1;
+            if let Some(meters) = &plan.meters {
+                meters.retried(self.failed);
+            }
         }
     }
 
@@ -91,7 +104,7 @@ impl Worker {
             return false;
         }
         let (sink, may) = (self.plan.sink.clone(), self.cell.may_hand_over());
-        let call = |letters: Vec<DeadLetter>| async move { sink.accept(&letters).await };
+        let call = |letters: Vec<DeadLetter>| async move { answers(&sink, &letters).await };
         let (moved, answered) = self.letters.poll(may, now, cx, call);
         let Some(answered) = answered else { return moved };
         let mut trouble = None;
@@ -127,6 +140,9 @@ impl Worker {
         self.plan.counters.letter(reason);
         if let Some(meters) = &self.plan.meters {
             meters.dead_letter(reason);
+        }
+        if self.settles_with_entry(offset) {
+            return;
         }
         for follower in self.left(offset) {
             if let Some(payload) = self.payloads.get_mut(&follower) {

@@ -4,12 +4,12 @@
 use crate::clock::MonoTime;
 use crate::contract::{Error, ErrorKind, Offset, Operation};
 use crate::engine::Backoff;
-use crate::handler::panics;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-type UnderWay = Pin<Box<dyn Future<Output = Vec<Result<(), Error>>> + Send>>;
+type Answers<T> = (Vec<(Offset, T)>, Vec<Result<(), Error>>);
+type UnderWay<T> = Pin<Box<dyn Future<Output = Answers<T>> + Send>>;
 
 /// Whoever takes them and never answers is given up after this long, and they are handed over again. 45 s: above what a
 /// topic gives its producer.
@@ -25,17 +25,15 @@ pub(super) type Answered<T> = Vec<(Offset, T, Result<(), Error>)>;
 pub(super) struct Sending<T> {
     waiting: Vec<(Offset, T)>,
     again: Vec<(Offset, T)>,
-    under_way: Option<UnderWay>,
-    /// What the call under way was given.
-    sending: Vec<(Offset, T)>,
+    under_way: Option<UnderWay<T>>,
+    sending: usize,
     not_before: Option<MonoTime>,
     failures: u32,
 }
 
 impl<T> Default for Sending<T> {
     fn default() -> Self {
-        let (waiting, again, sending) = (Vec::new(), Vec::new(), Vec::new());
-        Sending { waiting, again, under_way: None, sending, not_before: None, failures: 0 }
+        Sending { waiting: Vec::new(), again: Vec::new(), under_way: None, sending: 0, not_before: None, failures: 0 }
     }
 }
 
@@ -43,7 +41,7 @@ impl<T: Clone + Send + 'static> Sending<T> {
     /// How many are not taken yet.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.waiting.len() + self.sending.len()
+        self.waiting.len() + self.sending
     }
 
     /// One more.
@@ -85,24 +83,21 @@ impl<T: Clone + Send + 'static> Sending<T> {
         let mut moved = false;
         if self.under_way.is_none() && !self.waiting.is_empty() && may && self.not_before.is_none_or(|at| at <= now) {
             let rest = self.waiting.split_off(self.waiting.len().min(MOST));
-            self.sending = std::mem::replace(&mut self.waiting, rest);
-            let call = begin(self.sending.iter().map(|(_, one)| one.clone()).collect());
-            // Who never answers has left all answers out.
-            self.under_way = Some(Box::pin(async move { tokio::time::timeout(DEADLINE, call).await.unwrap_or_default() }));
+            let batch = std::mem::replace(&mut self.waiting, rest);
+            self.sending = batch.len();
+            let call = begin(batch.iter().map(|(_, one)| one.clone()).collect());
+            self.under_way = Some(Box::pin(async move {
+                // Who never answers has left all answers out.
+                let answers = tokio::time::timeout(DEADLINE, call).await.unwrap_or_default();
+                (batch, answers)
+            }));
             moved = true;
         }
         let Some(under_way) = &mut self.under_way else { return (moved, None) };
-        // A sink is a user's: one that panics has taken nothing, and stops only what waits for it.
-        let (answers, without) = match panics::contained(|| under_way.as_mut().poll(cx)) {
-            Ok(Poll::Pending) => return (moved, None),
-            Ok(Poll::Ready(answers)) => (answers, (ErrorKind::TimedOut, String::from("the sink left answers out"))),
-            Err(words) => (Vec::new(), (ErrorKind::Unavailable, format!("the sink panicked: {words}"))),
-        };
-        let ended = self.under_way.take();
-        // Dropping what has panicked may panic again; what is left of it then is nobody's.
-        let _ = panics::contained(|| drop(ended));
-        let batch = std::mem::take(&mut self.sending);
-        let missing = || Err(Error::new(without.0, Operation::DeadLetter, without.1.clone()));
+        let Poll::Ready((batch, answers)) = under_way.as_mut().poll(cx) else { return (moved, None) };
+        self.under_way = None;
+        self.sending = 0;
+        let missing = || Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "the sink left answers out"));
         let answers = answers.into_iter().chain(std::iter::repeat_with(missing));
         (true, Some(batch.into_iter().zip(answers).map(|((offset, one), answer)| (offset, one, answer)).collect()))
     }
