@@ -1,6 +1,6 @@
 //! Owns the settings of a process: loading, setting, and what nobody read.
 
-use crate::section::{instead, read};
+use crate::section::{instead, read, variable};
 use crate::source::Source;
 use crate::tree::{Path, Tree};
 use crate::{explain, problems};
@@ -13,6 +13,8 @@ use toml::{Table, Value};
 
 /// What begins the name of an environment variable that is a setting.
 const PREFIX: &str = "MILLSTREAM_";
+/// The section of `millstream-logging`, which reads it from the environment itself: logs begin before settings are loaded.
+const LOG: &str = "log";
 
 /// The settings of a process, in sections: those of a file, over them those of the environment (`MILLSTREAM_SECTION__KEY`),
 /// over them those of the program.
@@ -165,6 +167,7 @@ impl Settings {
                 [_, purpose, ..] if first == "groups" && !groups.contains(&purpose.as_str()) => {
                     list.push(format!("`groups.{purpose}` of {source} is no group{}", instead(purpose, &groups)));
                 }
+                [_, name] if first == LOG && !sections.contains(&LOG) => list.extend(log(name, source)),
                 _ if first != "groups" && !sections.contains(&first) => {
                     list.push(format!("`{first}` of {source} is no section{}", instead(first, &sections)));
                 }
@@ -189,6 +192,18 @@ impl Settings {
 
     fn reads(&self) -> std::sync::MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is wrong with a setting of the logs.
+fn log(name: &str, source: &Source) -> Option<String> {
+    match (name, source) {
+        ("format", Source::Environment(_)) => None,
+        ("format", _) => Some(format!(
+            "`log.format` of {source} is read from the environment only: set {}",
+            variable(&[LOG.into(), name.into()])
+        )),
+        _ => Some(format!("`log.{name}` of {source} is no setting{}", instead(name, &["format"]))),
     }
 }
 

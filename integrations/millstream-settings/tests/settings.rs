@@ -259,3 +259,13 @@ fn a_file_without_settings_is_one_without_a_name() {
     assert!(error.context().contains("1. `service.name` is missing: set it in the file, or MILLSTREAM_SERVICE__NAME"), "{error}");
     settings.refuse_unread().expect("there is nothing");
 }
+
+#[test]
+fn the_logs_format_is_no_setting_that_nobody_reads() {
+    of("", &[("MILLSTREAM_LOG__FORMAT", "json")]).refuse_unread().expect("the logs read it");
+    let settings = of("[log]\nformat = \"json\"", &[("MILLSTREAM_LOG__FOMAT", "json")]);
+    let expected = "settings that nobody reads: 2 problems:
+  1. `log.fomat` of MILLSTREAM_LOG__FOMAT is no setting; did you mean `format`?
+  2. `log.format` of millstream.toml is read from the environment only: set MILLSTREAM_LOG__FORMAT";
+    assert_eq!(settings.refuse_unread().expect_err("neither is read").context(), expected);
+}
