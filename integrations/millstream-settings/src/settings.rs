@@ -8,6 +8,7 @@ use confique::Config;
 use confique::meta::Meta;
 use millstream_core::contract::{Error, ErrorKind, Operation};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use toml::{Table, Value};
 
@@ -45,14 +46,21 @@ const LOG: &str = "log";
 /// ```
 ///
 /// `confique` is imported for the derive's sake, beside the struct: at the top of a file, or not at all if it is a dependency.
-#[derive(Debug)]
 pub struct Settings {
     tree: Tree,
     read: Mutex<Read>,
 }
 
+/// The names, and no value: any may be a secret, whatever it is called.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings ")?;
+        f.debug_set().entries(self.tree.leaves().map(|(path, ..)| path.join("."))).finish()
+    }
+}
+
 /// What was asked for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Read {
     pub(crate) sections: BTreeMap<String, &'static Meta>,
     groups: BTreeSet<String>,

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 pub(crate) type Path = Vec<String>;
 
 /// The values. A later layer replaces single values of an earlier one, never a whole section.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tree {
     leaves: BTreeMap<Path, (Value, Source)>,
 }

@@ -2,7 +2,7 @@
 
 use millstream_core::contract::{ErrorKind, Transports};
 use millstream_memory::Memory;
-use millstream_settings::{Config, Settings, Template, builder, confique, duration};
+use millstream_settings::{Config, ServiceSettings, Settings, Template, builder, confique, duration};
 use std::time::Duration;
 
 #[derive(Debug, Config)]
@@ -126,6 +126,35 @@ fn no_secret_is_repeated_in_an_error() {
     assert!(!format!("{error:?}").contains("s3cret"), "{error:?}");
     let said = refused("[service]\nname = \"a\"\ntransport = \"nats://ann:s3cret@host\"");
     assert!(!said.contains("s3cret"), "{said}");
+}
+
+/// I13.
+#[test]
+fn what_stands_under_a_secrets_name_is_neither_quoted_nor_explained() {
+    #[derive(Debug, Config)]
+    struct Keyed {
+        #[allow(dead_code, reason = "it cannot be read")]
+        key: u64,
+    }
+    let settings = of("[broker]\nkey = \"s3cret\"", &[]);
+    let error = settings.section::<Keyed>("broker").expect_err("it is no number");
+    assert!(error.context().contains("`broker.key` of millstream.toml: it cannot be read"), "{error}");
+    let file = "[credentials]\nbroker = \"s3cret\"\n[broker]\napikey = \"s3cret\"\npassphrase = \"s3cret\"\ndb_pass = \"s3cret\"\n\
+        sasl.keys = { one = \"s3cret\" }\nurl = \"nats://ann:p?s3cret@host\"";
+    let explained = of(file, &[]).explain();
+    assert!(!explained.contains("s3cret") && explained.lines().count() == 6, "{explained}");
+}
+
+/// I13.
+#[test]
+fn no_value_is_shown_by_debug() {
+    let settings = of("[service]\nname = \"desk\"\ntransport = \"nats://ann:s3cret@host\"", &[("MILLSTREAM_A__B", "s3cret")]);
+    assert_eq!(format!("{settings:?}"), "Settings {\"a.b\", \"service.name\", \"service.transport\"}");
+    let service: ServiceSettings = settings.section("service").expect("all is well");
+    let shown = format!("{service:?}");
+    assert!(shown.contains("name: \"desk\", transport: nats://ann:***@host,"), "{shown}");
+    let odd = of("[service]\nname = \"desk\"\ntransport = \"s3cret\"", &[]).section::<ServiceSettings>("service");
+    assert!(!format!("{odd:?}").contains("s3cret"), "{odd:?}");
 }
 
 #[test]

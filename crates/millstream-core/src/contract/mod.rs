@@ -18,6 +18,7 @@
 //! | `error` | the one error |
 //! | `erased` | boxed mirrors, one box per call |
 //! | `nearest` | what a misspelt word was meant to be |
+//! | `secret` | which names are those of secrets |
 
 mod batch;
 mod capabilities;
@@ -34,6 +35,7 @@ mod position;
 mod producer;
 mod reader;
 mod record;
+mod secret;
 mod transport;
 mod transport_url;
 mod transports;
@@ -53,6 +55,7 @@ pub use position::{Epoch, Offset, PartitionId, Position, TopicId, TopicPartition
 pub use producer::{Produce, Producer, ProducerExt, Receipt};
 pub use reader::Reader;
 pub use record::Record;
+pub use secret::is_secret;
 pub use transport::{ConsumerRequest, Protocol, Transport, TransportExt};
 pub use transport_url::TransportUrl;
 pub use transports::Transports;
