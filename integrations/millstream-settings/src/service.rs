@@ -107,7 +107,8 @@ pub fn builder(settings: &Settings, transports: &Transports) -> Result<StreamSer
     let errors = settings.try_section::<ErrorSettings>("errors").map_err(|list| wrong.extend(list)).ok();
     // Whose first name is near to one of ours is ours, misspelt; others may be sections that the program reads later.
     let ours = ["service", "errors", "groups"];
-    wrong.extend(settings.unread(|first| !ours.contains(&first) && nearest(first, ours).is_some()));
+    let meant = |first: &str| !ours.contains(&first) && nearest(first, ours).is_some();
+    wrong.extend(settings.unread(|path| path.as_slice() == ["groups"] || meant(&path[0])));
     let said = service.zip(errors).and_then(|(service, errors)| made(&service, &errors, transports, &mut wrong));
     match said {
         Some(builder) if wrong.is_empty() => Ok(builder),

@@ -1,6 +1,6 @@
 //! Owns the settings of a process: loading, setting, and what nobody read.
 
-use crate::section::{instead, read, variable};
+use crate::section::{instead, no_value, read, variable};
 use crate::source::Source;
 use crate::tree::{Path, Tree};
 use crate::{explain, problems};
@@ -155,8 +155,8 @@ impl Settings {
         }
     }
 
-    /// Those that nobody has asked for, of the first names that are `meant`.
-    pub(crate) fn unread(&self, meant: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Those that nobody has asked for, of the paths that are `meant`.
+    pub(crate) fn unread(&self, meant: impl Fn(&Path) -> bool) -> Vec<String> {
         let read = self.reads();
         let mut sections: Vec<&str> = read.sections.keys().map(String::as_str).collect();
         sections.push("groups");
@@ -164,12 +164,13 @@ impl Settings {
         let mut list = Vec::new();
         for (path, _, source) in self.tree.leaves() {
             let first = path[0].as_str();
-            if !meant(first) {
+            if !meant(path) {
                 continue;
             }
             match path.as_slice() {
+                [_] if sections.contains(&first) => list.push(no_value(path, source)),
                 // Of one key without a section, a variable with a single underscore is the usual cause.
-                [_] if first != "groups" => list.push(format!(
+                [_] => list.push(format!(
                     "`{first}` of {source} stands in no section: write `[section]`, or two underscores in a variable's name"
                 )),
                 [_, purpose, ..] if first == "groups" && !groups.contains(&purpose.as_str()) => {

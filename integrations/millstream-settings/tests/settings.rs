@@ -191,6 +191,37 @@ fn what_nobody_reads_is_refused_with_the_nearest() {
 }
 
 #[test]
+fn a_variable_for_a_whole_section_takes_nothing_away_and_is_refused() {
+    let environment = [
+        ("MILLSTREAM_ERRORS", "4"),
+        ("MILLSTREAM_ERRORS__FOLLOWERS", "park"),
+        ("MILLSTREAM_GROUPS", "a"),
+        ("MILLSTREAM_SERVICE", ""),
+    ];
+    let settings = of(&format!("{SERVICE}[errors]\nattempts = 0"), &environment);
+    let error = builder(&settings, &transports()).err().expect("no section has a value of its own");
+    let expected = "settings of the service: 3 problems:
+  1. `service` of MILLSTREAM_SERVICE is a section, which has no value itself: write `[service]`, or MILLSTREAM_SERVICE__KEY
+  2. `errors` of MILLSTREAM_ERRORS is a section, which has no value itself: write `[errors]`, or MILLSTREAM_ERRORS__KEY
+  3. `groups` of MILLSTREAM_GROUPS is a section, which has no value itself: write `[groups]`, or MILLSTREAM_GROUPS__KEY";
+    assert_eq!(error.context(), expected);
+    let explained = settings.explain();
+    assert!(
+        explained.contains("errors.attempts         = 0") && explained.contains("errors.followers        = \"park\""),
+        "{explained}"
+    );
+}
+
+#[test]
+fn a_value_in_the_place_of_a_nested_section_is_refused() {
+    let environment = [("MILLSTREAM_TRADING__ACCOUNT", "ann"), ("MILLSTREAM_TRADING__LIMITS", "4")];
+    let said = trading("[trading]\nlimits.loss = 1.0", &environment).expect_err("the limits are a section");
+    let expected = "section `trading` of the settings: 1 problem:
+  1. `trading.limits` of MILLSTREAM_TRADING__LIMITS is a section, which has no value itself: write `[trading.limits]`, or MILLSTREAM_TRADING__LIMITS__KEY";
+    assert_eq!(said, expected);
+}
+
+#[test]
 fn a_group_begins_with_the_services_name_unless_it_is_set() {
     assert_eq!(of(SERVICE, &[]).group("ticks"), "hello.ticks");
     assert_eq!(of(SERVICE, &[("MILLSTREAM_GROUPS__TICKS", "alpha.ticks")]).group("ticks"), "alpha.ticks");
