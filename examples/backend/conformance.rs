@@ -5,9 +5,13 @@
 //! and `a_member_that_leaves_is_replaced_at_once`, all of which wait until two members hold partitions.
 
 use crate::files::Files;
+use crate::group::Group;
+use millstream::contract::{CommitEntry, Consumer, ConsumerEvent, ConsumerRequest, Epoch, TopicPartition, Transport};
 use millstream::testkit::conformance::{self as suite, Harness};
 use millstream::topic::Topic;
 use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// A directory of a case's own.
 struct InFiles(Files, PathBuf);
@@ -105,4 +109,30 @@ fn what_a_crash_left_half_written_is_cut_off() {
     let reads = crate::partition::Partition::open(&path).expect("it opens").len();
     assert_eq!((reads, std::fs::metadata(&path).expect("it is there").len()), (0, 0));
     drop(again);
+}
+
+#[test]
+fn a_commit_that_a_crash_left_half_written_is_cut_off() {
+    let harness = InFiles::new("half-committed");
+    let (path, place) = (harness.1.join("groups").join("half"), TopicPartition::new("shared.half".parse().expect("a topic"), 0));
+    // The second line ends within a character.
+    std::fs::write(&path, b"[\"shared.half\",0,1,null]\n[\"shared.half\",0,2,\"\xc3").expect("a group's file");
+    let committed = || Group::open(&path).expect("it opens").committed(&place).map(|committed| committed.offset);
+    assert_eq!(committed(), Some(1), "what was not answered was not committed");
+    let entry = CommitEntry::new(place.clone(), Epoch(1), 3);
+    Group::open(&path).expect("it opens").commit(&entry).expect("it is written");
+    assert_eq!(committed(), Some(3), "nothing stands before what is committed next");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_lasts_is_said_and_then_waited_out() {
+    let harness = InFiles::new("lasting");
+    let topic = harness.create_topic("lasting", 1).await;
+    std::fs::create_dir(harness.1.join("groups").join("lasting")).expect("it stands where the group's file would");
+    let request = ConsumerRequest::new("lasting".to_owned(), vec![topic]);
+    let mut consumer = harness.transport().await.consumer(request).await.expect("a consumer");
+    assert!(matches!(consumer.poll().await, ConsumerEvent::Degraded(_)));
+    timeout(Duration::from_millis(100), consumer.poll()).await.expect_err("the same again helps nobody");
+    let again = timeout(Duration::from_secs(10), consumer.poll()).await.expect("it is tried again");
+    assert!(matches!(again, ConsumerEvent::Degraded(_)));
 }

@@ -1,4 +1,4 @@
-//! A transport of one's own: a log in a directory of append-only files, whole in four small files, to be copied by whoever
+//! A transport of one's own: a log in a directory of append-only files, whole in six small files, to be copied by whoever
 //! writes a backend. It runs a service, and a second one that goes on where the first has stopped.
 //!
 //! What it is not: shared by processes, or shared out among the members of a group. One member of a group holds all partitions,
