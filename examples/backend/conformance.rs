@@ -1,8 +1,4 @@
-//! The contract's clauses, each a test. What this transport cannot do is named here.
-//!
-//! Left out, since one member of a group holds all of its partitions: `epochs_rise_and_end_exactly_once`,
-//! `a_revocation_overtakes_waiting_batches`, `a_partition_being_revoked_is_nobody_elses`, `the_end_of_the_budget_ends_the_epoch`
-//! and `a_member_that_leaves_is_replaced_at_once`, all of which wait until two members hold partitions.
+//! The contract's clauses, each a test. Those that this transport cannot keep are ignored, and say why.
 
 use crate::files::Files;
 use crate::group::Group;
@@ -45,9 +41,10 @@ impl Harness for InFiles {
 }
 
 macro_rules! cases {
-    ($($room:ident: $($case:ident),+;)+) => {$(
+    ($($room:ident: $($(#[$cannot:meta])? $case:ident),+;)+) => {$(
         mod $room {
             $(
+                $(#[$cannot])?
                 #[tokio::test(start_paused = true)]
                 async fn $case() {
                     super::suite::$room::$case(&super::InFiles::new(stringify!($case))).await;
@@ -87,7 +84,17 @@ cases! {
         a_commit_is_answered_entry_by_entry,
         the_next_owner_sees_what_was_committed,
         a_member_in_good_standing_is_confirmed,
-        a_silent_member_loses_its_partitions;
+        a_silent_member_loses_its_partitions,
+        #[ignore = "one member holds all partitions of a group"]
+        epochs_rise_and_end_exactly_once,
+        #[ignore = "one member holds all partitions of a group"]
+        a_revocation_overtakes_waiting_batches,
+        #[ignore = "one member holds all partitions of a group"]
+        a_partition_being_revoked_is_nobody_elses,
+        #[ignore = "one member holds all partitions of a group"]
+        the_end_of_the_budget_ends_the_epoch,
+        #[ignore = "one member holds all partitions of a group"]
+        a_member_that_leaves_is_replaced_at_once;
     assignment:
         named_partitions_are_read_from_end_to_end,
         readers_without_a_group_share_nothing,

@@ -2,7 +2,7 @@
 //! writes a backend. It runs a service, and a second one that goes on where the first has stopped.
 //!
 //! What it is not: shared by processes, or shared out among the members of a group. One member of a group holds all partitions,
-//! and the others stand by until it leaves or falls silent. The conformance cases that ask for more are named in `conformance`.
+//! and the others stand by until it leaves or falls silent. The conformance cases that ask for more are ignored in `conformance`.
 //!
 //! | file | noun |
 //! | --- | --- |
