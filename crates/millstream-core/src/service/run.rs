@@ -23,6 +23,7 @@ use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer, Transport};
+use crate::process::spawn;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -232,7 +233,7 @@ impl StreamService {
             if threaded {
                 tasks.spawn(async move { Ending::Intake(on_own_thread(intake).await) });
             } else {
-                tasks.spawn(async move { Ending::Intake(intake.run().await) });
+                spawn(&mut tasks, &runtime, async move { Ending::Intake(intake.run().await) });
             }
         }
         board.life(Life::Running);
@@ -245,7 +246,7 @@ impl StreamService {
             tokio::select! {
                 biased;
                 Some(outbox) = new_outboxes.recv() => {
-                    tasks.spawn(async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
+                    spawn(&mut tasks, &runtime, async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
                 }
                 changed = told.changed() => {
                     if changed.is_ok() && *told.borrow_and_update() != Told::Run {
