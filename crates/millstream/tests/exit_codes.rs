@@ -98,8 +98,8 @@ async fn handler(what: RawEvent<'_>) {
             println!("handling");
             HANDLING.add_permits(1);
             terminate.recv().await;
-            // Whoever would drop it at the signal has the time to.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // Longer than handlers have that are to end at once.
+            tokio::time::sleep(Duration::from_millis(1000)).await;
             println!("handled");
         }
         b"block" => {

@@ -1,8 +1,9 @@
 //! The contract: what a backend promises and what the rest of Millstream may rely on.
 //!
-//! Four traits ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), the values they exchange, and one
-//! [`Error`]. Each trait lists its promises as numbered clauses (`P1`, `C1`, `D1`, `E1` …); the conformance cases cite
-//! them. Nothing here waits, reads a clock or rolls dice, and no runtime is named.
+//! Four traits that a service is driven by ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), [`Transport`], which
+//! makes the first two of them, the values they exchange, and one [`Error`]. Each trait lists its promises as numbered clauses
+//! (`P1`, `C1`, `D1`, `E1` …); the conformance cases cite them. Nothing here waits for anything but a backend's answer, reads a
+//! clock or rolls dice, and no runtime is named.
 //!
 //! | file | noun |
 //! | --- | --- |
