@@ -103,6 +103,10 @@ async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prep
     }
     if let Some((table, _)) = &mut prepared.table {
         table.entries.start_at(prepared.at);
+        if table.entries.is_full() {
+            let (place, entries) = (&table.place, table.entries.len());
+            tracing::warn!(%place, entries, "restored, and full: records with new keys wait; `TableSettings::most` gives room");
+        }
     }
     Ok(prepared)
 }
