@@ -113,5 +113,14 @@ mod tests {
         assert_eq!(Restored::through(149).start(100, 0), 100);
         assert_eq!(Restored::through(4).start(100, 20), 20);
         assert_eq!(Restored::none_of_it().start(100, 20), 20);
+        assert_eq!(Restored::through(Offset::MAX).start(100, 0), 100);
+    }
+
+    #[test]
+    fn what_a_state_lacks_begins_behind_what_it_has() {
+        assert_eq!(Restored::nothing().lacks(), None);
+        assert_eq!(Restored::none_of_it().lacks(), Some(0));
+        assert_eq!(Restored::through(49).lacks(), Some(50));
+        assert_eq!(Restored::through(Offset::MAX).lacks(), Some(Offset::MAX));
     }
 }

@@ -93,7 +93,7 @@ impl Worker {
         match self.sink.changed.take() {
             None => self.tail.push(mark, outputs, skipped),
             Some(changed) => {
-                let owner = self.tail.push_kept(mark, outputs, skipped);
+                let owner = self.tail.push_kept(mark, outputs, skipped, changed.record.bytes());
                 let Some(table) = &mut self.table else { return };
                 table.entries.take_over(&changed);
                 table.writes.push(owner, Write { key: changed.key, record: changed.record, ready: outputs == 0 });
