@@ -132,7 +132,7 @@ impl Worker {
     pub(super) fn write_entries(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let Some(table) = &mut self.table else { return false };
         let may = self.cell.may_hand_over();
-        let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now);
+        let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now, self.tail.handed_over());
         let Poll::Ready(written) = table.writes.poll(cx) else { return moved };
         let lettered: Vec<Offset> = written.done.iter().filter_map(|owner| table.lettered.remove(owner)).collect();
         self.counts.outputs += written.done.len() as u64;

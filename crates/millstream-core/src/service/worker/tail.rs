@@ -126,6 +126,12 @@ impl Tail {
         self.finished.len()
     }
 
+    /// The generations below this are handed over.
+    #[inline]
+    pub(super) fn handed_over(&self) -> u64 {
+        self.next_generation
+    }
+
     /// Whether outputs are owed.
     pub(super) fn owes(&self) -> bool {
         !self.generations.is_empty()
