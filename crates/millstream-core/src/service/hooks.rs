@@ -33,15 +33,12 @@ impl Restored {
 
     /// From where on records are missing; `None` if nothing was said of positions.
     pub(crate) fn lacks(self) -> Option<Offset> {
-        self.0.map(|offset| offset.map_or(0, |offset| offset + 1))
+        self.0.map(|offset| offset.map_or(0, |offset| offset.saturating_add(1)))
     }
 
     /// Where a partition starts that would start at `at`, and whose log begins at `log_start`.
     pub(crate) fn start(self, at: Offset, log_start: Offset) -> Offset {
-        match self.0 {
-            None => at,
-            Some(offset) => at.min(offset.map_or(log_start, |offset| offset + 1).max(log_start)),
-        }
+        self.lacks().map_or(at, |lacks| at.min(lacks.max(log_start)))
     }
 }
 
