@@ -127,7 +127,7 @@ async fn call(plan: &Plan, hook: &Hook<Assigned, Answer>, assigned: &Assigned) -
         failures += 1;
         let text = crate::service::log_text(&error);
         tracing::warn!(partition = %assigned.partition, error = text, "the hook for an assigned partition failed, will be retried");
-        tokio::time::sleep(backoff.delay(failures, u64::from(failures))).await;
+        tokio::time::sleep(backoff.delay(failures, u64::from(failures)).max(error.not_before())).await;
     }
 }
 
