@@ -2,9 +2,12 @@
 //! that is to the intake.
 
 use crate::contract::{Assigned, Offset, TopicPartition};
-use crate::handler::HandlerError;
+use crate::engine::Failure;
+use crate::handler::{HandlerError, panics};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// What a service has restored by itself when a partition is assigned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,7 +87,7 @@ pub(crate) struct Hooks {
     pub(crate) revoked: Option<Hook<Revoked, ()>>,
 }
 
-/// A hook over `state`.
+/// A hook over `state`. A panic of it is a failure for good, with its words.
 pub(crate) fn hook<S, Told, Answer, H>(hook: H, state: Arc<S>) -> Hook<Told, Answer>
 where
     S: Send + Sync + 'static,
@@ -95,8 +98,25 @@ where
     let hook = Arc::new(hook);
     Arc::new(move |told| {
         let (state, hook) = (state.clone(), hook.clone());
-        Box::pin(async move { hook.call(&*state, told).await })
+        Box::pin(contained(Box::pin(async move { hook.call(&*state, told).await })))
     })
+}
+
+async fn contained<Answer>(call: Pin<Box<dyn Future<Output = Result<Answer, HandlerError>> + Send>>) -> Result<Answer, HandlerError> {
+    let mut call = Some(call);
+    poll_fn(|cx| {
+        let Some(under_way) = &mut call else { return Poll::Pending };
+        match panics::contained(|| under_way.as_mut().poll(cx)) {
+            Ok(polled) => polled,
+            Err(words) => {
+                let broken = call.take();
+                // Dropping what has panicked may panic again; what is left of it then is nobody's.
+                let _ = panics::contained(|| drop(broken));
+                Poll::Ready(Err(HandlerError::of(Failure::Panic, format!("it panicked: {words}").into())))
+            }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
