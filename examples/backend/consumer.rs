@@ -1,6 +1,6 @@
 //! Owns reading: a member of a group, or a reader without one. All that happens comes out of `poll`, in order.
 
-use crate::files::{Shared, io};
+use crate::files::{MAX_METADATA, Shared, io};
 use crate::frame;
 use millstream::contract::{
     Applied, Assigned, Close, Command, CommitEntry, Committed, Consumer, ConsumerEvent, ConsumerRequest, Epoch, EpochEnd, Error,
@@ -163,7 +163,8 @@ impl FilesConsumer {
 
     /// Looked at when it is written, and not when it was said: the epoch must be open, and the member the holder.
     fn commit(&self, entry: &CommitEntry) -> Applied {
-        if self.is_alone() {
+        let too_long = entry.metadata.as_ref().is_some_and(|text| text.len() > MAX_METADATA);
+        if self.is_alone() || too_long {
             return Applied::NotApplied(NotApplied::Refused);
         }
         let open = self.owned.get(&entry.epoch).is_some_and(|owned| owned.place == entry.partition);

@@ -2,7 +2,7 @@
 //! writes a backend. It runs a service, and a second one that goes on where the first has stopped.
 //!
 //! What it is not: shared by processes, or shared out among the members of a group. One member of a group holds all partitions,
-//! and the others stand by until it leaves or falls silent. The conformance cases that ask for more are named in `conformance`.
+//! and the others stand by until it leaves or falls silent. `conformance` excuses the cases that ask for more.
 //!
 //! | file | noun |
 //! | --- | --- |
@@ -10,12 +10,10 @@
 //! | `partition` · `frame` | a partition's file; a record as bytes |
 //! | `group` | who of a group's members holds its partitions, and what is committed |
 //! | `producer` · `consumer` | the contract's traits |
-//! | `conformance` | the contract's clauses, checked |
+//! | `conformance` | a test target of its own: the contract's clauses, checked |
 
 #![allow(clippy::print_stdout, reason = "an example says what it has shown")]
 
-#[cfg(test)]
-mod conformance;
 mod consumer;
 mod files;
 mod frame;
@@ -95,5 +93,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_service_goes_on_where_the_one_before_it_stopped() {
         super::run("test").await.expect("it runs on files");
+    }
+
+    #[test]
+    fn what_a_crash_left_half_written_is_cut_off() {
+        let path = std::env::temp_dir().join(format!("millstream-files-half-{}", std::process::id()));
+        std::fs::write(&path, [9, 0, 0, 0, 1, 2, 3]).expect("a directory for temporary files");
+        let reads = super::partition::Partition::open(&path).expect("it opens").len();
+        assert_eq!((reads, std::fs::metadata(&path).expect("it is there").len()), (0, 0));
+        std::fs::remove_file(&path).expect("it was made above");
     }
 }

@@ -8,6 +8,7 @@ use super::start::{StartAt, start_at};
 use crate::clock::MonoTime;
 use crate::contract::{Assigned, Epoch, Error, ErrorKind, Offset, Operation};
 use crate::engine::{Backoff, EpochAction, Failure, Note};
+use crate::process::spawn;
 use crate::service::Restored as Answer;
 use crate::service::hooks::Hook;
 use crate::service::plan::Plan;
@@ -55,7 +56,7 @@ impl Intake {
             let prepared = ready(&plan, &assigned, policy).await;
             Ready { epoch, prepared }
         };
-        session.restoring = Some(self.restores.spawn_on(task, &self.parts.runtime));
+        session.restoring = Some(spawn(&mut self.restores, &self.parts.runtime, task));
         true
     }
 

@@ -8,6 +8,7 @@ use super::start::{StartAt, start_at};
 use crate::clock::MonoTime;
 use crate::contract::{Command, Consumer, Epoch, Error, TopicPartition};
 use crate::engine::{Note, Quarantine, Window};
+use crate::process::spawn;
 use crate::service::cell::Cell;
 use crate::service::retry_topics::RetryPlace;
 use crate::service::worker::Worker;
@@ -51,7 +52,7 @@ impl Intake {
             quarantine,
             (table.map(|(table, _)| table), replays),
         );
-        self.workers.spawn_on(worker.run(), &self.parts.runtime);
+        spawn(&mut self.workers, &self.parts.runtime, worker.run());
         // The open note makes a crash visible to the next owner, even one before the first commit.
         self.commits.open(epoch, partition, commit, committed, now);
         // It goes before anything is read: a record that kills its process at once must be met with care the next time.
