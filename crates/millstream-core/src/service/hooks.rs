@@ -102,7 +102,9 @@ where
     })
 }
 
-async fn contained<Answer>(call: Pin<Box<dyn Future<Output = Result<Answer, HandlerError>> + Send>>) -> Result<Answer, HandlerError> {
+async fn contained<Answer>(
+    call: Pin<Box<dyn Future<Output = Result<Answer, HandlerError>> + Send>>,
+) -> Result<Answer, HandlerError> {
     let mut call = Some(call);
     poll_fn(|cx| {
         let Some(under_way) = &mut call else { return Poll::Pending };
