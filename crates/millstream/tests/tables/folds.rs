@@ -81,6 +81,29 @@ async fn a_dead_letter_is_not_in_the_entry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_change_of_a_failed_attempt_is_not_written_with_a_known_record_behind_it() {
+    let memory = log(1);
+    send_orders(&memory, INPUT, [order("a", 0), order("b", 1)]).await;
+    // That of `b` is in the log, and nothing is committed.
+    let half = async |order: Event<Order>, journal: &mut Journal| {
+        if order.account == "a" {
+            std::future::pending::<()>().await;
+        }
+        journal.numbers.push(order.number);
+    };
+    let running = Running::start(builder(&memory).add_consumer_handler(INPUT, GROUP, half).build().expect("valid")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(committed(&memory, GROUP, INPUT, 0).unwrap_or(0), 0);
+    let failing = async |order: Event<Order>, journal: &mut Journal| -> Result<(), HandlerError> {
+        journal.numbers.push(order.number);
+        Err(HandlerError::permanent("never"))
+    };
+    run_through(&memory, builder(&memory).add_consumer_handler(INPUT, GROUP, failing).build().expect("valid")).await;
+    assert_eq!(journals(&memory).into_iter().collect::<Vec<_>>(), [("b".into(), vec![1])]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_duplicate_is_not_folded_again() {
     let memory = log(1);
     let orders = [order("a", 0), order("a", 1), order("a", 0), order("a", 2), order("a", 1)];
