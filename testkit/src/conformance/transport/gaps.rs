@@ -82,6 +82,9 @@ async fn an_offset_without_a_record_is_passed_over<W: World>(scene: &Scene<W>) -
     member.begin(assigned.epoch, 0);
     let read: Vec<Offset> = read_up_to::<W>(&mut member, 5).await.into_iter().map(|(offset, ..)| offset).collect();
     assert_eq!(read, [0, 2]);
+    // Also at rest, when there is no batch that could say it.
+    scene.act(Act::Gap { place: &place }).await?;
+    assert_eq!(read_up_to::<W>(&mut member, 6).await, []);
     Ok(())
 }
 
