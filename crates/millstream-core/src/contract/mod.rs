@@ -1,8 +1,8 @@
 //! The contract: what a backend promises and what the rest of Millstream may rely on.
 //!
 //! Four traits ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), the values they exchange, and one
-//! [`Error`]. Each trait lists its promises as numbered clauses (`P1`, `C1`, `D1`, `E1` …); the conformance cases cite
-//! them. Nothing here waits, reads a clock or rolls dice, and no runtime is named.
+//! [`Error`]. Each trait lists its promises as numbered clauses (`P1`, `C1`, `D1`, `E1` …); each clause
+//! names the conformance cases that check it. Nothing here waits, reads a clock or rolls dice, and no runtime is named.
 //!
 //! | file | noun |
 //! | --- | --- |
