@@ -49,7 +49,7 @@
 //!
 //! ```text
 //! test producer::P1::send_answers_once_per_record_in_order ... ok
-//! test consumer::C5::an_offset_without_a_record_is_passed_over ... ignored, the harness cannot take an offset without a record
+//! test consumer::C5::an_offset_without_a_record_is_passed_over ... ignored (the harness cannot take an offset without a record)
 //! ```
 //!
 //! Each clause names its cases in the trait's docs. A case that does not apply, by the backend's capabilities, by an act its
