@@ -4,15 +4,18 @@
 //! | file | noun |
 //! | --- | --- |
 //! | `flaw` | the ways to break the contract, and which cases notice |
+//! | `local` | a memory log whose consumers count epochs each for itself |
 //! | `transport` · `producer` · `consumer` · `batches` | the memory log with a flaw |
 
 mod batches;
 mod consumer;
 mod flaw;
+mod local;
 mod producer;
 mod transport;
 
 use flaw::PLANTED;
+use local::LocalEpochs;
 use millstream_testkit::conformance::{self, Verdict};
 use std::collections::BTreeSet;
 use transport::Planted;
@@ -20,6 +23,14 @@ use transport::Planted;
 #[test]
 fn a_wrapper_without_a_flaw_keeps_every_clause() {
     let suite = conformance::transport(Planted(None));
+    for case in suite.cases() {
+        assert_eq!(suite.examine(case.name), Verdict::Passed, "{case}");
+    }
+}
+
+#[test]
+fn epochs_of_the_same_number_are_of_different_members() {
+    let suite = conformance::transport(LocalEpochs);
     for case in suite.cases() {
         assert_eq!(suite.examine(case.name), Verdict::Passed, "{case}");
     }
