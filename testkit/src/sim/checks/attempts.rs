@@ -2,8 +2,9 @@
 
 use super::Checks;
 use super::epochs::Process;
+use super::outputs::cause_of;
 use crate::sim::network::MemberNo;
-use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, TopicPartition};
+use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, RecordView, TopicPartition};
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub(super) struct Attempts {
     /// When the last look-up of an id began that this process has an answer of.
     looked_up: BTreeMap<(Process, String, u128), Instant>,
     begin: Option<Instant>,
+    /// When each member's handlers were called last.
+    last_call: BTreeMap<MemberNo, Duration>,
     /// Records that failed for good: no more calls.
     over: BTreeSet<(Process, Epoch, Offset)>,
     /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
@@ -69,6 +72,11 @@ impl Checks {
 
     pub(crate) fn called(&mut self, number: u64, call: Call, at: Duration) {
         let Call { process, epoch, offset, .. } = call;
+        self.attempts.last_call.insert(process.0, at);
+        if self.is_in_doubt(process.0) {
+            let text = format!("{}@{offset} was called for before the group has answered after a pause", call.place);
+            self.violated("I16", at, text);
+        }
         match self.epochs.open.get(&(process, epoch)) {
             None => {
                 let text = format!("{} was called for {}@{offset} under {epoch}, which is not open", call.handler, call.place);
@@ -106,6 +114,23 @@ impl Checks {
         self.held(&call, at);
         self.known(&call, at);
         self.attempts.running.insert(number, call);
+    }
+
+    /// Whether a record was caused by an event that no running attempt of the process has: it was sent for nobody.
+    pub(super) fn is_nobodys(&self, process: Process, view: RecordView<'_>) -> bool {
+        let headers = view.headers();
+        let handed_on = headers.find("__dlq.errors.topic").is_some() || headers.find("millstream-retry-group").is_some();
+        let Some(cause) = cause_of(view.value()).filter(|_| !handed_on && !self.rules.keeps_tables) else { return false };
+        !self.attempts.running.values().any(|call| call.process == process && call.id == cause.as_u128())
+    }
+
+    pub(crate) fn has_called_since(&self, member: MemberNo, since: Duration) -> bool {
+        self.attempts.last_call.get(&member).is_some_and(|at| *at >= since)
+    }
+
+    /// How many calls of a process run.
+    pub(crate) fn running(&self, member: MemberNo) -> usize {
+        self.attempts.running.values().filter(|call| call.process.0 == member).count()
     }
 
     /// A key is held by a record that failed, until that is settled (I8); and who failed for good is not called again (I5).

@@ -20,6 +20,8 @@ pub use order::{Behaviour, Fill, Order};
 const ATTEMPTS: u32 = 3;
 /// The window of the desk's handlers.
 const IN_FLIGHT: u64 = 24;
+/// How long a silent member keeps its partitions.
+const SESSION: Duration = Duration::from_secs(10);
 /// How long the services have to end.
 const WITHIN: Duration = Duration::from_secs(10);
 
@@ -30,6 +32,7 @@ pub fn orders() -> Simulation {
         .service("ledger", 1, ledger::service)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
+        .session(SESSION)
         .stops_within(WITHIN);
     let simulation = ["paper", "zerodha"].into_iter().fold(simulation, order::topics);
     simulation
