@@ -291,7 +291,10 @@ impl Driver {
         member.incarnation += 1;
         let describe = self.plan.services[member.service].describe.clone();
         match start(&self.world, number, &member.name, member.incarnation, seed, self.put_off, &describe) {
-            Ok(running) => member.running = Some(running),
+            Ok(running) => {
+                self.world.servers().processes.insert(number, running.process.clone());
+                member.running = Some(running);
+            }
             Err(error) => self.world.violated("build", format!("{} cannot be built: {error}", member.name)),
         }
     }
@@ -303,6 +306,17 @@ impl Driver {
             if (suffix.is_empty() && !is_letters && !is_input) || (!suffix.is_empty() && is_letters) {
                 // It was just listed.
                 let _ = self.world.memory.set_writable(&topic, !yes);
+            }
+        }
+    }
+
+    /// Closes some of the topics of outputs.
+    fn close_some(&mut self) {
+        for topic in self.world.memory.topics() {
+            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic);
+            if !is_input && !topic.as_str().ends_with(".dlq") && self.dice.chance(600) {
+                // It was just listed.
+                let _ = self.world.memory.set_writable(&topic, false);
             }
         }
     }
@@ -379,7 +393,7 @@ impl Driver {
                 self.at(now + long, Act::OpenLetters);
             }
             Fault::OutputsClosed { long } => {
-                self.closed("", true);
+                self.close_some();
                 self.at(now + long, Act::OpenOutputs);
             }
             Fault::BrokerDown { broker, long } => {
@@ -403,6 +417,7 @@ impl Driver {
                     running.process.jump(millis);
                 }
             }
+            Fault::Rule(rule) => self.world.servers().rules.add(rule),
             Fault::Gaps => {
                 for place in self.input_places() {
                     if self.dice.chance(500) {
@@ -439,6 +454,7 @@ impl Driver {
             servers.network.heal();
             servers.store.failing = None;
             servers.stale_commits = 0;
+            servers.rules.clear();
         }
         self.closed("", false);
         self.closed(".dlq", false);

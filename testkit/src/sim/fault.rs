@@ -2,6 +2,7 @@
 //! the `driver`.
 
 use super::dice::Dice;
+use super::rule::{Effect, Request, Rule};
 use std::fmt;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ pub enum Fault {
         /// How long.
         long: Duration,
     },
-    /// Topics that outputs go to cannot be written.
+    /// Some of the topics that outputs go to cannot be written.
     OutputsClosed {
         /// How long.
         long: Duration,
@@ -93,6 +94,8 @@ pub enum Fault {
         /// By so many milliseconds.
         millis: i64,
     },
+    /// A certain request of a member meets something.
+    Rule(Rule),
     /// Offsets of input topics are taken without a record, as by a transaction's marker.
     Gaps,
     /// Records of input topics are sent once more by hand, under their old ids.
@@ -125,6 +128,7 @@ impl fmt::Display for Fault {
             Fault::LeadersMove => f.write_str("leaders and the coordinator move"),
             Fault::StaleCommits { commits } => write!(f, "the next {commits} commits are refused as stale"),
             Fault::ClockJumps { member, millis } => write!(f, "the wall clock of member {member} jumps by {millis} ms"),
+            Fault::Rule(rule) => rule.fmt(f),
             Fault::Gaps => f.write_str("offsets of input topics hold no record"),
             Fault::Replay { records } => write!(f, "{records} records of each input topic are sent again by hand"),
             Fault::PartitionAdded => f.write_str("input topics get a partition more"),
@@ -147,6 +151,8 @@ impl Fault {
             | Fault::OutputsClosed { long }
             | Fault::BrokerDown { long, .. } => Some(*long),
             Fault::LeadersMove | Fault::StaleCommits { .. } | Fault::Crash { .. } => Some(Duration::ZERO),
+            // Whenever it is met: a lost write is repeated, or its epoch given up.
+            Fault::Rule(_) => Some(Duration::from_secs(3_600)),
             _ => None,
         }
     }
@@ -201,7 +207,7 @@ fn random_fault(dice: &mut Dice, bounds: Bounds) -> Fault {
     let short = dice.millis(50, 3_000);
     let long = dice.millis(1_000, 25_000);
     let either = if dice.chance(600) { short } else { long };
-    match dice.below(if bounds.excuses { 24 } else { 22 }) {
+    match dice.below(if bounds.excuses { 27 } else { 25 }) {
         0..4 => Fault::Crash { member, polls: dice.below(200), down: short },
         4 | 5 => Fault::Pause { member, long: either },
         6 | 7 => Fault::Restart { member, down: short, twice: dice.chance(200) },
@@ -220,7 +226,13 @@ fn random_fault(dice: &mut Dice, bounds: Bounds) -> Fault {
         }
         20 => Fault::Gaps,
         21 => Fault::Replay { records: dice.between(1, 4) },
-        22 => Fault::StoreEmptied,
+        22..25 => {
+            let request = *dice.pick(&[Request::Produce, Request::Produce, Request::Mark, Request::Commit, Request::Heartbeat]);
+            let effects =
+                [Effect::KillsWhenDone, Effect::KillsWhenDone, Effect::KillsBefore, Effect::ReplyLost, Effect::RequestLost];
+            Fault::Rule(Rule::new(member, request, u32::try_from(dice.between(1, 12)).unwrap_or(1), *dice.pick(&effects)))
+        }
+        25 => Fault::StoreEmptied,
         _ => Fault::PartitionAdded,
     }
 }

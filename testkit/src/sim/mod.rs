@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `simulation` | [`Simulation`]: what is to be simulated; [`Report`]: what it has shown |
 //! | `driver` | one run: what befalls the members, and when |
-//! | `fault` | [`Fault`], [`Schedule`]: what goes wrong |
+//! | `fault` · `rule` | [`Fault`], [`Schedule`]: what goes wrong; [`Rule`]: what befalls a certain request |
 //! | `node` · `watch` | [`Node`]: a member's process; how its attempts are seen |
 //! | `world` · `served` · `network` | what members share; what servers do; the way there |
 //! | `cluster` | brokers, groups, idempotent producers |
@@ -25,6 +25,7 @@ mod fault;
 mod history;
 mod network;
 mod node;
+mod rule;
 mod served;
 mod simulation;
 mod store;
@@ -40,5 +41,6 @@ pub use fault::{Fault, Schedule};
 pub use history::{Ended, Event, History, What};
 pub use network::Server;
 pub use node::Node;
+pub use rule::{Effect, Request, Rule};
 pub use simulation::{Describes, Report, Simulation};
 pub use store::SimDeduplicator;

@@ -6,10 +6,13 @@ use super::cluster::{Coordinator, Leaders, Writers};
 use super::dice::Dice;
 use super::history::{Event, History, What};
 use super::network::{GIVEN_UP, MemberNo, Network, Operation, Server};
+use super::rule::{Effect, Rules};
 use super::store::Store;
 use millstream_core::contract::TopicPartition;
+use millstream_core::process::Process;
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, WallClock};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -60,6 +63,10 @@ pub(crate) struct Servers {
     pub(crate) leaders: Leaders,
     pub(crate) writers: Writers,
     pub(crate) store: Store,
+    /// What befalls certain requests.
+    pub(crate) rules: Rules,
+    /// The process of each member.
+    pub(crate) processes: BTreeMap<MemberNo, Process>,
     /// So many commits more are refused as stale.
     pub(crate) stale_commits: u32,
 }
@@ -88,6 +95,8 @@ impl World {
             leaders: Leaders::new(brokers),
             writers: Writers::default(),
             store: Store::default(),
+            rules: Rules::default(),
+            processes: BTreeMap::new(),
             stale_commits: 0,
         };
         Arc::new(World {
@@ -180,13 +189,22 @@ impl World {
         }
         let (tell, answer) = oneshot::channel();
         let world = self.clone();
+        let member = link.member;
         tokio::spawn(async move {
             if let Some(arrives) = fate.arrives {
                 sleep_until(arrives).await;
+                let effect = world.meets(member, operation);
+                if effect == Some(Effect::KillsBefore) {
+                    world.kill(member);
+                }
                 // A server that went down meanwhile has not heard it.
-                if !world.servers().network.is_down(server, Instant::now()) {
+                let lost = matches!(effect, Some(Effect::RequestLost | Effect::KillsBefore));
+                if !lost && !world.servers().network.is_down(server, Instant::now()) {
                     let reply = does(&world);
-                    if let Some(back) = fate.reply {
+                    if effect == Some(Effect::KillsWhenDone) {
+                        world.kill(member);
+                    }
+                    if let Some(back) = fate.reply.filter(|_| effect.is_none()) {
                         sleep(back).await;
                         // The caller may have given up, or died.
                         let _ = tell.send(reply);
@@ -209,6 +227,17 @@ impl World {
             self.servers().network.closed(link.member, server, operation);
         }
         answered
+    }
+
+    fn meets(&self, member: MemberNo, operation: Operation) -> Option<Effect> {
+        let effect = self.servers().rules.meet(member, operation)?;
+        self.note(Some(member), What::Fault(format!("a rule meets its {operation:?}: {effect:?}")));
+        Some(effect)
+    }
+
+    fn kill(&self, member: MemberNo) {
+        let process = self.servers().processes.get(&member).cloned();
+        process.into_iter().for_each(|process| process.kill());
     }
 
     /// As [`call`](Self::call), for a client that gives every call up.

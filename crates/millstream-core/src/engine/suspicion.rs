@@ -48,6 +48,11 @@ impl Suspicion {
         doubt
     }
 
+    /// How long a turn may be ago.
+    pub fn longest_gap(&self) -> Duration {
+        self.longest_gap
+    }
+
     /// The group knows this member, by an answer to the last question.
     pub fn confirmed(&mut self) {
         self.suspect = false;

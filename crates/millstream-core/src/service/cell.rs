@@ -11,6 +11,7 @@ use atomic_waker::AtomicWaker;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What an epoch's worker is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,13 +92,34 @@ impl Bell {
 }
 
 /// Whether the whole process may have been away too long (§8). One for each consumer.
+///
+/// The intake finds that out in its next turn. Who runs before that looks for itself whether the intake's last turn is too
+/// long ago: a process that goes on after a pause wakes its tasks in any order.
 #[derive(Default)]
 pub(crate) struct Suspect {
     on: AtomicBool,
     generation: AtomicU64,
+    /// The intake's last turn, and how long it may be ago, in nanoseconds; 0 before the first.
+    last_turn: AtomicU64,
+    longest_gap: AtomicU64,
 }
 
 impl Suspect {
+    /// The intake has its turn.
+    pub(crate) fn turned(&self, now: MonoTime, longest_gap: Duration) {
+        self.longest_gap.store(u64::try_from(longest_gap.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.last_turn.store(now.as_nanos(), Ordering::Release);
+    }
+
+    /// Looks whether the intake's last turn is too long ago.
+    #[inline]
+    pub(crate) fn look(&self, now: MonoTime) {
+        let last = self.last_turn.load(Ordering::Acquire);
+        if last != 0 && now.as_nanos().saturating_sub(last) > self.longest_gap.load(Ordering::Relaxed) && !self.is_on() {
+            self.set(true);
+        }
+    }
+
     pub(crate) fn set(&self, suspect: bool) {
         if suspect {
             self.generation.fetch_add(1, Ordering::Relaxed);
@@ -239,6 +261,12 @@ impl Cell {
         self.control.load(Ordering::Acquire) != STOP && !self.suspect.is_on()
     }
 
+    /// As [`may_hand_over`](Self::may_hand_over), for one who may run before the intake does after a pause.
+    pub(crate) fn may_hand_over_at(&self, now: MonoTime) -> bool {
+        self.suspect.look(now);
+        self.may_hand_over()
+    }
+
     /// Whether the epoch is over.
     pub(crate) fn is_over(&self) -> bool {
         self.control.load(Ordering::Acquire) == STOP
@@ -312,6 +340,20 @@ impl Cell {
 mod tests {
     use super::*;
     use crate::contract::{RecordSetBuilder, TopicPartition};
+
+    #[test]
+    fn who_runs_before_the_intake_after_a_pause_finds_the_doubt_itself() {
+        let suspect = Arc::new(Suspect::default());
+        let cell = Cell::new(Epoch(1), 0, Arc::default(), suspect.clone());
+        assert!(cell.may_hand_over_at(MonoTime::from_millis(100_000)), "nothing is known before the intake's first turn");
+        suspect.turned(MonoTime::from_millis(100_000), Duration::from_secs(5));
+        assert!(cell.may_hand_over_at(MonoTime::from_millis(105_000)));
+        assert!(!cell.may_hand_over_at(MonoTime::from_millis(105_001)), "nobody knows whose the partition is now");
+        suspect.turned(MonoTime::from_millis(105_002), Duration::from_secs(5));
+        assert!(!cell.may_hand_over_at(MonoTime::from_millis(105_003)), "not before the group has answered");
+        suspect.set(false);
+        assert!(cell.may_hand_over_at(MonoTime::from_millis(105_004)));
+    }
 
     #[test]
     fn an_advance_never_comes_out_before_the_batches_put_in_before_it() {

@@ -128,6 +128,12 @@ impl Checks {
         self.attempts.last_call.get(&member).is_some_and(|at| *at >= since)
     }
 
+    /// Another epoch of a partition under which a call runs.
+    pub(super) fn works_on(&self, process: Process, group: &str, place: &TopicPartition, epoch: Epoch) -> Option<Epoch> {
+        let of = |call: &&Call| call.process == process && call.group == group && call.place == *place && call.epoch != epoch;
+        self.attempts.running.values().find(of).map(|call| call.epoch)
+    }
+
     /// How many calls of a process run.
     pub(crate) fn running(&self, member: MemberNo) -> usize {
         self.attempts.running.values().filter(|call| call.process.0 == member).count()

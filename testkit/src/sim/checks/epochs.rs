@@ -51,6 +51,10 @@ impl Checks {
         if self.epochs.told.get(&link.member).is_some_and(|told| at > *told + HEARD) {
             self.violated("I12", at, format!("{place} was started ({epoch}) though the service stops"));
         }
+        let process = (link.member, link.incarnation);
+        if let Some(of) = self.works_on(process, group, place, epoch) {
+            self.violated("I17", at, format!("{place} is started under {epoch} while {of} is still worked on"));
+        }
         let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
         self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
     }

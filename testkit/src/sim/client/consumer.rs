@@ -416,7 +416,8 @@ impl SimConsumer {
     }
 
     fn drive_commits(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.committing.is_none() {
+        // What is said to the coordinator is said one after the other: a commit may wait for a heartbeat's answer.
+        if self.committing.is_none() && self.beat.is_none() {
             self.begin_commit();
         }
         let Some(committing) = &mut self.committing else { return false };

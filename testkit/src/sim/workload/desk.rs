@@ -1,11 +1,11 @@
 //! Owns the first service: orders become fills.
 
-use super::order::{Behaviour, Fill, NAMESPACES, Order, topic};
+use super::order::{Audit, Behaviour, Fill, NAMESPACES, Order, topic};
 use super::{ATTEMPTS, IN_FLIGHT, SESSION, WITHIN};
 use crate::sim::Node;
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::engine::Retry;
-use millstream_core::handler::{Attempt, Event, HandlerError, Outcome, Outputs};
+use millstream_core::handler::{Attempt, Event, HandlerError, OrFail, Outcome, Outputs};
 use millstream_core::service::{ErrorHandling, HandlerSettings, Shutdown};
 use millstream_core::topic::Sibling;
 use std::collections::BTreeSet;
@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const FILLED: Sibling = Sibling::new("orders", "filled");
+const AUDITED: Sibling = Sibling::new("orders", "audited");
 
 /// What the desk remembers while its process lives.
 #[derive(Default)]
@@ -45,14 +46,17 @@ async fn on_order(desk: &Desk, order: Event<Order>, attempt: Attempt, out: &mut 
         }
         Behaviour::Publishes => {
             if order.fills > 0 {
-                let _landed = out.publish_now(FILLED, &Fill::of(&order, 0)).await?;
+                let fill = Fill::of(&order, 0);
+                // Who cannot wait for long gives it up; nothing of it may be sent then.
+                let sent = tokio::time::timeout(Duration::from_secs(2), out.publish_now(FILLED, &fill)).await;
+                let _landed = sent.or_transient("it took too long to send")??;
             }
             if number == 1 {
                 return Err(HandlerError::transient("only after it was sent"));
             }
         }
         Behaviour::PutsOff if desk.puts_off(order.number) => {
-            return Ok(Outcome::defer_for(Duration::from_millis(700), "not before the exchange opens"));
+            return Ok(Outcome::defer_for(Duration::from_secs(5), "not before the exchange opens"));
         }
         _ => {}
     }
@@ -67,6 +71,9 @@ async fn on_order(desk: &Desk, order: Event<Order>, attempt: Attempt, out: &mut 
             Behaviour::Publishes if part == 1 => out.emit(FILLED, &Fill::of(&order, part))?,
             _ => out.emit_named(FILLED, &part.to_string(), &Fill::of(&order, part))?,
         };
+    }
+    if order.fills > 0 {
+        out.emit(AUDITED, &Audit { order: order.number })?;
     }
     Ok(Outcome::Done)
 }

@@ -14,12 +14,12 @@ mod order;
 use super::Simulation;
 use std::time::Duration;
 
-pub use order::{Behaviour, Fill, Order};
+pub use order::{Audit, Behaviour, Fill, Order};
 
 /// The calls that a record may have in one epoch: the attempts of the desk's policy.
 const ATTEMPTS: u32 = 3;
 /// The window of the desk's handlers.
-const IN_FLIGHT: u64 = 24;
+const IN_FLIGHT: u64 = 12;
 /// How long a silent member keeps its partitions.
 const SESSION: Duration = Duration::from_secs(10);
 /// How long the services have to end.

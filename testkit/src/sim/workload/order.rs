@@ -55,6 +55,21 @@ impl EventData for Order {
     }
 }
 
+/// What is written down of an order, in another topic than its fills.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Audit {
+    /// The order's number.
+    pub order: u64,
+}
+
+impl EventData for Audit {
+    const TYPE: &'static str = "order_audited";
+    fn key(&self) -> Key<'_> {
+        self.order.into()
+    }
+}
+
 /// A part of an order that was filled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -96,7 +111,9 @@ fn behaviour(dice: &mut Dice) -> Behaviour {
         42..50 => Behaviour::Shuffles,
         50..70 => Behaviour::Slow(dice.between(1, 400)),
         70..75 => Behaviour::Slow(dice.between(2_000, 14_000)),
-        75..81 => Behaviour::Fails(u32::try_from(dice.between(1, 2)).unwrap_or(1)),
+        75 | 76 => Behaviour::PutsOff,
+        77 | 78 => Behaviour::Publishes,
+        79..81 => Behaviour::Fails(u32::try_from(dice.between(1, 2)).unwrap_or(1)),
         81..84 => Behaviour::Fails(9),
         84..88 => Behaviour::Refuses,
         88..90 => Behaviour::Panics(1),

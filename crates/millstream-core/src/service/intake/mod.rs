@@ -192,7 +192,7 @@ impl Intake {
             }
             News::Ended(Ok(report)) => {
                 if let Some(watermark) = report.watermark {
-                    planted!(B06: self.commits.mark(self.heir_of(report.epoch), watermark, None, now));
+                    planted!(B06: self.completed_late(report.epoch, watermark, now));
                     self.commits.mark(report.epoch, watermark, Some(report.note.to_string()), now);
                     self.commits.flush_now();
                 }
@@ -305,6 +305,7 @@ impl Intake {
 
     /// Reads all cells, grants demand, commits what is due. Cheap, and done once per turn.
     fn look_around(&mut self, now: MonoTime) {
+        self.suspect.turned(now, self.suspicion.longest_gap());
         if self.suspicion.turn(self.parts.clock.now_with_suspend()) {
             tracing::warn!(group = %self.parts.request.group, "the process was away for long: waiting for the group's answer");
             self.suspect.set(true);

@@ -4,7 +4,7 @@
 use super::Intake;
 use super::session::Session;
 use crate::clock::MonoTime;
-use crate::contract::{Applied, Committed, Epoch, EpochEnd, Error, NotApplied, TopicPartition};
+use crate::contract::{Applied, Committed, Epoch, EpochEnd, Error, NotApplied, Offset, TopicPartition};
 use crate::engine::{Window, WindowPolicy};
 use std::collections::BTreeMap;
 
@@ -14,6 +14,8 @@ pub(super) struct Ended {
     partitions: BTreeMap<Epoch, TopicPartition>,
     /// Records that were in flight when their epochs ended.
     load: u64,
+    /// What completed late, by partition.
+    late: BTreeMap<TopicPartition, Offset>,
 }
 
 impl Intake {
@@ -31,11 +33,19 @@ impl Intake {
         Ok(())
     }
 
-    /// The epoch that owns the partition of `epoch` now.
-    pub(super) fn heir_of(&self, epoch: Epoch) -> Epoch {
-        let Some(partition) = self.ended.partitions.get(&epoch) else { return epoch };
-        let heir = self.sessions.iter().rev().find(|(_, session)| session.assigned.partition == *partition);
-        heir.map_or(epoch, |(epoch, _)| *epoch)
+    /// What an ended epoch has completed counts for whoever has its partition next.
+    pub(super) fn completed_late(&mut self, epoch: Epoch, watermark: Offset, now: MonoTime) {
+        let Some(partition) = self.ended.partitions.get(&epoch) else { return };
+        match self.sessions.iter().rev().find(|(_, session)| session.assigned.partition == *partition) {
+            Some((heir, _)) => self.commits.mark(*heir, watermark, None, now),
+            None => drop(self.ended.late.insert(partition.clone(), watermark)),
+        }
+    }
+
+    pub(super) fn inherit(&mut self, epoch: Epoch, partition: &TopicPartition, now: MonoTime) {
+        if let Some(watermark) = self.ended.late.remove(partition) {
+            self.commits.mark(epoch, watermark, None, now);
+        }
     }
 }
 

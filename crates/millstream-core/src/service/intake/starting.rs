@@ -54,9 +54,12 @@ impl Intake {
         );
         spawn(&mut self.workers, &self.parts.runtime, worker.run());
         // The open note makes a crash visible to the next owner, even one before the first commit.
+        #[cfg(millstream_planted)]
+        let place = partition.clone();
         self.commits.open(epoch, partition, commit, committed, now);
         // It goes before anything is read: a record that kills its process at once must be met with care the next time.
         self.commits.mark(epoch, commit, Some(open_note.to_string()), now);
+        planted!(B06: self.inherit(epoch, &place, now));
         self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
         let window = Window::new(plan.window());

@@ -46,7 +46,7 @@ impl Lane {
                 self.queue.pop_front();
                 continue;
             }
-            if !message.cell.may_hand_over() {
+            if !message.cell.may_hand_over_at(now) {
                 break;
             }
             items.extend(self.queue.pop_front());

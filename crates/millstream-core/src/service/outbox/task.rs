@@ -133,7 +133,7 @@ impl Outbox {
         if message.is_void() {
             return;
         }
-        if !message.cell.may_hand_over() {
+        if !message.cell.may_hand_over_at(now) {
             self.suspect.push(message);
             return;
         }

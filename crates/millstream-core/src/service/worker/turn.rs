@@ -25,6 +25,8 @@ impl Worker {
             let mut budget = BUDGET;
             loop {
                 let now = self.plan.clock.now();
+                planted!(B64: self.cell.suspect().turned(now, std::time::Duration::MAX));
+                self.cell.suspect().look(now);
                 self.cell.busy(Some(now));
                 let turned = self.turn(now, cx, &mut budget);
                 self.publish(now);
