@@ -4,6 +4,7 @@
 use crate::FoundLetter;
 use millstream_core::contract::{Error, ProducerExt, Record, Transport};
 use millstream_core::envelope::{EventData, EventEnvelope};
+use millstream_core::process::Process;
 use millstream_core::service::{Counts, Publisher, ServiceHandle, StreamService};
 use millstream_core::topic::Topic;
 use millstream_memory::Memory;
@@ -18,10 +19,15 @@ use tokio::task::JoinHandle;
 /// where tokio's clock is paused.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What a bench's wall clock shows when its log begins: 2026-01-01T00:00:00Z, in milliseconds since the Unix epoch.
+pub(crate) const BEGINNING: i64 = 1_767_225_600_000;
+
 /// A service on memory that a test feeds and watches.
 ///
 /// Use it with a paused clock (`#[tokio::test(start_paused = true)]`): time then jumps over back-offs and delays, and the
-/// run is the same each time. Its methods panic where a test would: on a wrong topic name, or if the service has ended.
+/// run is the same each time. The wall clock of the service and of the log follows tokio's time, from
+/// 2026-01-01T00:00:00Z on, through restarts on one log; and what looks random is the same each time. A log that
+/// had its clock before, or was given one, keeps it, and the service has the same. Its methods panic where a test would: on a wrong topic name, or if the service has ended.
 ///
 /// ```
 /// use millstream_core::builder::StreamServiceBuilder;
@@ -70,9 +76,13 @@ impl TestBench {
     /// # Errors
     /// If it cannot be built, or ends before it runs.
     pub async fn start_on(memory: Memory, service: impl FnOnce(Memory) -> Result<StreamService, Error>) -> Result<Self, Error> {
-        let service = service(memory.clone())?;
-        let (handle, publisher) = (service.handle(), Publisher::new("test", memory.clone()).await?);
-        let task = tokio::spawn(service.run());
+        // A number of its own for each start: two runs must not take each other for themselves.
+        let process = Process::new("bench", memory.epochs(), BEGINNING.unsigned_abs());
+        let wall = process.enter(|| memory.wall_millis());
+        process.jump(wall - i64::try_from(process.wall_millis()).unwrap_or(i64::MAX));
+        let service = process.enter(|| service(memory.clone()))?;
+        let (handle, publisher) = (service.handle(), process.run(Publisher::new("test", memory.clone())).await?);
+        let task = tokio::spawn(process.run(service.run()));
         handle.ready().await;
         if task.is_finished() {
             end_of(task).await?;

@@ -74,3 +74,46 @@ async fn time_passes_as_the_test_says() -> Result<(), Error> {
     drop(bench.crash().await);
     Ok(())
 }
+
+/// What lies in all topics after two orders, a refused one, and a restart.
+async fn a_run() -> Result<Vec<String>, Error> {
+    let bench = TestBench::start(service).await?;
+    bench.publish(ORDERS, &alert("ann", 1)).await;
+    bench.publish(ORDERS, &alert("bob", 0)).await;
+    bench.settled().await;
+    bench.advance(Duration::from_secs(3_600)).await;
+    let bench = TestBench::start_on(bench.crash().await, service).await?;
+    bench.publish(ORDERS, &alert("cid", 3)).await;
+    bench.settled().await;
+    let memory = bench.memory().clone();
+    bench.stop().await?;
+    Ok(memory.topics().iter().flat_map(|topic| memory.records(topic)).map(|record| format!("{record:?}")).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_write_the_same_bytes() -> Result<(), Error> {
+    let (one, other) = (a_run().await?, a_run().await?);
+    assert_eq!(one.len(), 6);
+    assert_eq!(one, other);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wall_clock_follows_time_and_goes_on_through_a_restart() -> Result<(), Error> {
+    let hour = Duration::from_secs(3_600);
+    let bench = TestBench::start(service).await?;
+    bench.feed([TestEvent::of(alert("ann", 1)).to(ORDERS)]).await;
+    assert!(stamp_of_last_alert(&bench).starts_with("2026-01-01T00:00:0"));
+    bench.advance(hour).await;
+    let memory = bench.crash().await;
+    tokio::time::sleep(hour).await;
+    let bench = TestBench::start_on(memory, service).await?;
+    bench.feed([TestEvent::of(alert("bob", 1)).to(ORDERS)]).await;
+    assert!(stamp_of_last_alert(&bench).starts_with("2026-01-01T02:00:"));
+    bench.stop().await
+}
+
+fn stamp_of_last_alert(bench: &TestBench) -> String {
+    let alerts = assert_published(bench, ALERTS).all::<Alert>();
+    alerts.last().expect("there is an alert").timestamp.to_string()
+}
