@@ -147,20 +147,28 @@ impl TestBench {
     /// Waits until every record of the service's topics is settled and committed by its groups.
     ///
     /// # Panics
-    /// If the service ends, with how it ended, or after 10 minutes (of tokio's clock, which jumps if it is paused), with the list of what is
-    /// not settled and what health says of it.
+    /// If the service ends, with how it ended; or after 10 minutes of tokio's clock, which jumps if it is paused, with what is
+    /// not settled and what is wrong. What is put off for longer comes by [`advance`](Self::advance).
     pub async fn settled(&self) {
         let waited = tokio::time::timeout(PATIENCE, async {
             while !self.unsettled().is_empty() {
                 if let Some(end) = self.end().await {
-                    panic!("{end}\n  not settled: {}", self.unsettled().join(", "));
+                    panic!("{end}\n  not settled: {}", self.unsettled().join("\n  not settled: "));
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
+        let started = std::time::Instant::now();
         if waited.await.is_err() {
             let health = self.handle.health();
-            panic!("not settled within {PATIENCE:?}: {}; health: {health:?}", self.unsettled().join(", "));
+            let mut text = format!("not settled within {PATIENCE:?}");
+            self.unsettled().iter().for_each(|place| text += &format!("\n  not settled: {place}"));
+            health.restoring.iter().for_each(|place| text += &format!("\n  restoring: {place}"));
+            health.troubles.iter().for_each(|(place, trouble)| text += &format!("\n  trouble: {place}: {trouble}"));
+            if started.elapsed() >= PATIENCE {
+                text += "\n  this took as long as it says: with a paused clock, `#[tokio::test(start_paused = true)]`, it takes no time";
+            }
+            panic!("{text}");
         }
     }
 

@@ -6,10 +6,10 @@ use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Error, Transport};
 use millstream_core::handler::{Event, HandlerError, Outcome, Outputs};
 use millstream_core::service::StreamService;
-use millstream_core::topic::Sibling;
+use millstream_core::topic::{Sibling, Topic};
 use millstream_testkit::{TestBench, TestEvent, assert_no_dead_letters, assert_nothing_published, assert_published};
 use std::time::Duration;
-use support::{Alert, alert, words};
+use support::{Alert, alert, words, words_of};
 
 const ORDERS: &str = "paper.orders.placed";
 const ALERTS: &str = "paper.orders.alerts";
@@ -57,6 +57,23 @@ async fn a_missing_output_is_explained_by_the_dead_letter() -> Result<(), Error>
     );
     assert_eq!(words(|| assert_no_dead_letters(&bench)), format!("there is a dead letter\n  {why}"));
     bench.stop().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_settles_is_named_with_what_is_wrong() {
+    let waited = tokio::spawn(async {
+        let bench = TestBench::start(service).await.expect("it starts");
+        let letters = Topic::literal("paper.orders.placed.dlq");
+        bench.memory().set_writable(&letters, false).expect("it exists");
+        bench.feed([TestEvent::of(alert("ann", 0)).to(ORDERS)]).await;
+    });
+    let said = words_of(waited.await.expect_err("it does not settle").into_panic());
+    assert_eq!(
+        said,
+        "not settled within 600s\n  \
+         not settled: paper.orders.placed-0 from 0 to 1 by group watch.orders\n  \
+         trouble: dead letters of paper.orders.placed on paper.orders.placed-0: send failed: topic paper.orders.placed.dlq is closed to writes"
+    );
 }
 
 #[tokio::test(start_paused = true)]
