@@ -130,6 +130,17 @@ async fn the_wall_clock_follows_time_and_goes_on_through_a_restart() -> Result<(
     bench.stop().await
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_restart_publishes_under_other_ids() -> Result<(), Error> {
+    let bench = TestBench::start(service).await?;
+    bench.publish(ORDERS, &alert("ann", 1)).await;
+    let bench = TestBench::start_on(bench.crash().await, service).await?;
+    bench.publish(ORDERS, &alert("ann", 1)).await;
+    let all = assert_published(&bench, ORDERS).all::<Alert>();
+    assert_ne!(all[0].id, all[1].id);
+    bench.stop().await
+}
+
 fn stamp_of_last_alert(bench: &TestBench) -> String {
     let alerts = assert_published(bench, ALERTS).all::<Alert>();
     alerts.last().expect("there is an alert").timestamp.to_string()
