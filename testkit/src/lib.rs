@@ -5,6 +5,7 @@
 //! | [`bench`](TestBench) | [`TestBench`]: a whole service on memory, fed and watched by a test |
 //! | `dead_letter` | [`FoundLetter`]: a dead letter as a test reads it |
 //! | [`conformance`] | the contract's clauses as cases that any backend can run |
+//! | [`model`] | every interleaving of a small world, with the engine's own values |
 //! | `naive_deduplicator` | [`NaiveDeduplicator`]: the contract in its plainest form, whole or with one planted [`Flaw`] |
 //! | `switches` | [`Switches`]: what befalls the calls of a faulty part, switched by the test |
 //! | `flaky_deduplicator` · `flaky_sink` · `flaky_transport` | parts that fail as stores, sinks and brokers do |
@@ -15,6 +16,7 @@ mod dead_letter;
 mod flaky_deduplicator;
 mod flaky_sink;
 mod flaky_transport;
+pub mod model;
 mod naive_deduplicator;
 mod switches;
 
