@@ -3,6 +3,7 @@
 //! Everything else takes [`MonoTime`] as an argument, so that a test can step it. Under a paused tokio runtime the
 //! clock follows tokio's virtual time. Wall time is read only to stamp new events, never to measure (F77).
 
+use crate::process::Process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -49,12 +50,19 @@ pub struct Clock {
     start: tokio::time::Instant,
     boot_start: u64,
     suspended: Arc<AtomicU64>,
+    /// The simulated process in which it was made, whose wall clock it shows.
+    process: Option<Process>,
 }
 
 impl Clock {
     /// A clock that begins now.
     pub fn new() -> Self {
-        Clock { start: tokio::time::Instant::now(), boot_start: boot_nanos(), suspended: Arc::new(AtomicU64::new(0)) }
+        Clock {
+            start: tokio::time::Instant::now(),
+            boot_start: boot_nanos(),
+            suspended: Arc::new(AtomicU64::new(0)),
+            process: Process::current(),
+        }
     }
 
     /// Now, on the monotonic clock. Follows tokio's paused time.
@@ -66,7 +74,7 @@ impl Clock {
     /// it equals [`Clock::now`].
     pub fn now_with_suspend(&self) -> MonoTime {
         let simulated = self.suspended.load(Ordering::Relaxed);
-        let boot = boot_nanos().saturating_sub(self.boot_start);
+        let boot = if self.process.is_some() { 0 } else { boot_nanos().saturating_sub(self.boot_start) };
         MonoTime(self.now().0.max(boot).saturating_add(simulated))
     }
 
@@ -84,6 +92,9 @@ impl Clock {
 
     /// Milliseconds since the Unix epoch by the wall clock. For stamping only.
     pub fn wall_millis(&self) -> u64 {
+        if let Some(process) = &self.process {
+            return process.wall_millis();
+        }
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
     }
 }

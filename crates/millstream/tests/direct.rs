@@ -3,10 +3,14 @@
 mod support;
 
 use millstream::contract::{
-    Applied, Consumer, ConsumerRequest, ErrorKind, NotApplied, PartitionFault, RecordBatch, Transport, TransportExt,
+    Applied, Assigned, Close, Command, Committed, Consumer, ConsumerEvent, ConsumerExt, ConsumerRequest, Epoch, ErrorKind,
+    NotApplied, Operation, PartitionFault, Reader, RecordBatch, RecordSetBuilder, TopicId, TopicPartition, Transport,
+    TransportExt,
 };
 use millstream::memory::{CommitFault, TopicConfig};
 use millstream::prelude::*;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use support::*;
 
 const TICKS: Topic = Topic::literal("market.ticks");
@@ -163,6 +167,59 @@ async fn a_partition_at_fault_is_named() {
     let error = reader.next_batch().await.expect_err("nothing is there");
     let fault = PartitionFault::OutOfRange { requested: 9, log_start: 0, end: 2 };
     assert_eq!(error.to_string(), format!("fetch failed: market.ticks-0 is at fault: {fault:?}"));
+}
+
+/// A consumer that says the same of every commit: first another partition's fault or the end of everything, then the outcome.
+struct Told(VecDeque<ConsumerEvent>, fn() -> ConsumerEvent);
+
+impl Consumer for Told {
+    async fn poll(&mut self) -> ConsumerEvent {
+        match self.0.pop_front() {
+            Some(event) => event,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn submit(&mut self, command: Command) {
+        if let Command::Commit { id, entries } = command {
+            let results = entries.iter().map(|entry| (entry.epoch, entry.offset, Applied::Applied)).collect();
+            self.0.extend([(self.1)(), ConsumerEvent::Committed(Committed::new(id, results))]);
+        }
+    }
+
+    async fn close(&mut self, _: Close) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+/// A reader of two partitions, and the first one's only batch.
+async fn told(says: fn() -> ConsumerEvent) -> (Reader<Told>, RecordBatch) {
+    let place = |partition| TopicPartition::new(TICKS, partition);
+    let assigned =
+        |partition: u32| ConsumerEvent::Assigned(Assigned::new(place(partition), Epoch(u64::from(partition) + 1), TopicId(1)));
+    let mut set = RecordSetBuilder::new(0);
+    set.push(0, 0, Some(b"EURUSD"), Some(b"1"));
+    let batch = RecordBatch::new(place(0), Epoch(1), Arc::new(set.build()), 0..1, 1);
+    let events = [assigned(0), assigned(1), ConsumerEvent::Records(batch)];
+    let mut reader = Told(events.into(), says).into_reader();
+    let batch = reader.next_batch().await.expect("a batch");
+    (reader, batch)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_of_another_partition_waits_until_a_commit_has_its_outcome() {
+    let (mut reader, batch) = told(|| ConsumerEvent::Fault { epoch: Epoch(2), fault: PartitionFault::Corrupt(7) }).await;
+    reader.commit_batch(&batch).await.expect("it is committed");
+    let error = reader.next_batch().await.expect_err("the other is at fault");
+    assert_eq!(error.to_string(), "fetch failed: market.ticks-1 is at fault: Corrupt(7)");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consumer_that_breaks_while_a_commit_is_awaited_leaves_its_outcome_unknown() {
+    let (mut reader, batch) =
+        told(|| ConsumerEvent::Fatal(Error::new(ErrorKind::Unauthorized, Operation::Fetch, "no longer valid"))).await;
+    let error = reader.commit_batch(&batch).await.expect_err("it cannot go on");
+    assert_eq!((error.kind(), error.applied()), (ErrorKind::Unauthorized, Applied::Unknown));
 }
 
 /// Code that does not care which transport it is given.

@@ -11,12 +11,15 @@ use millstream::contract::{
     Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Operation, Transport,
 };
 use millstream::prelude::*;
-use millstream::service::Life;
+use millstream::service::{Life, StopSignal};
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, ExitCode, Stdio};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 const CHILD: &str = "EXIT_CODES_CHILD";
+/// A permit for each handler that waits for a signal.
+static HANDLING: Semaphore = Semaphore::const_new(0);
 const TOPIC: Topic = Topic::literal("paper.orders.new");
 
 fn main() -> ExitCode {
@@ -88,6 +91,17 @@ async fn handler(what: RawEvent<'_>) {
             println!("handling");
             std::future::pending::<()>().await;
         }
+        #[cfg(unix)]
+        b"late" => {
+            use tokio::signal::unix::{SignalKind, signal};
+            let mut terminate = signal(SignalKind::terminate()).expect("there are signals");
+            println!("handling");
+            HANDLING.add_permits(1);
+            terminate.recv().await;
+            // Whoever would drop it at the signal has the time to.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            println!("handled");
+        }
         b"block" => {
             println!("handling");
             loop {
@@ -100,7 +114,11 @@ async fn handler(what: RawEvent<'_>) {
 
 fn service(name: &str, transport: impl Transport, topic: &str) -> Result<StreamService, Error> {
     StreamServiceBuilder::new(name, transport)
-        .with_shutdown(Shutdown::within(Duration::from_secs(if name == "hurried" { 1 } else { 30 })))
+        .with_shutdown(Shutdown::within(match name {
+            "hurried" => Duration::from_secs(1),
+            "unbounded" => Duration::MAX,
+            _ => Duration::from_secs(30),
+        }))
         .add_consumer_handler_with(
             topic,
             name,
@@ -120,6 +138,14 @@ fn tell(handle: ServiceHandle, name: &'static str) {
     });
 }
 
+/// Stops as soon as so many handlers wait, as a hook of whoever runs the process would.
+fn stop_while_handling(handlers: u32, stop: impl FnOnce() + Send + 'static) {
+    tokio::spawn(async move {
+        let _waiting = HANDLING.acquire_many(handlers).await.expect("it is never closed");
+        stop();
+    });
+}
+
 async fn run(scenario: &str) -> Result<(), Error> {
     let memory = Memory::new();
     let what = scenario.split_once(' ').map_or("go on", |(_, what)| what).to_owned();
@@ -127,27 +153,36 @@ async fn run(scenario: &str) -> Result<(), Error> {
     producer.send_one(Record::new(TOPIC, "a", what)).await?;
     let scenario = scenario.split_once(' ').map_or(scenario, |(scenario, _)| scenario);
     match scenario {
-        "service" | "hurried" => {
-            let name = if scenario == "hurried" { "hurried" } else { "one" };
-            let service = service(name, memory, TOPIC.as_str())?;
+        "service" | "hurried" | "unbounded" | "stopped" => {
+            let service = service(scenario, memory, TOPIC.as_str())?;
             tell(service.handle(), "one");
+            if scenario == "stopped" {
+                let handle = service.handle();
+                stop_while_handling(1, move || handle.stop());
+            }
             service.run_until_signal().await
         }
-        "services" => {
+        "services" | "stopped-services" => {
             let (one, two) = (service("one", memory.clone(), TOPIC.as_str())?, service("two", memory, TOPIC.as_str())?);
             let services = Services::new().add(one).add(two);
             let handles: Vec<ServiceHandle> = services.handle().services().map(|(_, one)| one.clone()).collect();
             for (handle, name) in handles.into_iter().zip(["one", "two"]) {
                 tell(handle, name);
             }
+            if scenario == "stopped-services" {
+                let handle = services.handle();
+                stop_while_handling(2, move || handle.stop());
+            }
             services.run_until_signal().await
         }
-        "task" => {
-            let forever = |_| async {
+        "task" | "patient-task" => {
+            let forever = |stop: StopSignal| async move {
                 println!("handling");
+                stop.told().await;
+                println!("told");
                 std::future::pending().await
             };
-            let within = Shutdown::within(Duration::from_secs(1));
+            let within = Shutdown::within(Duration::from_secs(if scenario == "task" { 1 } else { 30 }));
             Services::new().add_task("loop", forever).with_shutdown(within).run_until_signal().await
         }
         "misconfigured" => service("one", memory, "Paper.Orders!")?.run_until_signal().await,
@@ -265,11 +300,23 @@ fn tests() -> Vec<Trial> {
         }),
         Trial::test("a_task_that_does_not_end_is_75", move || after("task", "handling", &[(Signal::TERM, "")], 75, "`loop`")),
         Trial::test("a_mistake_in_the_configuration_is_78", move || ends_by_itself("misconfigured", 78, "remedy: ")),
+        Trial::test("a_first_signal_behind_a_stop_drops_nothing", move || {
+            after("stopped late", "one stopping", &[(Signal::TERM, "handled")], 0, "")
+        }),
+        Trial::test("a_first_signal_behind_a_stop_of_several_drops_nothing", move || {
+            after("stopped-services late", "two stopping", &[(Signal::TERM, "handled")], 0, "")
+        }),
+        Trial::test("a_second_sigint_is_130_also_of_a_service_that_has_for_ever", move || {
+            after("unbounded hang", "handling", &[(Signal::INT, "one stopping"), (Signal::INT, "")], 130, "a second signal came")
+        }),
         Trial::test("a_second_sigint_is_130", move || {
             after("service hang", "handling", &[(Signal::INT, "one stopping"), (Signal::INT, "")], 130, "a second signal came")
         }),
         Trial::test("a_second_sigint_is_130_for_several_too", move || {
             after("services hang", "two ready", &[(Signal::INT, "two stopping"), (Signal::INT, "")], 130, "a second signal came")
+        }),
+        Trial::test("a_second_sigint_drops_a_task_with_130", move || {
+            after("patient-task", "handling", &[(Signal::INT, "told"), (Signal::INT, "")], 130, "a second signal came")
         }),
         Trial::test("a_second_sigint_ends_a_process_whose_handler_blocks", move || {
             after("service block", "handling", &[(Signal::INT, "one stopping"), (Signal::INT, "")], 130, "")

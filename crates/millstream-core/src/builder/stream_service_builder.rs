@@ -4,7 +4,8 @@ use super::topics::IntoTopics;
 use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Assigned, Deduplicator, Error, Protocol, Transport};
 use crate::handler::{BatchHandler, Handler, TableOf, Wants};
-use crate::layer::{AnyLayer, Layer};
+use crate::layer::{AnyLayer, Layer, Watcher, watcher};
+use crate::process::Process;
 use crate::service::hook as hooked;
 use crate::service::{
     BatchSettings, Calls, ErrorHandling, HandlerSettings, Hooks, PartitionHook, ProducerSettings, Restored, Revoked,
@@ -57,6 +58,8 @@ pub struct StreamServiceBuilder<S = ()> {
     said: Said,
     state: Arc<S>,
     layers: Vec<AnyLayer>,
+    /// Who looks at each attempt from outside, in a simulation.
+    watcher: Option<Arc<dyn Watcher>>,
     hooks: Hooks,
 }
 
@@ -64,7 +67,8 @@ impl StreamServiceBuilder<()> {
     /// A service called `name` on `transport`. The name is the `source` of its events and the client id of its members.
     pub fn new(name: &str, transport: impl Transport) -> Self {
         // Two hashers are seeded differently by the standard library: enough to tell one process from another.
-        let incarnation = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let incarnation = Process::current().map_or_else(random, |process| process.entropy());
         let said = ServiceParts {
             name: name.to_owned(),
             transport: AnyTransport::new(transport),
@@ -85,7 +89,7 @@ impl StreamServiceBuilder<()> {
             session_timeout: Duration::from_secs(45),
             revoke_budget: Duration::from_secs(30),
         };
-        StreamServiceBuilder { said, state: Arc::new(()), layers: Vec::new(), hooks: Hooks::default() }
+        StreamServiceBuilder { said, state: Arc::new(()), layers: Vec::new(), watcher: watcher(), hooks: Hooks::default() }
     }
 }
 
@@ -97,7 +101,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
 
     /// As [`with_state`](Self::with_state), for a state that others share.
     pub fn with_shared_state<T: Send + Sync + 'static>(self, state: Arc<T>) -> StreamServiceBuilder<T> {
-        StreamServiceBuilder { said: self.said, state, layers: self.layers, hooks: Hooks::default() }
+        StreamServiceBuilder { said: self.said, state, layers: self.layers, watcher: self.watcher, hooks: Hooks::default() }
     }
 
     /// Drops records whose id is done: *exact inside an epoch; across epochs and members no start whose check began after
@@ -272,7 +276,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
             topics: topics.into_topics(),
             group: group.to_owned(),
             settings,
-            calls: Calls::Each(make_runner(handler, self.state.clone(), layers)),
+            calls: Calls::Each(make_runner(handler, self.state.clone(), layers, self.watcher.clone())),
             batches: 0,
             layered_batch: false,
             outputs: H::OUTPUTS,

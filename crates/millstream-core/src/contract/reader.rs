@@ -21,7 +21,8 @@ const AHEAD: (u32, u64) = (512, 8 << 20);
 pub struct Reader<C = AnyConsumer> {
     consumer: C,
     held: BTreeMap<Epoch, TopicPartition>,
-    waiting: VecDeque<RecordBatch>,
+    /// What is to be read next, of which epoch, in the order in which it came; at most one fault an epoch.
+    waiting: VecDeque<(Epoch, Result<RecordBatch, Error>)>,
     commits: u64,
 }
 
@@ -43,11 +44,11 @@ impl<C: Consumer> Reader<C> {
     /// If the consumer cannot go on, or a partition is at fault (named in the error; the others can be read on).
     pub async fn next_batch(&mut self) -> Result<RecordBatch, Error> {
         loop {
-            if let Some(batch) = self.waiting.pop_front() {
-                if !self.waiting.iter().any(|other| other.epoch == batch.epoch) {
-                    self.want(batch.epoch);
+            if let Some((epoch, read)) = self.waiting.pop_front() {
+                if read.is_ok() && !self.waiting.iter().any(|(of, other)| *of == epoch && other.is_ok()) {
+                    self.want(epoch);
                 }
-                return Ok(batch);
+                return read;
             }
             self.step().await?;
         }
@@ -57,8 +58,9 @@ impl<C: Consumer> Reader<C> {
     ///
     /// # Errors
     /// If it was not committed ([`Error::applied`] says what is known): mostly because the partition has gone to another
-    /// member, to whom the records come again, which is of kind [`Ended`](ErrorKind::Ended) and lets the loop go on. As
-    /// [`next_batch`](Self::next_batch) besides.
+    /// member, to whom the records come again, which is of kind [`Ended`](ErrorKind::Ended) and lets the loop go on. If the
+    /// consumer cannot go on, and nobody can tell what became of the commit. A partition at fault is left to the next
+    /// [`next_batch`](Self::next_batch).
     ///
     /// # Cancel safety
     /// Dropped while it waits, the commit may be made or not, and a later one of the same partition covers it.
@@ -68,7 +70,9 @@ impl<C: Consumer> Reader<C> {
         let entries = vec![CommitEntry::new(batch.partition.clone(), batch.epoch, batch.next)];
         self.consumer.submit(Command::Commit { id, entries });
         loop {
-            if let Some(committed) = self.step().await?
+            // What ends the consumer says nothing of the commit, which may have been made before.
+            let step = self.step().await.map_err(|error| error.with_applied(Applied::Unknown))?;
+            if let Some(committed) = step
                 && committed.id == id
             {
                 let applied = committed.results.first().map_or(Applied::Unknown, |(_, _, applied)| *applied);
@@ -88,7 +92,7 @@ impl<C: Consumer> Reader<C> {
     /// One event, answered. The outcome of a commit is for the caller.
     async fn step(&mut self) -> Result<Option<Committed>, Error> {
         match self.consumer.poll().await {
-            ConsumerEvent::Records(batch) => self.waiting.push_back(batch),
+            ConsumerEvent::Records(batch) => self.waiting.push_back((batch.epoch, Ok(batch))),
             ConsumerEvent::Assigned(assigned) => {
                 let committed = assigned.committed.map(|committed| committed.offset);
                 let at = assigned.resume.or(committed).or(assigned.log_start).unwrap_or(0);
@@ -98,7 +102,7 @@ impl<C: Consumer> Reader<C> {
             }
             ConsumerEvent::Ending { epoch, how } => {
                 self.held.remove(&epoch);
-                self.waiting.retain(|batch| batch.epoch != epoch);
+                self.waiting.retain(|(of, _)| *of != epoch);
                 if let EpochEnd::Revoking(_) = how {
                     self.consumer.submit(Command::Release { epoch });
                 }
@@ -107,7 +111,10 @@ impl<C: Consumer> Reader<C> {
             ConsumerEvent::Fatal(error) => return Err(error),
             ConsumerEvent::Fault { epoch, fault } => {
                 let place = self.held.get(&epoch).map_or("a partition".to_owned(), ToString::to_string);
-                return Err(Error::new(ErrorKind::Invalid, Operation::Fetch, format!("{place} is at fault: {fault:?}")));
+                let error = Error::new(ErrorKind::Invalid, Operation::Fetch, format!("{place} is at fault: {fault:?}"));
+                if !self.waiting.iter().any(|(of, read)| *of == epoch && read.is_err()) {
+                    self.waiting.push_back((epoch, Err(error)));
+                }
             }
             // Trouble that passes, and positions that nobody here keeps.
             _ => {}

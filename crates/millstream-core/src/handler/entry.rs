@@ -30,6 +30,9 @@ pub(crate) const POSITION_HEADER: &str = "millstream-position";
 /// It goes by `&mut` as the [`Outputs`] do, since it is what goes out: a change is an event of its own, in the namespace of
 /// the input, with a causal id, that anybody may read. So a unit test needs no table: it lends the handler a value.
 ///
+/// One dead letter is in its entry: that of a record whose handler succeeded and of which an output was then refused for good
+/// (reason `output-refused`). What came behind it is made of it, so the fold stays; a replay of this letter folds it again.
+///
 /// Between two records an entry is JSON and no value, as in the log. So a fold sees what it would see after a restart, and
 /// a field that serde leaves out is missed in the first test.
 ///

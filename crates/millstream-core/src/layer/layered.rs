@@ -4,6 +4,7 @@
 use super::delivery_info::DeliveryInfo;
 use super::layer::AnyLayer;
 use super::next::Next;
+use super::watcher::{Watched, Watcher};
 use crate::handler::{Handler, OutputContext, Seat};
 use std::ops::Deref;
 use std::pin::pin;
@@ -12,8 +13,10 @@ use std::sync::Arc;
 /// A handler with its layers, made once for each worker.
 pub(crate) struct Layered<H> {
     pub(crate) handler: Arc<H>,
-    /// The outermost first; not empty.
+    /// The outermost first.
     pub(crate) layers: Arc<[AnyLayer]>,
+    /// Who looks at its attempts.
+    pub(crate) watcher: Option<Arc<dyn Watcher>>,
     pub(crate) context: Arc<OutputContext>,
 }
 
@@ -30,9 +33,11 @@ where
     async move {
         let s = &mut *seat;
         let mut returned = false;
+        let watched;
         let answer = {
             let layered = &*s.handler;
             let info = DeliveryInfo::new(&s.input, &layered.context);
+            watched = Watched::started(layered.watcher.as_ref(), &info);
             let handler = pin!(async {
                 let answer = layered.handler.lent(&*s.state, &s.input, &mut s.outputs, s.entry.as_deref_mut()).await;
                 returned = true;
@@ -45,6 +50,7 @@ where
             s.outputs.clear();
             s.entry = None;
         }
+        watched.ended(&answer, s.outputs.emitted());
         s.answer(answer);
         seat
     }

@@ -6,6 +6,7 @@
 //! | `next` | what is inside a layer: the next one, or the handler |
 //! | `delivery_info` | what a layer may know of a delivery |
 //! | `layered` | a handler with its layers, as one attempt |
+//! | `watcher` | who looks at all attempts of a simulated service |
 //!
 //! From the outside in. Nobody can reorder these, so nobody can catch a panic outside its metrics, or let a time-out run
 //! while a record waits for its turn:
@@ -24,12 +25,16 @@ mod delivery_info;
 mod layer;
 mod layered;
 mod next;
+mod watcher;
 
 pub use delivery_info::DeliveryInfo;
 pub use layer::Layer;
 pub use next::Next;
+#[doc(hidden)]
+pub use watcher::{Emitted, Watcher, watching};
 
 pub(crate) use layer::AnyLayer;
 pub(crate) use layered::{Layered, layered};
+pub(crate) use watcher::watcher;
 
 pub(crate) use crate::handler::panics;

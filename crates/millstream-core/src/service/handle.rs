@@ -31,8 +31,7 @@ impl ServiceHandle {
     /// Waits until the service runs, its consumers are assigned and their state is restored, or until it has ended. Cancel
     /// safe.
     pub async fn ready(&self) {
-        let up = |health: &Health| health.life == Life::Running && health.assigned && health.restoring.is_empty();
-        self.until(|health| up(health) || health.life == Life::Ended).await;
+        self.until(|health| health.is_up() || health.life == Life::Ended).await;
     }
 
     /// Waits until its health is as asked. Cancel safe.

@@ -37,7 +37,12 @@ pub struct Health {
 impl Health {
     /// Whether it is running, assigned, through with restoring, and able to make progress.
     pub fn is_ready(&self) -> bool {
-        self.life == Life::Running && self.assigned && self.restoring.is_empty() && self.troubles.is_empty()
+        self.is_up() && self.troubles.is_empty()
+    }
+
+    /// Whether its start is over, however it fares: what waits for it may start.
+    pub(crate) fn is_up(&self) -> bool {
+        self.life == Life::Running && self.assigned && self.restoring.is_empty()
     }
 
     /// Whether something is wrong that it waits out.

@@ -17,7 +17,8 @@ impl Restored {
     }
 
     /// The state has every record up to `offset`, that one included. If the commit is behind it, it starts at the commit; else
-    /// behind `offset`, and what comes again runs again even if the deduplicator knows it, for the state lacks it.
+    /// behind `offset`. What comes again above `offset` runs again even if the deduplicator knows it, for the state lacks it;
+    /// duplicates stay known. What is committed does not go back meanwhile.
     ///
     /// A position of the whole partition is right only if every record below it is in the state. Under order by key a record
     /// may be in it while one before it still fails: keep a position for each key, and say the lowest.
@@ -28,6 +29,11 @@ impl Restored {
     /// The state has no record: the partition starts at the beginning of its log.
     pub const fn none_of_it() -> Self {
         Restored(Some(None))
+    }
+
+    /// From where on records are missing; `None` if nothing was said of positions.
+    pub(crate) fn lacks(self) -> Option<Offset> {
+        self.0.map(|offset| offset.map_or(0, |offset| offset + 1))
     }
 
     /// Where a partition starts that would start at `at`, and whose log begins at `log_start`.
@@ -45,7 +51,7 @@ impl Restored {
 pub struct Revoked {
     /// The partition.
     pub partition: TopicPartition,
-    /// What is committed of it: every record below is settled.
+    /// Every record below is settled. What is committed of it, but in a replay for the state, where the commit is higher.
     pub committed: Offset,
 }
 

@@ -23,6 +23,7 @@ use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer, Transport};
+use crate::process::spawn;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,8 +127,8 @@ impl StreamService {
     /// # Errors
     /// As [`run`](Self::run), and [`Interrupted`](ErrorKind::Interrupted) after a second signal.
     pub async fn run_until_signal(self) -> Result<(), Error> {
-        let stopper = self.stopper.clone();
-        let signals = Signals::listen(stopper.within(), move || stopper.stop())?;
+        let (first, second) = (self.stopper.clone(), self.stopper.clone());
+        let signals = Signals::listen(first.within(), move || first.stop_once(), move || second.abandon())?;
         signals.verdict(self.run().await)
     }
 
@@ -232,7 +233,7 @@ impl StreamService {
             if threaded {
                 tasks.spawn(async move { Ending::Intake(on_own_thread(intake).await) });
             } else {
-                tasks.spawn(async move { Ending::Intake(intake.run().await) });
+                spawn(&mut tasks, &runtime, async move { Ending::Intake(intake.run().await) });
             }
         }
         board.life(Life::Running);
@@ -245,7 +246,7 @@ impl StreamService {
             tokio::select! {
                 biased;
                 Some(outbox) = new_outboxes.recv() => {
-                    tasks.spawn(async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
+                    spawn(&mut tasks, &runtime, async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
                 }
                 changed = told.changed() => {
                     if changed.is_ok() && *told.borrow_and_update() != Told::Run {

@@ -41,6 +41,11 @@ pub(crate) enum Told {
     Abandon(MonoTime),
 }
 
+/// Drops what runs, within a second and not later than it was to end.
+fn at_once(now: MonoTime, by: MonoTime) -> Told {
+    Told::Abandon(by.min(now.after(Duration::from_secs(1))))
+}
+
 /// Tells a service to stop.
 #[derive(Clone)]
 pub(crate) struct Stopper {
@@ -57,35 +62,41 @@ impl Stopper {
     /// The first call stops in order, the second at once, a third changes nothing (F76).
     pub(crate) fn stop(&self) {
         let now = self.clock.now();
-        self.told.send_if_modified(|told| {
-            *told = match *told {
-                Told::Run => Told::Stop(now.after(self.shutdown.within)),
-                Told::Stop(by) => Told::Abandon(by.min(now.after(Duration::from_secs(1)))),
-                Told::Abandon(_) => return false,
-            };
-            true
+        self.tell(|told| match told {
+            Told::Run => Told::Stop(now.after(self.shutdown.within)),
+            Told::Stop(by) => at_once(now, by),
+            Told::Abandon(by) => Told::Abandon(by),
         });
+    }
+
+    /// Stops in order, unless it stops already.
+    pub(crate) fn stop_once(&self) {
+        self.stop_within(self.shutdown.within);
     }
 
     /// Stops in order, with no more time than this, unless it stops already.
     pub(crate) fn stop_within(&self, within: Duration) {
         let by = self.clock.now().after(within.min(self.shutdown.within));
-        self.told.send_if_modified(|told| *told == Told::Run && std::mem::replace(told, Told::Stop(by)) == Told::Run);
+        self.tell(|told| if told == Told::Run { Told::Stop(by) } else { told });
     }
 
     /// Stops at once, whether it was told to stop before or not.
     pub(crate) fn abandon(&self) {
-        self.stop_once();
-        if matches!(*self.told.borrow(), Told::Stop(_)) {
-            self.stop();
-        }
+        let now = self.clock.now();
+        self.tell(|told| match told {
+            Told::Run => at_once(now, now.after(self.shutdown.within)),
+            Told::Stop(by) => at_once(now, by),
+            Told::Abandon(by) => Told::Abandon(by),
+        });
     }
 
-    /// Stops in order, unless it stops already.
-    pub(crate) fn stop_once(&self) {
-        if *self.told.borrow() == Told::Run {
-            self.stop();
-        }
+    /// Tells it what follows from what it was told before, in one step: a signal, an error and a user may tell it together.
+    fn tell(&self, what: impl FnOnce(Told) -> Told) {
+        self.told.send_if_modified(|told| {
+            let before = *told;
+            *told = what(before);
+            *told != before
+        });
     }
 
     /// What it is told from now on, beginning with what it was told before: a stop during the start counts (F76).
@@ -126,4 +137,25 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
         ErrorKind::Internal => 70,
         _ => 1,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Barrier;
+
+    #[tokio::test]
+    async fn two_that_raise_a_stop_at_once_drop_nothing() {
+        let stoppers: Vec<_> = (0..20_000).map(|_| Stopper::new(Clock::new(), Shutdown::default())).collect();
+        let start = Barrier::new(2);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    start.wait();
+                    stoppers.iter().for_each(Stopper::stop_once);
+                });
+            }
+        });
+        assert!(stoppers.iter().all(|stopper| matches!(*stopper.told.borrow(), Told::Stop(_))));
+    }
 }

@@ -20,8 +20,13 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Calls `stop` at each signal. `within` is how long the run may take to end after the first one.
-    pub(crate) fn listen(within: Duration, stop: impl Fn() + Send + 'static) -> Result<Self, Error> {
+    /// Calls `in_order` at the first signal and `at_once` at the second, whatever told the run to stop before. `within` is how
+    /// long the run may take to end after the first one.
+    pub(crate) fn listen(
+        within: Duration,
+        in_order: impl FnOnce() + Send + 'static,
+        at_once: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, Error> {
         // Registered before anything is awaited, and once for all: no signal falls between two listeners.
         let mut incoming = Incoming::register().map_err(|error| {
             Error::new(ErrorKind::Internal, Operation::Run, "signals cannot be listened to").with_source(error)
@@ -33,14 +38,14 @@ impl Signals {
                 return;
             }
             tracing::info!(within_s = within.as_secs(), "stopping");
-            stop();
-            last_resort(within + MARGIN, 75, done.clone());
+            in_order();
+            last_resort(within.saturating_add(MARGIN), 75, done.clone());
             if incoming.next().await.is_none() {
                 return;
             }
             tracing::warn!("second signal: dropping what runs");
             second.store(true, Ordering::Release);
-            stop();
+            at_once();
             last_resort(AT_ONCE + MARGIN, 130, done);
             // Further ones are taken and change nothing, for as long as the run lasts.
             while incoming.next().await.is_some() {}

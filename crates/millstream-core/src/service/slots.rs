@@ -16,7 +16,7 @@ use crate::contract::RecordBatch;
 use crate::engine::{Failure, Partition};
 use crate::envelope::{EventKey, Head, Timestamp};
 use crate::handler::{Handler, HandlerError, Input, Outcome, OutputContext, Outputs, Seat, Until};
-use crate::layer::{AnyLayer, Layered, layered, panics};
+use crate::layer::{AnyLayer, Layered, Watcher, layered, panics};
 use kept::{emits, keep};
 use std::borrow::Cow;
 use std::ops::Range;
@@ -96,19 +96,24 @@ pub(crate) trait Runner: Send {
 /// Makes runners, one for each worker.
 pub(crate) type MakeRunner = Arc<dyn Fn(&RecordBatch, Arc<OutputContext>) -> Box<dyn Runner> + Send + Sync>;
 
-/// A maker of runners for `handler` over `state`, inside `layers`.
-pub(crate) fn make_runner<Args, S, H>(handler: H, state: Arc<S>, layers: Vec<AnyLayer>) -> MakeRunner
+/// A maker of runners for `handler` over `state`, inside `layers` and before the eyes of `watcher`.
+pub(crate) fn make_runner<Args, S, H>(
+    handler: H,
+    state: Arc<S>,
+    layers: Vec<AnyLayer>,
+    watcher: Option<Arc<dyn Watcher>>,
+) -> MakeRunner
 where
     Args: 'static,
     S: Send + Sync + 'static,
     H: Handler<Args, S>,
 {
     let handler = Arc::new(handler);
-    if !layers.is_empty() {
+    if !layers.is_empty() || watcher.is_some() {
         let layers: Arc<[AnyLayer]> = layers.into();
         return Arc::new(move |first, context| {
-            let (handler, layers) = (handler.clone(), layers.clone());
-            let handler = Arc::new(Layered { handler, layers, context: context.clone() });
+            let (handler, layers, watcher) = (handler.clone(), layers.clone(), watcher.clone());
+            let handler = Arc::new(Layered { handler, layers, watcher, context: context.clone() });
             slots::<Layered<H>, S, _, _>(handler, state.clone(), first, context, emits::<Args, S, H>(), layered::<Args, S, H, _>)
         });
     }

@@ -69,18 +69,71 @@ async fn what_the_state_lacks_runs_again_though_it_is_done() {
     send_orders(&memory, INPUT, [order("a", 8)]).await;
     for (restored, wanted) in [(Restored::nothing(), 0..10), (Restored::through(3), 4..10), (Restored::none_of_it(), 0..10)] {
         let book = Arc::new(Book::default());
-        let service = StreamServiceBuilder::new("ledger", memory.clone())
-            .with_deduplicator(dedup.clone())
-            .with_shared_state(book.clone())
-            .on_assigned(move |_: &Book, _: Assigned| async move { Ok(restored) })
-            .add_consumer_handler(INPUT, GROUP, Book::on_order)
-            .build()
-            .expect("a valid service");
-        let running = Running::start(service).await;
+        let running = Running::start(restoring(&memory, &dedup, &book, restored)).await;
+        running.settled(11 - wanted.start).await;
         through(&memory).await;
         running.stop().await.expect("a clean end");
         assert_eq!(book.inside().0, wanted.collect::<Vec<_>>(), "{restored:?}: each once, and the duplicate never");
     }
+}
+
+/// A service whose hook has restored this much, and which stops for ever at order 50.
+fn restoring(memory: &Memory, dedup: &WindowDeduplicator, book: &Arc<Book>, restored: Restored) -> StreamService {
+    let handler = async |order: Event<Order>, book: &Book| match order.number {
+        50 => std::future::pending().await,
+        _ => book.on_order(order).await,
+    };
+    StreamServiceBuilder::new("ledger", memory.clone())
+        .with_deduplicator(dedup.clone())
+        .with_shared_state(book.clone())
+        .on_assigned(move |_: &Book, _: Assigned| async move { Ok(restored) })
+        .add_consumer_handler(INPUT, GROUP, handler)
+        .build()
+        .expect("a valid service")
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ran_ahead_of_the_commit_runs_again_if_the_state_lacks_it() {
+    for (restored, wanted) in
+        [(Restored::nothing(), vec![]), (Restored::through(3), vec![4, 5, 6, 7]), (Restored::through(5), vec![6, 7])]
+    {
+        let (memory, dedup) = (log(1), WindowDeduplicator::default());
+        send_orders(&memory, INPUT, (0..8).map(|n| order("a", n))).await;
+        let first = Running::start(restoring(&memory, &dedup, &Arc::default(), Restored::nothing())).await;
+        through(&memory).await;
+        first.stop().await.expect("a clean end");
+        memory.set_committed(GROUP, &topic(INPUT), 0, Some(4));
+        let book = Arc::new(Book::default());
+        let running = Running::start(restoring(&memory, &dedup, &book, restored)).await;
+        through(&memory).await;
+        running.stop().await.expect("a clean end");
+        assert_eq!(book.inside().0, wanted, "{restored:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_replay_for_a_hook_that_is_interrupted_goes_on_with_the_next_owner() {
+    let (memory, dedup) = (log(1), WindowDeduplicator::default());
+    send_orders(&memory, INPUT, (45..55).map(|n| order("a", n))).await;
+    // All of it is done, and committed.
+    let done = StreamServiceBuilder::new("ledger", memory.clone()).with_deduplicator(dedup.clone());
+    let done = done.add_consumer_handler(INPUT, GROUP, async |_: Event<Order>| {}).build().expect("a valid service");
+    let done = Running::start(done).await;
+    through(&memory).await;
+    done.stop().await.expect("a clean end");
+    for (restored, wanted) in [(Restored::none_of_it(), 45..50), (Restored::through(3), 49..50)] {
+        let book = Arc::new(Book::default());
+        let stuck = Running::start(restoring(&memory, &dedup, &book, restored)).await;
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        stuck.crash().await;
+        assert_eq!(book.inside().0, wanted.collect::<Vec<_>>(), "{restored:?}");
+        assert_eq!(committed(&memory, GROUP, INPUT, 0), Some(10), "the group has done what is done");
+    }
+    let book = Arc::new(Book::default());
+    let running = Running::start(restoring(&memory, &dedup, &book, Restored::through(5))).await;
+    running.settled(4).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(book.inside().0, [51, 52, 53, 54]);
 }
 
 #[tokio::test(start_paused = true)]

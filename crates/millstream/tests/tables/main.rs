@@ -11,4 +11,5 @@ mod crashes;
 mod deadlines;
 mod folds;
 mod hooks;
+mod refused;
 mod restores;

@@ -100,6 +100,37 @@ async fn a_table_that_is_new_to_its_group_is_filled_from_the_start_though_all_of
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_table_whose_first_filling_is_interrupted_lacks_nothing() {
+    let (memory, dedup) = (log(1), WindowDeduplicator::default());
+    without_a_table(&memory, &dedup).await;
+    let stuck = async |order: Event<Order>, journal: &mut Journal, out: &mut Outputs| match order.number {
+        5 => std::future::pending().await,
+        _ => on_order(order, journal, out).await,
+    };
+    let base = || builder(&memory).with_deduplicator(dedup.clone());
+    let running = Running::start(base().add_consumer_handler(INPUT, GROUP, stuck).build().expect("a valid service")).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    running.crash().await;
+    assert_eq!(journals(&memory)["a"], [0, 1, 2, 3, 4]);
+    run_through(&memory, base().add_consumer_handler(INPUT, GROUP, on_order).build().expect("a valid service")).await;
+    assert_folded(&memory);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_table_that_was_cut_is_filled_again_when_the_groups_offsets_are_reset_though_all_is_done() {
+    for reset in [None, Some(0)] {
+        let (memory, dedup) = (log(1), WindowDeduplicator::default());
+        let service = || builder(&memory).with_deduplicator(dedup.clone()).add_consumer_handler(INPUT, GROUP, on_order).build();
+        send_orders(&memory, INPUT, (0..5).map(|n| order("a", n))).await;
+        run_through(&memory, service().expect("a valid service")).await;
+        memory.recreate(&topic(TABLE)).expect("it exists");
+        memory.set_committed(GROUP, &topic(INPUT), 0, reset);
+        run_through(&memory, service().expect("a valid service")).await;
+        assert_folded(&memory);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_table_that_is_to_start_empty_holds_what_comes() {
     let (memory, dedup) = (log(1), WindowDeduplicator::default());
     without_a_table(&memory, &dedup).await;

@@ -229,9 +229,6 @@ impl Intake {
                 }
             }
             ConsumerEvent::Assigned(assigned) => {
-                if std::mem::take(&mut self.first) {
-                    self.parts.board.assigned();
-                }
                 let Some(plan) = self.parts.plans.get(&assigned.partition.topic).cloned() else {
                     let text = format!("the group was assigned {}, which no handler asked for", assigned.partition);
                     return Err(Error::new(ErrorKind::Configuration, Operation::Group, text));
@@ -243,6 +240,10 @@ impl Intake {
                     Session { assigned, plan, restoring: None, running: None, saving: Saving::default() },
                 );
                 self.act(actions, now)?;
+                // Said last: who waits for the service must see by then what it restores.
+                if std::mem::take(&mut self.first) {
+                    self.parts.board.assigned();
+                }
             }
             ConsumerEvent::Ending { epoch, how } => {
                 tracing::info!(epoch = epoch.0, ?how, "epoch ends");

@@ -8,11 +8,14 @@ use super::start::{StartAt, start_at};
 use crate::clock::MonoTime;
 use crate::contract::{Assigned, Epoch, Error, ErrorKind, Offset, Operation};
 use crate::engine::{Backoff, EpochAction, Failure, Note};
+use crate::process::spawn;
 use crate::service::Restored as Answer;
 use crate::service::hooks::Hook;
 use crate::service::plan::Plan;
 use crate::service::table::{EntryPosition, Restored, TablePlan, TableStart, Writes, restore};
 use crate::service::worker::Table;
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 /// What is ready to be started.
@@ -24,16 +27,19 @@ pub(super) struct Ready {
 /// Where an epoch starts, and what it keeps.
 pub(super) struct Prepared {
     pub(super) at: Offset,
+    /// What it commits at first. Higher than where it starts if records are read again for a state that is restored by
+    /// position: the group has done them, and whoever takes over a replay that was interrupted must see that they were.
+    pub(super) commit: Offset,
     /// Its table, and the end of the table's log.
     pub(super) table: Option<(Box<Table>, Offset)>,
-    /// Below this records are read again for its state.
-    pub(super) replays_until: Offset,
+    /// Records that run again though they are done: what its state has of them it knows better than the deduplicator.
+    pub(super) replays: Range<Offset>,
 }
 
 impl Prepared {
     /// Of an epoch that keeps nothing.
     pub(super) fn plain(at: Offset) -> Self {
-        Prepared { at, table: None, replays_until: 0 }
+        Prepared { at, commit: at, table: None, replays: 0..0 }
     }
 }
 
@@ -50,7 +56,7 @@ impl Intake {
             let prepared = ready(&plan, &assigned, policy).await;
             Ready { epoch, prepared }
         };
-        session.restoring = Some(self.restores.spawn_on(task, &self.parts.runtime));
+        session.restoring = Some(spawn(&mut self.restores, &self.parts.runtime, task));
         true
     }
 
@@ -91,10 +97,9 @@ async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prep
         let restored = tokio::time::timeout_at(began + within, call(plan, hook, assigned)).await;
         let text = || format!("the hook for {} did not restore it within {within:?}; nothing was started", assigned.partition);
         let restored = restored.map_err(|_| Error::new(ErrorKind::TimedOut, Operation::Restore, text()))??;
-        let start = restored.start(prepared.at, assigned.log_start.unwrap_or(0));
-        if start < prepared.at {
-            prepared.replays_until = prepared.replays_until.max(at);
-            prepared.at = start;
+        prepared.at = restored.start(prepared.at, assigned.log_start.unwrap_or(0));
+        if let Some(lacks) = restored.lacks().filter(|_| prepared.table.is_none()) {
+            prepared.replays = lacks..Offset::MAX;
         }
     }
     if let Some((table, _)) = &mut prepared.table {
@@ -130,7 +135,8 @@ fn place(plan: &Plan, assigned: &Assigned) -> String {
 /// Where the input starts, given what was read back and where it would start without.
 ///
 /// A commit that says a table was kept comes after all its entries, so the start is the commit. Of a commit that does not
-/// say so the entries may be missing.
+/// say so the entries may be missing. Whatever comes again is applied: an entry is written before its record is marked, so
+/// what the table has of it is known there, and a table that is only half filled lacks what the deduplicator knows.
 fn prepare(plan: &Plan, table: &TablePlan, restored: Restored, assigned: &Assigned, at: Offset) -> Result<Prepared, Error> {
     let Restored { entries, end } = restored;
     let committed = assigned.committed.as_ref();
@@ -157,8 +163,9 @@ fn prepare(plan: &Plan, table: &TablePlan, restored: Restored, assigned: &Assign
         producer: table.producer.clone(),
         watch: table.watch.clone(),
         writes: Writes::default(),
+        refused: BTreeMap::new(),
+        lettered: BTreeMap::new(),
         full: false,
     };
-    let replays_until = if replays { at } else { 0 };
-    Ok(Prepared { at: start, table: Some((Box::new(table), end)), replays_until })
+    Ok(Prepared { at: start, commit: start, table: Some((Box::new(table), end)), replays: 0..Offset::MAX })
 }

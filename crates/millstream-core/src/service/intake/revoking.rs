@@ -2,6 +2,7 @@
 
 use super::Intake;
 use crate::contract::Epoch;
+use crate::process::spawn;
 use crate::service::Revoked;
 use std::sync::atomic::Ordering;
 use tokio::task::{AbortHandle, JoinError};
@@ -46,7 +47,7 @@ impl Intake {
             }
             epoch
         };
-        session.saving = Saving::Now(self.saves.spawn_on(task, &self.parts.runtime));
+        session.saving = Saving::Now(spawn(&mut self.saves, &self.parts.runtime, task));
         false
     }
 

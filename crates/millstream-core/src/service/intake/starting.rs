@@ -8,6 +8,7 @@ use super::start::{StartAt, start_at};
 use crate::clock::MonoTime;
 use crate::contract::{Command, Consumer, Epoch, Error, TopicPartition};
 use crate::engine::{Note, Quarantine, Window};
+use crate::process::spawn;
 use crate::service::cell::Cell;
 use crate::service::retry_topics::RetryPlace;
 use crate::service::worker::Worker;
@@ -22,7 +23,7 @@ impl Intake {
         now: MonoTime,
     ) -> Result<(), Error> {
         let Some(session) = self.sessions.get_mut(&epoch) else { return Ok(()) };
-        let Prepared { at, table, replays_until } = match ready {
+        let Prepared { at, commit, table, replays } = match ready {
             Some(ready) => ready,
             None => {
                 // What lies in a retry topic was put there by this group: none of it may be skipped.
@@ -49,13 +50,13 @@ impl Intake {
             topic_id,
             at,
             quarantine,
-            (table.map(|(table, _)| table), replays_until),
+            (table.map(|(table, _)| table), replays),
         );
-        self.workers.spawn_on(worker.run(), &self.parts.runtime);
+        spawn(&mut self.workers, &self.parts.runtime, worker.run());
         // The open note makes a crash visible to the next owner, even one before the first commit.
-        self.commits.open(epoch, partition, at, committed, now);
+        self.commits.open(epoch, partition, commit, committed, now);
         // It goes before anything is read: a record that kills its process at once must be met with care the next time.
-        self.commits.mark(epoch, at, Some(open_note.to_string()), now);
+        self.commits.mark(epoch, commit, Some(open_note.to_string()), now);
         self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
         let running = Running {

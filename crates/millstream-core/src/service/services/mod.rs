@@ -101,7 +101,8 @@ impl Services {
     }
 
     /// Adds a loop of your own, such as a market's feed, which counts as ready at once. Told to stop it has as long as a
-    /// service would have, and is dropped after that; see [`StopSignal`]. A panic in it is an error.
+    /// service would have, and is dropped after that, which is an error; a second stop drops it at once, which is none. See
+    /// [`StopSignal`]. A panic in it is an error.
     ///
     /// ```
     /// # use millstream_core::contract::Error;
@@ -161,8 +162,10 @@ impl Services {
     /// # Errors
     /// As [`run`](Self::run), and [`Interrupted`](crate::contract::ErrorKind::Interrupted) after a second signal.
     pub async fn run_until_signal(self) -> Result<(), Error> {
-        let handle = self.handle();
-        let signals = Signals::listen(self.within(), move || handle.stop())?;
+        let (first, second) = (self.asked.clone(), self.asked.clone());
+        let raise = |asked: &watch::Sender<Asked>, to: Asked| asked.send_modify(|asked| *asked = to.max(*asked));
+        let in_order = move || raise(&first, Asked::Stop);
+        let signals = Signals::listen(self.within(), in_order, move || raise(&second, Asked::Abandon))?;
         signals.verdict(self.run().await)
     }
 

@@ -4,7 +4,7 @@ use super::StopSignal;
 use crate::clock::Clock;
 use crate::contract::{Error, ErrorKind, Operation};
 use crate::service::handle::ServiceHandle;
-use crate::service::health::Life;
+use crate::service::health::Health;
 use crate::service::run::StreamService;
 use crate::service::shutdown::{Stopper, Told};
 use std::pin::Pin;
@@ -79,12 +79,12 @@ impl Started {
     /// Waits until it is ready; for ever if it ends before. Cancel safe.
     pub(super) async fn ready(&self) {
         if let Some(service) = &self.service {
-            service.until(|health| health.life == Life::Running && health.assigned).await;
+            service.until(Health::is_up).await;
         }
     }
 }
 
-/// A task, which is dropped when its time is over.
+/// A task, which is dropped when its time is over, or at once when all is.
 async fn bounded(run: Run, stopper: Stopper, clock: Clock) -> Result<(), Error> {
     let over = async {
         let mut told = stopper.told();
@@ -92,20 +92,20 @@ async fn bounded(run: Run, stopper: Stopper, clock: Clock) -> Result<(), Error> 
             let now = *told.borrow_and_update();
             match now {
                 Told::Run => drop(told.changed().await),
-                Told::Stop(by) | Told::Abandon(by) => {
+                Told::Stop(by) => {
                     if tokio::time::timeout_at(clock.instant(by), told.changed()).await.is_err() {
-                        return;
+                        let text = "it had not ended when its time was over, and was dropped";
+                        return Err(Error::new(ErrorKind::TimedOut, Operation::Run, text));
                     }
                 }
+                // That it was dropped is what was asked for.
+                Told::Abandon(_) => return Ok(()),
             }
         }
     };
     tokio::select! {
         biased;
         result = run => result,
-        () = over => {
-            let text = "it had not ended when its time was over, and was dropped";
-            Err(Error::new(ErrorKind::TimedOut, Operation::Run, text))
-        }
+        dropped = over => dropped,
     }
 }

@@ -14,8 +14,9 @@
 //! 1. An attempt works on a copy. At `Ok` it is taken over, and the next record of the key sees it.
 //! 2. An entry goes out when the outputs of its record, and of every record before it with its key, are acknowledged. So an
 //!    entry in the log says that all its records led to is in the log too, and a record at or below it need not run again.
-//!    Written beside them it could land alone: after a crash the record would be known, and its outputs lost.
-//! 3. A record is marked and settled when its entry is acknowledged.
+//!    Written beside them it could land alone: after a crash the record would be known, and its outputs lost. Of a record of
+//!    which an output is refused for good, its dead letter stands for them: the entry goes out behind it.
+//! 3. A record is marked and settled when its entry is acknowledged, one with such a letter settled only.
 //! 4. Restoring reads up to the topic's end and takes, of each key, the entry with the highest position: one that a zombie
 //!    wrote late is below it.
 

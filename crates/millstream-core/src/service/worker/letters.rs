@@ -141,6 +141,9 @@ impl Worker {
         if let Some(meters) = &self.plan.meters {
             meters.dead_letter(reason);
         }
+        if self.settles_with_entry(offset) {
+            return;
+        }
         for follower in self.left(offset) {
             if let Some(payload) = self.payloads.get_mut(&follower) {
                 let why = format!("the record at offset {offset}, before it with its key, is a dead letter");

@@ -56,6 +56,7 @@ use crate::engine::{Circuit, Drain, Failure, Note, Partition, PartitionPolicy, Q
 use crate::envelope::Limits;
 use crate::handler::{OutputContext, RETRY_HEADERS_ADD};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,8 +114,8 @@ pub(crate) struct Worker {
     breaker: Circuit,
     quarantine: Quarantine,
     table: Option<Box<Table>>,
-    /// Below this records are read again for the state: that they are done does not keep them out of it.
-    replays_until: Offset,
+    /// Records that run again for the state that is kept: that they are done does not keep them out of it.
+    replays: Range<Offset>,
     preparer: Preparer,
     filtering: Option<Filtering>,
     context: Arc<OutputContext>,
@@ -152,7 +153,7 @@ impl Worker {
         topic_id: TopicId,
         at: Offset,
         quarantine: Quarantine,
-        (table, replays_until): (Option<Box<Table>>, Offset),
+        (table, replays): (Option<Box<Table>>, Range<Offset>),
     ) -> Self {
         let mut policy = PartitionPolicy::new(plan.deduplicator.is_some());
         policy.lanes = plan.settings.lanes;
@@ -193,7 +194,7 @@ impl Worker {
             engine: Partition::new(at, policy),
             quarantine,
             table,
-            replays_until,
+            replays,
             preparer,
             filtering: None,
             context,

@@ -9,7 +9,8 @@ use crate::handler::{HandlerError, Lent, Until};
 use crate::service::cell::Ack;
 use crate::service::client_meters::Watch;
 use crate::service::slots::Attempted;
-use crate::service::table::{Entries, Found, Write, Writes};
+use crate::service::table::{Entries, Found, Owner, Write, Writes};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -26,15 +27,19 @@ pub(crate) struct Table {
     pub(crate) producer: AnyProducer,
     pub(crate) watch: Watch,
     pub(crate) writes: Writes,
+    /// Whose entry waits for the letter of its record, of which an output was refused.
+    pub(crate) refused: BTreeMap<Offset, Owner>,
+    /// Records whose letter is accepted, and which are settled with their entry.
+    pub(crate) lettered: BTreeMap<Owner, Offset>,
     /// Whether health says that it is full.
     pub(crate) full: bool,
 }
 
 impl Worker {
-    /// Whether a record that is done must run all the same: the state it is read again for lacks it.
+    /// Whether a record that is done, itself and no duplicate, must run all the same: the state that is kept may lack it.
     #[inline]
     pub(super) fn replays(&self, offset: Offset, at: Position) -> bool {
-        offset < self.replays_until && at == Position { partition: self.partition.partition, offset }
+        self.replays.contains(&offset) && at == Position { partition: self.partition.partition, offset }
     }
 
     /// As [`replays`](Self::replays), of what was seen of a record.
@@ -100,6 +105,17 @@ impl Worker {
         }
     }
 
+    /// A record's dead letter is accepted: whether it is settled with its entry, which goes out behind the letter as it would
+    /// behind its outputs. It stays, for those behind it with its key are made of it; and alone in the log it would say that
+    /// nothing of the record is missing.
+    pub(super) fn settles_with_entry(&mut self, offset: Offset) -> bool {
+        let Some(table) = &mut self.table else { return false };
+        let Some(owner) = table.refused.remove(&offset) else { return false };
+        table.lettered.insert(owner, offset);
+        table.writes.ready(owner);
+        true
+    }
+
     /// How many entries are not acknowledged.
     pub(super) fn unwritten(&self) -> usize {
         self.table.as_ref().map_or(0, |table| table.writes.len())
@@ -118,6 +134,7 @@ impl Worker {
         let may = self.cell.may_hand_over();
         let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now);
         let Poll::Ready(written) = table.writes.poll(cx) else { return moved };
+        let lettered: Vec<Offset> = written.done.iter().filter_map(|owner| table.lettered.remove(owner)).collect();
         self.counts.outputs += written.done.len() as u64;
         if let Some(error) = written.failed {
             table.writes.failures = table.writes.failures.saturating_add(1);
@@ -131,6 +148,10 @@ impl Worker {
             self.plan.board.trouble(&self.place("table's writes"), Some(error.to_string()));
         } else if std::mem::take(&mut table.writes.failures) > 0 {
             self.plan.board.trouble(&self.place("table's writes"), None);
+        }
+        for offset in lettered {
+            // Its key went on long ago: nobody is parked behind it.
+            self.left(offset);
         }
         let mut done = written.done.into_iter().peekable();
         while let Some((generation, first)) = done.next() {

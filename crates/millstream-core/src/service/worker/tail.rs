@@ -233,8 +233,7 @@ impl Worker {
                 if record.kept
                     && let Some(table) = &mut self.table
                 {
-                    // The entry stays: those behind it with its key are made of it.
-                    table.writes.ready((ack.generation, ack.owners[index]));
+                    table.refused.insert(record.mark.at.offset, (ack.generation, ack.owners[index]));
                 }
                 refused.push((record.mark.at.offset, record.mark.key, error));
             }

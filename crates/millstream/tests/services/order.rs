@@ -1,156 +1,14 @@
-//! Several services in one process: the order in which they start and end, and what an error or a second stop does to it.
+//! The order in which they start and end, and what an error or a second stop does to it.
 
-mod support;
-
-use millstream::contract::{
-    Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Operation, Transport,
-};
+use super::support::*;
+use super::world::*;
+use millstream::contract::{Error, ErrorKind, Operation};
 use millstream::prelude::*;
-use millstream::service::{Life, Services, ServicesHandle};
-use std::sync::{Arc, Mutex, OnceLock};
+use millstream::service::{Health, Life, Services};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
-use support::*;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
-
-/// What a transport does when it is asked for a producer.
-#[derive(Clone, Copy, PartialEq)]
-enum Answer {
-    Well,
-    Never,
-    Fails,
-    /// Answers, but its consumer cannot go on.
-    Breaks,
-}
-
-/// Notes how all services are at each step of one of them.
-#[derive(Clone, Default)]
-struct Notes {
-    all: Arc<OnceLock<ServicesHandle>>,
-    notes: Arc<Mutex<Vec<String>>>,
-}
-
-impl Notes {
-    fn add(&self, step: &str) {
-        let all = self.all.get().expect("it is set before anything runs");
-        let lives = all.services().map(|(name, one)| match one.health() {
-            health if health.is_ready() => format!("{name} ready"),
-            health => format!("{name} {:?}", health.life),
-        });
-        let lives = lives.collect::<Vec<_>>().join(", ").to_lowercase();
-        self.notes.lock().expect("no test panics with it").push(format!("{step}: {lives}"));
-    }
-
-    fn taken(&self) -> Vec<String> {
-        std::mem::take(&mut self.notes.lock().expect("no test panics with it"))
-    }
-}
-
-/// Memory that notes when it is connected to and left.
-#[derive(Clone)]
-struct Noted {
-    memory: Memory,
-    name: &'static str,
-    notes: Notes,
-    answer: Answer,
-}
-
-struct NotedConsumer(<Memory as Transport>::Consumer, Noted);
-
-impl Consumer for NotedConsumer {
-    async fn poll(&mut self) -> ConsumerEvent {
-        if self.1.answer == Answer::Breaks {
-            return ConsumerEvent::Fatal(Error::new(
-                ErrorKind::Unauthorized,
-                Operation::Fetch,
-                "the credentials are no longer valid",
-            ));
-        }
-        self.0.poll().await
-    }
-
-    fn submit(&mut self, command: Command) {
-        self.0.submit(command);
-    }
-
-    async fn close(&mut self, how: Close) -> Result<(), Error> {
-        self.1.notes.add(&format!("{} leaves", self.1.name));
-        self.0.close(how).await
-    }
-}
-
-impl Transport for Noted {
-    type Producer = <Memory as Transport>::Producer;
-    type Consumer = NotedConsumer;
-
-    fn capabilities(&self) -> Capabilities {
-        self.memory.capabilities()
-    }
-
-    async fn producer(&self) -> Result<Self::Producer, Error> {
-        self.notes.add(&format!("{} starts", self.name));
-        match self.answer {
-            Answer::Well | Answer::Breaks => self.memory.producer().await,
-            Answer::Never => std::future::pending().await,
-            Answer::Fails => Err(Error::new(ErrorKind::Unavailable, Operation::Connect, "no broker answers")),
-        }
-    }
-
-    async fn consumer(&self, request: ConsumerRequest) -> Result<NotedConsumer, Error> {
-        Ok(NotedConsumer(self.memory.consumer(request).await?, self.clone()))
-    }
-}
-
-/// Number 0 is done at once; others take for ever.
-async fn on_order(order: Event<Order>) {
-    if order.number > 0 {
-        std::future::pending::<()>().await;
-    }
-}
-
-struct World {
-    memory: Memory,
-    notes: Notes,
-}
-
-impl World {
-    async fn new(orders: u64) -> Self {
-        let memory = Memory::new();
-        send_orders(&memory, "paper.orders.new", (0..orders).map(|n| order("a", n))).await;
-        World { memory, notes: Notes::default() }
-    }
-
-    fn service(&self, name: &'static str, answer: Answer) -> StreamService {
-        let transport = Noted { memory: self.memory.clone(), name, notes: self.notes.clone(), answer };
-        StreamServiceBuilder::new(name, transport)
-            .with_shutdown(Shutdown::within(Duration::from_secs(20)))
-            .add_consumer_handler("paper.orders.new", name, on_order)
-            .build()
-            .expect("a valid service")
-    }
-
-    fn well(&self, names: &[&'static str]) -> Services {
-        names.iter().fold(Services::new(), |all, name| all.add(self.service(name, Answer::Well)))
-    }
-
-    fn run(&self, services: Services) -> (ServicesHandle, JoinHandle<Result<(), Error>>) {
-        let handle = services.handle();
-        self.notes.all.set(handle.clone()).expect("a world runs once");
-        (handle, tokio::spawn(services.run()))
-    }
-
-    async fn settled(&self, handle: &ServicesHandle, each: u64) {
-        for (_, one) in handle.services() {
-            while one.account().total().settled() < each {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        }
-    }
-}
-
-async fn end(run: JoinHandle<Result<(), Error>>) -> Result<(), Error> {
-    timeout(Duration::from_secs(120), run).await.expect("it ends").expect("it does not panic")
-}
 
 #[tokio::test(start_paused = true)]
 async fn each_is_ready_before_the_next_one_starts() {
@@ -165,6 +23,45 @@ async fn each_is_ready_before_the_next_one_starts() {
     ];
     assert_eq!(world.notes.taken(), expected);
     handle.stop();
+    end(run).await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_restores_keeps_those_behind_it_from_starting() {
+    let world = World::new(1).await;
+    let services = Services::new().add(world.restoring("a")).add(world.service("b", Answer::Well));
+    let (handle, run) = world.run(services);
+    handle.ready().await;
+    assert_eq!(world.notes.taken().last().map(String::as_str), Some("b starts: a ready, b starting"));
+    handle.stop();
+    end(run).await.expect("a clean end");
+}
+
+/// Notes how a service is in the moment in which it says that something has changed.
+struct AtOnce(ServiceHandle, Mutex<Vec<Health>>);
+
+impl Wake for AtOnce {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().expect("no test panics with it").push(self.0.health());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_service_is_not_up_before_it_says_what_it_restores() {
+    let world = World::new(1).await;
+    let services = Services::new().add(world.restoring("a"));
+    let (all, run) = world.run(services);
+    let (_, handle) = all.services().next().expect("there is one");
+    handle.until(|health| health.life == Life::Running).await;
+    let seen = Arc::new(AtOnce(handle.clone(), Mutex::default()));
+    let waker = Waker::from(seen.clone());
+    let mut assigned = Box::pin(handle.until(|health| health.assigned));
+    // It is woken by whatever changes first, on the thread that changes it.
+    assert!(assigned.as_mut().poll(&mut Context::from_waker(&waker)).is_pending(), "the group answers after a second");
+    handle.until(|health| health.assigned).await;
+    let first = seen.1.lock().expect("no test panics with it").remove(0);
+    assert!(!first.restoring.is_empty(), "{first:?}");
+    all.stop();
     end(run).await.expect("a clean end");
 }
 
@@ -290,50 +187,6 @@ async fn one_that_ends_by_itself_leaves_the_others_running() {
     assert_eq!(handle.services().next().expect("there are two").1.health().life, Life::Running);
     handle.stop();
     end(run).await.expect("a clean end");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_is_told_to_stop_before_the_services_before_it() {
-    let world = World::new(0).await;
-    let notes = world.notes.clone();
-    let services = world.well(&["a"]).add_task("feed", |stop| async move {
-        stop.told().await;
-        notes.add("feed is told");
-        tokio::time::sleep(Duration::from_secs(3)).await;
-        notes.add("feed ends");
-        Ok(())
-    });
-    let (handle, run) = world.run(services);
-    handle.ready().await;
-    handle.stop();
-    end(run).await.expect("a clean end");
-    assert_eq!(
-        world.notes.taken(),
-        ["a starts: a starting", "feed is told: a ready", "feed ends: a ready", "a leaves: a stopping"]
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_that_does_not_end_in_time_is_dropped_and_told_of() {
-    let world = World::new(0).await;
-    let services = world.well(&["a"]).add_task("feed", |_| std::future::pending());
-    let (handle, run) = world.run(services);
-    handle.ready().await;
-    handle.stop();
-    let error = timeout(Duration::from_secs(20), end(run)).await.expect("in time").expect_err("the feed had not ended");
-    let text = "run failed: `feed`: it had not ended when its time was over, and was dropped";
-    assert_eq!((error.to_string().as_str(), error.kind()), (text, ErrorKind::TimedOut));
-    assert!(world.notes.taken().contains(&"a leaves: a stopping".to_owned()), "a still leaves in order");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_task_that_panics_stops_the_others_and_is_an_error() {
-    let world = World::new(0).await;
-    let services = world.well(&["a"]).add_task("feed", |_| async { panic!("a bug of the feed") });
-    let (_, run) = world.run(services);
-    let error = end(run).await.expect_err("the feed died");
-    assert_eq!((error.to_string().as_str(), error.kind()), ("run failed: `feed`: it panicked", ErrorKind::Internal));
-    assert!(world.notes.taken().contains(&"a leaves: a stopping".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
