@@ -1,7 +1,7 @@
 //! Owns the names of all that can happen, and how a trace says them. Leaves when each may happen to `universe`.
 
-use super::world::World;
 use super::worker::{MarkFate, Outcome};
+use super::world::World;
 use std::fmt;
 
 /// A worker: its member and its epoch.
@@ -80,6 +80,15 @@ impl Action {
             Action::Letters(_, taken) => !taken,
             Action::HoldUp(_) | Action::OutputRefused(..) | Action::LoseReply(_) | Action::Rebalance | Action::Expire => true,
             Action::Crash(_) | Action::Stop(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether it is a fault that befalls what `other` would do.
+    pub fn may_replace(self, other: Action) -> bool {
+        match (self, other) {
+            (Action::Mark(of, _), Action::Mark(other, _)) => of == other,
+            (Action::LoseReply(place), Action::Arrive(other)) => place == other,
             _ => false,
         }
     }

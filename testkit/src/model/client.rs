@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 /// What the group has told and the member has not heard yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Told {
+pub(super) enum Told {
     /// The partition is given to this member, with what was committed at that time.
     Assigned(Epoch, Option<(Offset, Option<String>)>),
     /// It is taken away in order.
@@ -17,72 +17,72 @@ pub enum Told {
 
 /// The partition, as the client has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Owned {
+pub(super) struct Owned {
     /// The epoch under which it is owned.
-    pub epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// The next offset to fetch, once started.
-    pub position: Option<Offset>,
+    pub(super) position: Option<Offset>,
     /// Records that may still be yielded.
-    pub demand: u32,
+    pub(super) demand: u32,
 }
 
 /// A commit on its way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Request {
+pub(super) struct Request {
     /// The member's name for it.
-    pub id: CommitId,
+    pub(super) id: CommitId,
     /// What is to be committed.
-    pub entries: Vec<CommitEntry>,
+    pub(super) entries: Vec<CommitEntry>,
 }
 
 /// One batch of one record, or of none where the log's tail holds none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Fetched {
+pub(super) struct Fetched {
     /// The epoch under which it was fetched.
-    pub epoch: Epoch,
+    pub(super) epoch: Epoch,
     /// The record.
-    pub record: Option<Offset>,
+    pub(super) record: Option<Offset>,
     /// Everything below this is delivered or does not exist.
-    pub next: Offset,
+    pub(super) next: Offset,
 }
 
 /// The consumer of one member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Client {
+pub(super) struct Client {
     /// Epochs given out so far.
-    pub epochs: u64,
+    pub(super) epochs: u64,
     /// What it owns, as far as it knows.
-    pub owned: Option<Owned>,
+    pub(super) owned: Option<Owned>,
     /// What it was told, in order.
-    pub told: VecDeque<Told>,
+    pub(super) told: VecDeque<Told>,
     /// A batch that is held up.
-    pub late: Option<Fetched>,
+    pub(super) late: Option<Fetched>,
     /// A commit that was submitted and not written yet.
-    pub submitted: Option<Request>,
+    pub(super) submitted: Option<Request>,
 }
 
 impl Client {
     /// Whether it owns `epoch`, as far as it knows.
-    pub fn owns(&self, epoch: Epoch) -> bool {
+    pub(super) fn owns(&self, epoch: Epoch) -> bool {
         self.owned.is_some_and(|owned| owned.epoch == epoch)
     }
 
     /// Demand, in place of the one before (C4).
-    pub fn want(&mut self, epoch: Epoch, records: u32) {
+    pub(super) fn want(&mut self, epoch: Epoch, records: u32) {
         if let Some(owned) = self.owned.as_mut().filter(|owned| owned.epoch == epoch) {
             owned.demand = records;
         }
     }
 
     /// Begins delivery (C1).
-    pub fn start(&mut self, epoch: Epoch, at: Offset) {
+    pub(super) fn start(&mut self, epoch: Epoch, at: Offset) {
         if let Some(owned) = self.owned.as_mut().filter(|owned| owned.epoch == epoch && owned.position.is_none()) {
             owned.position = Some(at);
         }
     }
 
     /// A batch was fetched.
-    pub fn fetched(&mut self, batch: Fetched) {
+    pub(super) fn fetched(&mut self, batch: Fetched) {
         if let Some(owned) = self.owned.as_mut().filter(|owned| owned.epoch == batch.epoch) {
             owned.position = Some(batch.next);
             owned.demand -= u32::from(batch.record.is_some());
@@ -90,7 +90,7 @@ impl Client {
     }
 
     /// Gives an epoch up.
-    pub fn release(&mut self, epoch: Epoch) {
+    pub(super) fn release(&mut self, epoch: Epoch) {
         if self.owns(epoch) {
             self.owned = None;
         }

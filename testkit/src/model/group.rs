@@ -11,16 +11,16 @@ use millstream_core::contract::{Applied, CommitId, Epoch, NotApplied, Offset};
 
 /// A process: which member, and after how many crashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Process {
+pub(super) struct Process {
     /// The member's number.
-    pub member: u8,
+    pub(super) member: u8,
     /// Its crashes before.
-    pub life: u8,
+    pub(super) life: u8,
 }
 
 /// How the partition is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Holding {
+pub(super) enum Holding {
     /// Nobody has it.
     Free,
     /// It is owned.
@@ -31,7 +31,7 @@ pub enum Holding {
 
 /// Where a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Leg {
+pub(super) enum Leg {
     /// On its way to the broker.
     There,
     /// On its way to the broker, and nobody waits for an answer. It cannot arrive after this point.
@@ -42,53 +42,61 @@ pub enum Leg {
 
 /// A commit on the wire.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct OnWire {
+pub(super) struct OnWire {
     /// Who sent it.
-    pub from: Process,
+    pub(super) from: Process,
     /// The generation it carries.
-    pub generation: u8,
+    pub(super) generation: u8,
     /// What it asks for.
-    pub request: Request,
+    pub(super) request: Request,
     /// Where it is.
-    pub leg: Leg,
+    pub(super) leg: Leg,
 }
 
 /// What is committed, and by which request.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Stored {
+pub(super) struct Stored {
     /// The committed offset.
-    pub offset: Offset,
+    pub(super) offset: Offset,
     /// The text beside it.
-    pub metadata: Option<String>,
+    pub(super) metadata: Option<String>,
     /// Who committed it, under which epoch.
-    pub by: (Process, Epoch),
+    pub(super) by: (Process, Epoch),
     /// The newest request of that epoch that was applied.
-    pub newest: CommitId,
+    pub(super) newest: CommitId,
 }
 
 /// The group.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Group {
+pub(super) struct Group {
     /// Rises with every change of members or ownership.
-    pub generation: u8,
+    pub(super) generation: u8,
     /// The generation each member's client knows.
-    pub known: [u8; 2],
+    pub(super) known: [u8; 2],
     /// The life of each member that is in the group.
-    pub joined: [Option<u8>; 2],
+    pub(super) joined: [Option<u8>; 2],
     /// Who has the partition, or had it last.
-    pub holder: Option<(Process, Epoch)>,
+    pub(super) holder: Option<(Process, Epoch)>,
     /// How it is held.
-    pub holding: Holding,
+    pub(super) holding: Holding,
     /// What is committed.
-    pub stored: Option<Stored>,
+    pub(super) stored: Option<Stored>,
     /// Commits under way, the oldest first.
-    pub wire: Vec<OnWire>,
+    pub(super) wire: Vec<OnWire>,
 }
 
 impl Group {
     /// Two members, and a partition nobody has yet.
-    pub fn new() -> Self {
-        Group { generation: 1, known: [1; 2], joined: [Some(0); 2], holder: None, holding: Holding::Free, stored: None, wire: Vec::new() }
+    pub(super) fn new() -> Self {
+        Group {
+            generation: 1,
+            known: [1; 2],
+            joined: [Some(0); 2],
+            holder: None,
+            holding: Holding::Free,
+            stored: None,
+            wire: Vec::new(),
+        }
     }
 
     /// Whether requests of a process pass the group's check. Those of one that crashed do until it is missed.
@@ -98,7 +106,7 @@ impl Group {
     }
 
     /// Whether a process crashed and the group does not know yet.
-    pub fn is_ghost(&self, process: Process) -> bool {
+    pub(super) fn is_ghost(&self, process: Process) -> bool {
         self.joined[usize::from(process.member)].is_some_and(|life| life > process.life)
     }
 
@@ -112,14 +120,14 @@ impl Group {
     }
 
     /// The partition is given to a process.
-    pub fn assign(&mut self, process: Process, epoch: Epoch) {
+    pub(super) fn assign(&mut self, process: Process, epoch: Epoch) {
         self.holder = Some((process, epoch));
         self.holding = Holding::Owned;
         self.bump();
     }
 
     /// A process joins: the first time, or again. One that takes a crashed one's place changes nothing until that is missed.
-    pub fn join(&mut self, process: Process) {
+    pub(super) fn join(&mut self, process: Process) {
         let anew = self.joined[usize::from(process.member)].is_none();
         self.joined[usize::from(process.member)] = Some(process.life);
         if anew {
@@ -128,7 +136,7 @@ impl Group {
     }
 
     /// A process leaves, and all it has is free.
-    pub fn leave(&mut self, process: Process) {
+    pub(super) fn leave(&mut self, process: Process) {
         self.joined[usize::from(process.member)] = None;
         if self.holder.is_some_and(|(holder, _)| holder == process) {
             self.holding = Holding::Free;
@@ -136,14 +144,14 @@ impl Group {
     }
 
     /// A process gives an epoch up.
-    pub fn release(&mut self, process: Process, epoch: Epoch) {
+    pub(super) fn release(&mut self, process: Process, epoch: Epoch) {
         if self.holder == Some((process, epoch)) {
             self.holding = Holding::Free;
         }
     }
 
     /// A request arrives; answers what is said of it.
-    pub fn receive(&mut self, from: Process, generation: u8, request: &Request, cx: &mut Cx<'_>) -> Applied {
+    pub(super) fn receive(&mut self, from: Process, generation: u8, request: &Request, cx: &mut Cx<'_>) -> Applied {
         if !self.knows(from) || generation != self.generation {
             return Applied::NotApplied(NotApplied::Stale);
         }
@@ -164,7 +172,8 @@ impl Group {
                 && offset < stored.offset
                 && (stored.by != by || newest == request.id)
             {
-                let what = format!("the committed offset goes back from {} to {offset}, and not by an older request", stored.offset);
+                let what =
+                    format!("the committed offset goes back from {} to {offset}, and not by an older request", stored.offset);
                 cx.broken.push(Violation::new("I3", what));
             }
             self.stored = Some(Stored { offset, metadata: entry.metadata.clone(), by, newest });

@@ -7,22 +7,22 @@ use super::truth::Truth;
 use super::worker::{Control, Worker};
 use super::world::World;
 use millstream_core::clock::MonoTime;
-use millstream_core::contract::{Assigned, CommittedOffset, Committed, Epoch, EpochEnd, Offset, TopicId, TopicPartition};
+use millstream_core::contract::{Assigned, Committed, CommittedOffset, Epoch, EpochEnd, Offset, TopicId, TopicPartition};
 use millstream_core::engine::{CommitPolicy, Commits, EpochAction, Epochs, Note, Quarantine, Window, WindowPolicy};
 use std::collections::{BTreeMap, VecDeque};
 
 /// What a member meets while something happens to it.
-pub struct Cx<'a> {
+pub(super) struct Cx<'a> {
     /// The world's settings.
-    pub world: &'a World,
+    pub(super) world: &'a World,
     /// The time.
-    pub now: MonoTime,
+    pub(super) now: MonoTime,
     /// What has really happened.
-    pub truth: &'a mut Truth,
+    pub(super) truth: &'a mut Truth,
     /// Promises that are broken by it.
-    pub broken: &'a mut Vec<Violation>,
+    pub(super) broken: &'a mut Vec<Violation>,
     /// Epochs it gives up.
-    pub released: &'a mut Vec<Epoch>,
+    pub(super) released: &'a mut Vec<Epoch>,
 }
 
 /// What a started epoch adds (`intake/session.rs`).
@@ -47,11 +47,11 @@ struct Session {
 
 /// One process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Member {
+pub(super) struct Member {
     /// Crashes before.
-    pub life: u8,
+    pub(super) life: u8,
     /// Its consumer.
-    pub client: Client,
+    pub(super) client: Client,
     number: u8,
     epochs: Epochs,
     commits: Commits,
@@ -64,7 +64,7 @@ pub struct Member {
 }
 
 /// The one partition.
-pub fn partition() -> TopicPartition {
+pub(super) fn partition() -> TopicPartition {
     TopicPartition::new("paper.orders.new".parse().expect("a topic's name"), 0)
 }
 
@@ -73,7 +73,7 @@ const QUEUED: usize = 2;
 
 impl Member {
     /// Member `number` after so many crashes, with nothing.
-    pub fn new(world: &World, number: u8, life: u8) -> Self {
+    pub(super) fn new(world: &World, number: u8, life: u8) -> Self {
         Member {
             life,
             client: Client::default(),
@@ -88,22 +88,22 @@ impl Member {
     }
 
     /// Its workers, with their epochs.
-    pub fn workers(&self) -> impl Iterator<Item = (Epoch, &Worker)> {
+    pub(super) fn workers(&self) -> impl Iterator<Item = (Epoch, &Worker)> {
         self.workers.iter().map(|(epoch, worker)| (*epoch, worker))
     }
 
     /// Whether its service was told to stop, and all is given up or time is up.
-    pub fn has_left(&self, now: MonoTime) -> bool {
+    pub(super) fn has_left(&self, now: MonoTime) -> bool {
         self.leaving.is_some_and(|by| by <= now || self.epochs.is_empty())
     }
 
     /// Whether its service was told to stop.
-    pub fn is_leaving(&self) -> bool {
+    pub(super) fn is_leaving(&self) -> bool {
         self.leaving.is_some()
     }
 
     /// When it does something by itself; `None` if it has nothing to wait for.
-    pub fn due(&self, now: MonoTime) -> Option<MonoTime> {
+    pub(super) fn due(&self, now: MonoTime) -> Option<MonoTime> {
         let workers = self.workers.values().filter_map(|worker| worker.due(now));
         [self.commits.due(now), self.epochs.due(), self.leaving].into_iter().flatten().chain(workers).min()
     }
@@ -111,7 +111,7 @@ impl Member {
     // ---- what happens to it
 
     /// It hears what it was told first. Answers whether it has to join the group again.
-    pub fn hear(&mut self, cx: &mut Cx<'_>) -> bool {
+    pub(super) fn hear(&mut self, cx: &mut Cx<'_>) -> bool {
         let Some(told) = self.client.told.pop_front() else { return false };
         let mut thrown_out = false;
         let actions = match told {
@@ -143,7 +143,7 @@ impl Member {
     }
 
     /// A batch comes.
-    pub fn take(&mut self, batch: Fetched, cx: &mut Cx<'_>) {
+    pub(super) fn take(&mut self, batch: Fetched, cx: &mut Cx<'_>) {
         if let Some(running) = self.sessions.get_mut(&batch.epoch).and_then(|session| session.running.as_mut()) {
             let worker = self.workers.get_mut(&batch.epoch).expect("a started epoch has a worker");
             match batch.record {
@@ -161,7 +161,7 @@ impl Member {
     }
 
     /// Something happens to the worker of `epoch`, which then has a turn.
-    pub fn with_worker(&mut self, epoch: Epoch, cx: &mut Cx<'_>, what: impl FnOnce(&mut Worker, &mut Cx<'_>)) {
+    pub(super) fn with_worker(&mut self, epoch: Epoch, cx: &mut Cx<'_>, what: impl FnOnce(&mut Worker, &mut Cx<'_>)) {
         if let Some(worker) = self.workers.get_mut(&epoch) {
             what(worker, cx);
             worker.turn(cx);
@@ -170,7 +170,7 @@ impl Member {
     }
 
     /// The worker of `epoch` ends, and the intake hears of it.
-    pub fn worker_ended(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
+    pub(super) fn worker_ended(&mut self, epoch: Epoch, cx: &mut Cx<'_>) {
         let Some(worker) = self.workers.get_mut(&epoch) else { return };
         if worker.cell.report.is_none() {
             worker.end(false);
@@ -187,13 +187,13 @@ impl Member {
     }
 
     /// A commit's outcome comes.
-    pub fn committed(&mut self, committed: &Committed, cx: &mut Cx<'_>) {
+    pub(super) fn committed(&mut self, committed: &Committed, cx: &mut Cx<'_>) {
         self.commits.outcome(committed, cx.now);
         self.look_around(cx);
     }
 
     /// Its service is told to stop.
-    pub fn stop(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn stop(&mut self, cx: &mut Cx<'_>) {
         let by = cx.now.after(cx.world.budget);
         self.leaving = Some(by);
         for session in self.sessions.values_mut() {
@@ -205,7 +205,7 @@ impl Member {
     }
 
     /// Its timers fire.
-    pub fn wake(&mut self, cx: &mut Cx<'_>) {
+    pub(super) fn wake(&mut self, cx: &mut Cx<'_>) {
         self.awake = true;
         self.look_around(cx);
     }

@@ -10,6 +10,7 @@
 //! | `universe` · `action` | [`Universe`]: what may happen at a moment, and what becomes of it |
 //! | `member` · `worker` | a process: intake and workers around the engine's values |
 //! | `client` · `group` | the wire: a member's consumer; the broker, which judges commits (I2, I3) |
+//! | `report` | [`explore`]: a world's search, its line in the table, and its trace |
 //! | `truth` | what has really happened, whoever knows of it |
 //!
 //! Promises are checked where they can break: I1 and I10 in every state in which nothing but a fault can happen, I2 and I3
@@ -24,6 +25,7 @@ mod client;
 mod group;
 mod member;
 mod print;
+mod report;
 mod search;
 mod truth;
 mod universe;
@@ -33,8 +35,9 @@ mod worlds;
 
 pub use action::{Action, Of};
 pub use print::{Fingerprint, fingerprint};
+pub use report::{MOST_STATES, Report, explore};
 pub use search::{Counterexample, Explored, Model, Violation, search};
 pub use universe::{State, Universe};
 pub use worker::{MarkFate, Outcome};
-pub use world::{Entry, Faults, Nature, World};
-pub use worlds::worlds;
+pub use world::{AtOnce, Entry, Faults, Nature, World};
+pub use worlds::{small, world, worlds};

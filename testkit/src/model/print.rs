@@ -53,7 +53,8 @@ impl Hasher for Printer {
 
     fn write_u64(&mut self, word: u64) {
         self.0 = fold(self.0 ^ word, 0x9E37_79B9_7F4A_7C15 | 1).wrapping_add(self.1);
-        self.1 = fold(self.1.rotate_left(23) ^ word.wrapping_mul(0xD6E8_FEB8_6659_FD93), 0xA076_1D64_78BD_642F) ^ self.0.rotate_left(17);
+        self.1 = fold(self.1.rotate_left(23) ^ word.wrapping_mul(0xD6E8_FEB8_6659_FD93), 0xA076_1D64_78BD_642F)
+            ^ self.0.rotate_left(17);
     }
 
     fn write_usize(&mut self, word: usize) {
@@ -63,7 +64,7 @@ impl Hasher for Printer {
 
 /// Takes a fingerprint as its own hash.
 #[derive(Clone, Copy, Default)]
-pub struct Own(u64);
+pub(super) struct Own(u64);
 
 impl Hasher for Own {
     fn finish(&self) -> u64 {
@@ -80,26 +81,26 @@ impl Hasher for Own {
 }
 
 /// A set's or map's way to take fingerprints as their own hashes.
-pub type ByPrint = BuildHasherDefault<Own>;
+pub(super) type ByPrint = BuildHasherDefault<Own>;
 
 /// A value with its fingerprint, shared by all states in which it is the same: most actions change one part of a state.
 #[derive(Clone, Debug)]
-pub struct Shared<T>(Arc<(T, Fingerprint)>);
+pub(super) struct Shared<T>(Arc<(T, Fingerprint)>);
 
 impl<T: Hash> Shared<T> {
     /// Shares a value.
-    pub fn new(value: T) -> Self {
+    pub(super) fn new(value: T) -> Self {
         let print = fingerprint(&value);
         Shared(Arc::new((value, print)))
     }
 
     /// The value.
-    pub fn get(&self) -> &T {
+    pub(super) fn get(&self) -> &T {
         &self.0.0
     }
 
     /// Its fingerprint.
-    pub fn print(&self) -> Fingerprint {
+    pub(super) fn print(&self) -> Fingerprint {
         self.0.1
     }
 }

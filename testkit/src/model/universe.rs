@@ -11,7 +11,7 @@ use super::truth::Truth;
 use super::worker::{MarkFate, Outcome};
 use super::world::{Faults, Nature, World};
 use millstream_core::clock::MonoTime;
-use millstream_core::contract::{Applied, Committed, Epoch, NotApplied, Offset};
+use millstream_core::contract::{Applied, Committed, Epoch, NotApplied};
 use millstream_core::engine::CommitPolicy;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -66,8 +66,7 @@ impl Universe {
     ) -> T {
         let mut member = state.members[usize::from(number)].get().clone();
         let mut released = Vec::new();
-        let mut cx =
-            Cx { world: &self.world, now: state.now, truth: &mut state.truth, broken, released: &mut released };
+        let mut cx = Cx { world: &self.world, now: state.now, truth: &mut state.truth, broken, released: &mut released };
         let answer = what(&mut member, &mut cx);
         let process = Process { member: number, life: member.life };
         for epoch in released {
@@ -209,6 +208,23 @@ impl Universe {
         }
     }
 
+    /// Whether nothing else may come before an action.
+    fn is_at_once(&self, state: &State, action: Action) -> bool {
+        let at_once = &self.world.at_once;
+        match action {
+            Action::LookUp(_) => at_once.look_ups,
+            Action::Mark(..) => at_once.marks,
+            Action::WorkerEnds(_) => at_once.ends,
+            Action::Write(_) => at_once.writes,
+            Action::Arrive(place) => at_once.arrivals && state.group.wire[usize::from(place)].leg == Leg::There,
+            Action::Hear(number) => {
+                let told = state.members[usize::from(number)].get().client.told.front();
+                at_once.assignments && matches!(told, Some(Told::Assigned(..)))
+            }
+            _ => false,
+        }
+    }
+
     /// When somebody waits for time to pass, if it may.
     fn next_time(&self, state: &State) -> Option<MonoTime> {
         let late = |number: usize| !state.members[number].get().client.told.is_empty() && state.deaf[number] >= DEAF;
@@ -248,8 +264,13 @@ impl Model for Universe {
         self.actions_of_group(state, into);
         self.actions_of(state, 0, into);
         self.actions_of(state, 1, into);
-        if self.next_time(state).is_some() {
+        let waits = |action: &Action| action.is_fault() || matches!(action, Action::Ends(..));
+        if self.next_time(state).is_some() && (!self.world.at_once.all_in_time || into.iter().all(waits)) {
             into.push(Action::Time);
+        }
+        // Faults that may come in its place stay possible.
+        if let Some(first) = into.iter().copied().find(|action| self.is_at_once(state, *action)) {
+            into.retain(|action| *action == first || action.may_replace(first));
         }
     }
 
@@ -485,8 +506,7 @@ impl Universe {
     fn arrives(&self, state: &mut State, broken: &mut Vec<Violation>, place: usize) {
         let on_wire = state.group.wire[place].clone();
         let mut released = Vec::new();
-        let mut cx =
-            Cx { world: &self.world, now: state.now, truth: &mut state.truth, broken, released: &mut released };
+        let mut cx = Cx { world: &self.world, now: state.now, truth: &mut state.truth, broken, released: &mut released };
         let applied = state.group.receive(on_wire.from, on_wire.generation, &on_wire.request, &mut cx);
         match on_wire.leg {
             Leg::Orphan(_) => _ = state.group.wire.remove(place),
@@ -520,13 +540,5 @@ impl Universe {
                 self.abandon(state, place);
             }
         }
-    }
-}
-
-/// The offset that a world's group has committed in a state.
-impl State {
-    /// The committed offset.
-    pub fn committed(&self) -> Option<Offset> {
-        self.group.stored.as_ref().map(|stored| stored.offset)
     }
 }

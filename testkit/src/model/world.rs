@@ -88,6 +88,26 @@ pub struct Faults {
     pub stops: u8,
 }
 
+/// What happens at once in a world, before anything else does: its order against the rest is not explored there. Each has
+/// its own time in some other world.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AtOnce {
+    /// The deduplicator answers look-ups.
+    pub look_ups: bool,
+    /// Marks are applied and answered.
+    pub marks: bool,
+    /// A worker that was told to drop everything, or is through with draining, ends.
+    pub ends: bool,
+    /// A commit is written when it is submitted.
+    pub writes: bool,
+    /// A commit arrives when it is written.
+    pub arrivals: bool,
+    /// A member hears of an assignment.
+    pub assignments: bool,
+    /// Everything but the end of an attempt, before time passes.
+    pub all_in_time: bool,
+}
+
 /// A small world.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
@@ -115,6 +135,8 @@ pub struct World {
     pub budget: Duration,
     /// What may go wrong.
     pub faults: Faults,
+    /// What happens at once.
+    pub at_once: AtOnce,
 }
 
 impl World {
@@ -133,7 +155,72 @@ impl World {
             commit_every: Duration::ZERO,
             budget: Duration::from_secs(1),
             faults: Faults::default(),
+            at_once: AtOnce::default(),
         }
+    }
+
+    /// The same with these faults, and this much happening at once.
+    #[must_use]
+    pub fn with(mut self, faults: Faults, at_once: AtOnce) -> Self {
+        (self.faults, self.at_once) = (faults, at_once);
+        self
+    }
+
+    /// The same with this log, which ends after its last record.
+    #[must_use]
+    pub fn log(mut self, log: Vec<Entry>) -> Self {
+        self.end = log.last().map_or(0, |entry| entry.offset + 1);
+        self.log = log;
+        self
+    }
+
+    /// The same with the first few records only.
+    #[must_use]
+    pub fn records(self, records: usize) -> Self {
+        let log = self.log.iter().take(records).copied().collect();
+        self.log(log)
+    }
+
+    /// The same with a log that ends here, above its last record.
+    #[must_use]
+    pub fn end(mut self, end: Offset) -> Self {
+        self.end = end;
+        self
+    }
+
+    /// The same without a deduplicator.
+    #[must_use]
+    pub fn without_dedup(mut self) -> Self {
+        self.dedup = false;
+        self
+    }
+
+    /// The same with other lanes.
+    #[must_use]
+    pub fn lanes(mut self, lanes: LanePolicy) -> Self {
+        self.lanes = lanes;
+        self
+    }
+
+    /// The same with another way for those behind a dead letter.
+    #[must_use]
+    pub fn followers(mut self, followers: Followers) -> Self {
+        self.followers = followers;
+        self
+    }
+
+    /// The same with another window.
+    #[must_use]
+    pub fn in_flight(mut self, in_flight: u64) -> Self {
+        self.in_flight = in_flight;
+        self
+    }
+
+    /// The same with another commit interval.
+    #[must_use]
+    pub fn commit_every(mut self, commit_every: Duration) -> Self {
+        self.commit_every = commit_every;
+        self
     }
 
     /// The place of the record at `offset` in the log.

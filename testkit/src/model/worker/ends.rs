@@ -214,7 +214,11 @@ impl Worker {
         let parked = self.engine.letter_accepted(offset);
         self.shadow.settle(offset);
         self.quarantine.settled(offset, self.engine.ledger().watermark());
-        parked.into_iter().for_each(|follower| self.letters.add(follower));
+        for follower in parked {
+            // It is never handled, and those to come do not wait for it.
+            self.shadow.through.add(follower);
+            self.letters.add(follower);
+        }
     }
 
     // ---- `leave.rs`

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 /// What a worker is to do (`cell.rs`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Control {
+pub(in crate::model) enum Control {
     /// Work.
     Run,
     /// Start nothing; finish, flush, and end by this point.
@@ -50,23 +50,23 @@ pub enum MarkFate {
 
 /// What the worker and its intake share (`cell.rs`): latest-wins values, nothing queued.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Cell {
+pub(in crate::model) struct Cell {
     /// What to do.
-    pub control: Control,
+    pub(in crate::model) control: Control,
     /// The committable offset, as published.
-    pub watermark: Offset,
+    pub(in crate::model) watermark: Offset,
     /// The span, as published.
-    pub span: u64,
+    pub(in crate::model) span: u64,
     /// Records freed so far.
-    pub freed: u64,
+    pub(in crate::model) freed: u64,
     /// Whether something became committable since it was last looked at.
-    pub dirty: bool,
+    pub(in crate::model) dirty: bool,
     /// A note to be committed before the record at this offset may start.
-    pub note: Option<(Offset, Note)>,
+    pub(in crate::model) note: Option<(Offset, Note)>,
     /// The record whose note is committed.
-    pub noted: Option<Offset>,
+    pub(in crate::model) noted: Option<Offset>,
     /// The committable offset at the end, if it ended in order, and the clean note: the worker has ended.
-    pub report: Option<(Option<Offset>, Note)>,
+    pub(in crate::model) report: Option<(Option<Offset>, Note)>,
 }
 
 /// What this worker has really done, kept beside it to judge it by.
@@ -109,7 +109,7 @@ impl Shadow {
 
 /// One worker.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Worker {
+pub(in crate::model) struct Worker {
     pub(in crate::model) cell: Cell,
     engine: Partition,
     quarantine: Quarantine,
@@ -151,16 +151,8 @@ impl Worker {
         let delay = Backoff::new(Duration::from_millis(100), Duration::from_millis(100)).without_jitter();
         policy.retry = Retry::default().attempts(world.max_attempts);
         policy.retry.backoff = delay;
-        let cell = Cell {
-            control: Control::Run,
-            watermark: at,
-            span: 0,
-            freed: 0,
-            dirty: false,
-            note: None,
-            noted: None,
-            report: None,
-        };
+        let cell =
+            Cell { control: Control::Run, watermark: at, span: 0, freed: 0, dirty: false, note: None, noted: None, report: None };
         let shadow = Shadow {
             calls: vec![0; world.log.len()],
             hopeless: Offsets::default(),

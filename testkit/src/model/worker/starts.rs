@@ -207,9 +207,13 @@ impl Worker {
             LanePolicy::ByPartition => true,
             _ => cx.world.entry(other).key == entry.key,
         };
-        let waits = self.shadow.admitted.iter().find(|other| *other < offset && before(*other) && !self.shadow.through.has(*other));
+        let waits =
+            self.shadow.admitted.iter().find(|other| *other < offset && before(*other) && !self.shadow.through.has(*other));
         if let Some(other) = waits {
-            cx.broken.push(Violation::new("I8", format!("record {offset} starts while {other}, before it with its key, is not through")));
+            cx.broken.push(Violation::new(
+                "I8",
+                format!("record {offset} starts while {other}, before it with its key, is not through"),
+            ));
         }
     }
 }
