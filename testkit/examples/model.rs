@@ -21,9 +21,57 @@ fn main() -> ExitCode {
         worlds().into_iter().filter(|world| names.is_empty() || names.iter().any(|name| *name == world.name)).collect();
     #[cfg(millstream_planted)]
     if let Ok(bugs) = std::env::var("PLANTED") {
-        return planted::catch(&bugs, &wanted);
+        return planted::catch(&bugs, &names);
     }
     table(wanted)
+}
+
+/// Planted bugs, each of which must be caught.
+#[cfg(millstream_planted)]
+mod planted {
+    use super::*;
+    use millstream_core::planted::{BUGS, choose};
+    use millstream_testkit::model::{REACHABLE, Reachable, world};
+
+    /// Plants the bugs named in `wanted` one after the other, each in the world that is to catch it, or in those given.
+    pub(super) fn catch(wanted: &str, names: &[String]) -> ExitCode {
+        let mut missed = 0;
+        for bug in BUGS {
+            let name = format!("B{:02}", bug.number);
+            let reachable = REACHABLE.iter().find(|reachable| reachable.bug == bug.number);
+            let asked = wanted.split(',').any(|word| word.eq_ignore_ascii_case(&name));
+            match (reachable, asked || wanted == "all") {
+                (_, false) => {}
+                (None, true) if asked => {
+                    println!("{name} ({}): these worlds cannot reach it\n", bug.what);
+                    missed += 1;
+                }
+                (None, true) => {}
+                (Some(reachable), true) => {
+                    choose(bug.number);
+                    missed += usize::from(!caught(&name, bug.what, reachable, names));
+                    choose(0);
+                }
+            }
+        }
+        println!("{missed} planted bugs were not caught");
+        if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+
+    fn caught(name: &str, what: &str, reachable: &Reachable, names: &[String]) -> bool {
+        let names = if names.is_empty() { vec![reachable.world.to_owned()] } else { names.to_vec() };
+        println!("{name}, {what} (in {}):", reachable.kept);
+        names.iter().filter_map(|name| world(name)).any(|world| {
+            let report = explore(world, MOST_STATES);
+            let found = report.explored.counterexample.as_ref().map(|found| found.violation.promise);
+            match found {
+                Some(promise) if reachable.promises.contains(&promise) => println!("{report}"),
+                Some(promise) => println!("caught by {promise}, which was not expected: {report}"),
+                None => println!("not caught in {}, {} states\n", report.world.name, report.explored.states),
+            }
+            found.is_some_and(|promise| reachable.promises.contains(&promise))
+        })
+    }
 }
 
 /// Explores all of them.

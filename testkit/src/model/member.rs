@@ -7,8 +7,11 @@ use super::truth::Truth;
 use super::worker::{Control, Worker};
 use super::world::World;
 use millstream_core::clock::MonoTime;
-use millstream_core::contract::{Assigned, Committed, CommittedOffset, Epoch, EpochEnd, Offset, TopicId, TopicPartition};
+use millstream_core::contract::{
+    Applied, Assigned, Committed, CommittedOffset, Epoch, EpochEnd, Offset, TopicId, TopicPartition,
+};
 use millstream_core::engine::{CommitPolicy, Commits, EpochAction, Epochs, Note, Quarantine, Window, WindowPolicy};
+use millstream_core::planted;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What a member meets while something happens to it.
@@ -143,7 +146,10 @@ impl Member {
     }
 
     /// A batch comes.
-    pub(super) fn take(&mut self, batch: Fetched, cx: &mut Cx<'_>) {
+    pub(super) fn take(&mut self, mut batch: Fetched, cx: &mut Cx<'_>) {
+        if planted!(B22) {
+            batch.epoch = self.sessions.keys().next_back().copied().unwrap_or(batch.epoch);
+        }
         if let Some(running) = self.sessions.get_mut(&batch.epoch).and_then(|session| session.running.as_mut()) {
             let worker = self.workers.get_mut(&batch.epoch).expect("a started epoch has a worker");
             match batch.record {
@@ -151,6 +157,9 @@ impl Member {
                     running.granted = running.granted.saturating_sub(1);
                     running.window.delivered(1, 1);
                     worker.push(offset, batch.next);
+                    if running.window.records() > cx.world.in_flight {
+                        cx.broken.push(Violation::new("I11", "more records are in flight than may be"));
+                    }
                     grant(&mut self.client, batch.epoch, running, worker);
                 }
                 None => worker.advance(batch.next),
@@ -189,6 +198,14 @@ impl Member {
     /// A commit's outcome comes.
     pub(super) fn committed(&mut self, committed: &Committed, cx: &mut Cx<'_>) {
         self.commits.outcome(committed, cx.now);
+        if planted!(B41) {
+            for (epoch, _, applied) in &committed.results {
+                if matches!(applied, Applied::NotApplied(_)) {
+                    let actions = self.epochs.ending(*epoch, EpochEnd::Lost, cx.now);
+                    self.act(actions, cx);
+                }
+            }
+        }
         self.look_around(cx);
     }
 

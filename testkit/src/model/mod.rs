@@ -11,6 +11,7 @@
 //! | `member` · `worker` | a process: intake and workers around the engine's values |
 //! | `client` · `group` | the wire: a member's consumer; the broker, which judges commits (I2, I3) |
 //! | `report` | [`explore`]: a world's search, its line in the table, and its trace |
+//! | `bugs` | [`REACHABLE`]: which planted bugs are caught, and by which world |
 //! | `truth` | what has really happened, whoever knows of it |
 //!
 //! Promises are checked where they can break: I1 and I10 in every state in which nothing but a fault can happen, I2 and I3
@@ -21,6 +22,7 @@
 //! look-ups. Timers fire in time; everything that travels may take as long as it likes.
 
 mod action;
+mod bugs;
 mod client;
 mod group;
 mod member;
@@ -34,6 +36,7 @@ mod world;
 mod worlds;
 
 pub use action::{Action, Of};
+pub use bugs::{REACHABLE, Reachable};
 pub use print::{Fingerprint, fingerprint};
 pub use report::{MOST_STATES, Report, explore};
 pub use search::{Counterexample, Explored, Model, Violation, search};

@@ -57,6 +57,13 @@ impl Truth {
         self.marks.iter().find(|offset| world.entry(*offset).id == id)
     }
 
+    /// A mark is applied: the first of its id stays.
+    pub(super) fn mark(&mut self, world: &World, offset: Offset) {
+        if self.marked_by(world, world.entry(offset).id).is_none() {
+            self.marks.add(offset);
+        }
+    }
+
     /// Whether the record at `offset` is settled: done, a dead letter, or done before by one with its id (§1).
     pub(super) fn is_settled(&self, world: &World, offset: Offset) -> bool {
         let done_before = || {

@@ -60,7 +60,7 @@ pub fn small() -> Vec<World> {
         World::new("gaps", "offsets without records, in the middle and at the tail; a crash")
             .log(vec![Entry::new(1, 7), Entry::new(4, 8), Entry::new(5, 7)])
             .end(8)
-            .with(Faults { crashes: 1, ..NONE }, AtOnce::default()),
+            .with(Faults { crashes: 1, ..NONE }, BRISK),
         World::new("poison", "a record that cannot be decoded, before one with its key; a sink that refuses once")
             .log(vec![Entry::new(0, 7).nature(Nature::Poison), Entry::new(1, 8), Entry::new(2, 7)])
             .with(Faults { refused_letters: 1, crashes: 1, ..NONE }, IN_TIME),

@@ -6,6 +6,7 @@ use crate::model::member::Cx;
 use millstream_core::clock::MonoTime;
 use millstream_core::contract::{DeadLetterReason, Offset};
 use millstream_core::engine::{Backoff, Drain, Failure, Hold, Phase, Verdict};
+use millstream_core::planted;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -40,6 +41,7 @@ impl Worker {
         };
         let (id, lane) = (cx.world.entry(offset).id, self.lane(offset, cx));
         match self.engine.failed(offset, id, lane, failure, cx.now, 0) {
+            Verdict::Retry { .. } if planted!(B15) => self.settle_all(&[offset]),
             Verdict::Retry { .. } => self.quarantine.put_back(offset),
             Verdict::GiveUp(_) => self.letters.add(offset),
         }
@@ -72,6 +74,9 @@ impl Worker {
     pub(super) fn finished(&mut self, offset: Offset, cx: &mut Cx<'_>) {
         self.shadow.through.add(offset);
         let outputs = cx.world.entry(offset).outputs;
+        if outputs > 0 && planted!(B43) {
+            self.confirmed.push(offset);
+        }
         if outputs == 0 {
             cx.truth.done.add(offset);
             self.confirmed.push(offset);
@@ -80,7 +85,7 @@ impl Worker {
         if let Some(index) = cx.world.index_of(offset) {
             self.shadow.unacknowledged[index] = outputs;
         }
-        self.owed.insert(offset, outputs);
+        self.owed.insert(offset, if planted!(B67) { outputs.min(1) } else { outputs });
     }
 
     /// The broker has one more output of a record.
@@ -95,7 +100,9 @@ impl Worker {
         *pending -= 1;
         if *pending == 0 {
             self.owed.remove(&offset);
-            self.confirmed.push(offset);
+            if !planted!(B43) {
+                self.confirmed.push(offset);
+            }
         }
     }
 
@@ -129,9 +136,7 @@ impl Worker {
         let Some(mut marks) = self.marking.take() else { return };
         if fate != MarkFate::Lost {
             for &offset in &marks {
-                if cx.truth.marked_by(cx.world, cx.world.entry(offset).id).is_none() {
-                    cx.truth.marks.add(offset);
-                }
+                cx.truth.mark(cx.world, offset);
             }
         }
         if fate != MarkFate::Applied {
@@ -191,6 +196,10 @@ impl Worker {
     /// The sink answers: it took all letters, or refused them.
     pub(in crate::model) fn letters_answered(&mut self, taken: bool, cx: &mut Cx<'_>) {
         let sent = std::mem::take(&mut self.sending);
+        if !taken && planted!(B05) {
+            sent.iter().for_each(|offset| self.letter_accepted(offset));
+            return;
+        }
         if !taken {
             sent.iter().for_each(|offset| self.letters.add(offset));
             self.letter_failures += 1;
@@ -200,6 +209,9 @@ impl Worker {
         }
         for offset in sent.iter() {
             cx.truth.letters.add(offset);
+            if planted!(B30) {
+                cx.truth.mark(cx.world, offset);
+            }
             self.letter_accepted(offset);
         }
         self.letters_not_before = None;
@@ -276,6 +288,9 @@ impl Worker {
     }
 
     fn drop_attempts(&mut self) {
+        if planted!(B07) {
+            self.settle_all(&self.running.iter().collect::<Vec<_>>());
+        }
         for offset in self.running.iter() {
             self.payloads.remove(&offset);
         }
@@ -294,7 +309,8 @@ impl Worker {
         self.letters = Default::default();
         self.sending = Default::default();
         self.publish();
-        let watermark = in_order.then(|| self.engine.ledger().watermark());
+        let ledger = self.engine.ledger();
+        let watermark = in_order.then(|| if planted!(B02) { ledger.next() } else { ledger.watermark() });
         self.cell.control = if in_order { self.cell.control } else { Control::Stop };
         self.cell.report = Some((watermark, self.quarantine.note_now(true)));
     }

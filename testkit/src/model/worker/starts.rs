@@ -7,6 +7,7 @@ use crate::model::search::Violation;
 use crate::model::world::Nature;
 use millstream_core::contract::{DeadLetterReason, Offset};
 use millstream_core::engine::{Arrival, LaneKey, LanePolicy, Permit};
+use millstream_core::planted;
 
 /// Whether a record may start while the epoch is careful.
 enum Quarantined {
@@ -191,6 +192,9 @@ impl Worker {
     /// The handler is called. Here the promises about calls are checked: their number (I5) and their order (I8).
     fn called(&mut self, offset: Offset, attempt: u32, cx: &mut Cx<'_>) {
         let entry = cx.world.entry(offset);
+        if planted!(B04) && cx.world.dedup {
+            cx.truth.mark(cx.world, offset);
+        }
         let calls = self.shadow.call(cx.world, offset);
         let most = cx.world.max_attempts;
         if u32::from(calls) > most {
@@ -201,6 +205,10 @@ impl Worker {
         }
         if self.shadow.hopeless.has(offset) {
             cx.broken.push(Violation::new("I5", format!("record {offset} is called again after a permanent error")));
+        }
+        let twin = self.running.iter().find(|other| *other != offset && cx.world.entry(*other).id == entry.id);
+        if let Some(twin) = twin.filter(|_| cx.world.dedup) {
+            cx.broken.push(Violation::new("I7", format!("record {offset} starts while {twin}, which has its id, runs")));
         }
         let before = |other: Offset| match cx.world.lanes {
             LanePolicy::Unordered => false,
