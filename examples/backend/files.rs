@@ -15,6 +15,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
+/// The longest text beside a committed offset, in bytes: a line of a group's file stays short.
+pub(crate) const MAX_METADATA: usize = 4_096;
+
 /// A log in a directory. Clones share it; two that open the same directory at the same time do not know of each other.
 #[derive(Clone)]
 pub(crate) struct Files(Arc<Shared>);
@@ -88,6 +91,7 @@ impl Transport for Files {
         let mut capabilities = Capabilities::all("files");
         capabilities.ordering = Ordering::OneInFlight;
         capabilities.compaction = Support::No("its files only grow");
+        capabilities.max_metadata_bytes = MAX_METADATA;
         capabilities
     }
 

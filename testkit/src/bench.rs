@@ -9,6 +9,8 @@ use millstream_core::topic::Topic;
 use millstream_memory::Memory;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::Any;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
@@ -48,8 +50,11 @@ pub struct TestBench {
     memory: Memory,
     handle: ServiceHandle,
     publisher: Publisher,
-    task: JoinHandle<Result<(), Error>>,
+    /// Taken by whoever waits for its end.
+    task: Mutex<Option<Task>>,
 }
+
+type Task = JoinHandle<Result<(), Error>>;
 
 impl TestBench {
     /// Starts a service on a new log and waits until it is assigned.
@@ -70,10 +75,10 @@ impl TestBench {
         let task = tokio::spawn(service.run());
         handle.ready().await;
         if task.is_finished() {
-            task.await.expect("the service does not panic")?;
+            end_of(task).await?;
             panic!("the service ended before it ran");
         }
-        Ok(TestBench { memory, handle, publisher, task })
+        Ok(TestBench { memory, handle, publisher, task: Mutex::new(Some(task)) })
     }
 
     /// Publishes a root event and waits until it is in the log.
@@ -111,15 +116,35 @@ impl TestBench {
         producer.send_one(record).await.unwrap_or_else(|error| panic!("send to {topic}: {error}"));
     }
 
+    /// Writes records, one after the other, and waits until all is [`settled`](Self::settled): what most tests do before they
+    /// look. Records come from [`TestEvent::to`](crate::TestEvent::to), or from [`Record`] itself.
+    ///
+    /// # Panics
+    /// As [`send`](Self::send) and [`settled`](Self::settled).
+    pub async fn feed(&self, records: impl IntoIterator<Item = Record>) {
+        for record in records {
+            self.send(record).await;
+        }
+        self.settled().await;
+    }
+
+    /// Lets so much time pass: what a timer, a back-off or a deferral does until then is done, in its order. With a paused
+    /// clock it takes none.
+    pub async fn advance(&self, by: Duration) {
+        tokio::time::sleep(by).await;
+    }
+
     /// Waits until every record of the service's topics is settled and committed by its groups.
     ///
     /// # Panics
-    /// If the service ends, or after 10 minutes (of tokio's clock, which jumps if it is paused), with the list of what is
+    /// If the service ends, with how it ended, or after 10 minutes (of tokio's clock, which jumps if it is paused), with the list of what is
     /// not settled and what health says of it.
     pub async fn settled(&self) {
         let waited = tokio::time::timeout(PATIENCE, async {
             while !self.unsettled().is_empty() {
-                assert!(!self.task.is_finished(), "the service ended; not settled: {}", self.unsettled().join(", "));
+                if let Some(end) = self.end().await {
+                    panic!("{end}\n  not settled: {}", self.unsettled().join(", "));
+                }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
@@ -127,6 +152,28 @@ impl TestBench {
             let health = self.handle.health();
             panic!("not settled within {PATIENCE:?}: {}; health: {health:?}", self.unsettled().join(", "));
         }
+    }
+
+    /// How the service ended, if it did.
+    async fn end(&self) -> Option<String> {
+        let task = {
+            let mut task = self.task();
+            if task.as_ref().is_some_and(|task| !task.is_finished()) {
+                return None;
+            }
+            task.take()
+        };
+        let Some(task) = task else { return Some("the service has ended".to_owned()) };
+        Some(match task.await {
+            Ok(Ok(())) => "the service ended in order".to_owned(),
+            // With its causes: what a part of the service panicked with is one.
+            Ok(Err(error)) => format!("the service ended: {error:?}"),
+            Err(error) => format!("the service panicked: {}", words_of(&*error.into_panic())),
+        })
+    }
+
+    fn task(&self) -> MutexGuard<'_, Option<Task>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is not settled and committed yet, partition by partition.
@@ -211,19 +258,38 @@ impl TestBench {
     /// What its run answered.
     ///
     /// # Panics
-    /// If its run panicked.
+    /// If its run panicked, with the same: what a mock says of a call that was not expected, or did not come. And if
+    /// [`settled`](Self::settled) has told its end already.
     pub async fn stop(self) -> Result<(), Error> {
         self.handle.stop();
-        self.task.await.expect("the service does not panic")
+        let task = self.task().take();
+        end_of(task.expect("the end of the service has not been told")).await
     }
 
     /// Ends the service as a crash would: its run is dropped where it is. The log stays: start again with
     /// [`start_on`](Self::start_on).
     pub async fn crash(self) -> Memory {
-        self.task.abort();
-        let _ = self.task.await;
+        let task = self.task().take();
+        if let Some(task) = task {
+            task.abort();
+            let _ = task.await;
+        }
         self.memory
     }
+}
+
+/// What the run answered, or its panic.
+async fn end_of(task: Task) -> Result<(), Error> {
+    match task.await {
+        Ok(answer) => answer,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// What a panic says.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&'static str>().copied()).unwrap_or("no text")
 }
 
 fn parse(topic: &str) -> Topic {

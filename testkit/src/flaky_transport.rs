@@ -37,6 +37,10 @@ impl Shared {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn to(&self, topic: &Topic) -> Switches {
+        self.topics().entry(topic.clone()).or_default().clone()
+    }
+
     fn calls(&self) -> MutexGuard<'_, Vec<SendCall>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -57,7 +61,7 @@ impl<T: Transport + Clone> FlakyTransport<T> {
 
     /// What befalls records sent to `topic`: one fate a record. A request waits for the slowest of its topics.
     pub fn to(&self, topic: &Topic) -> Switches {
-        self.shared.topics().entry(topic.clone()).or_default().clone()
+        self.shared.to(topic)
     }
 
     /// All records handed to its producers, in order.
@@ -91,6 +95,25 @@ pub struct FlakyProducer<P> {
 }
 
 impl<P: Producer> FlakyProducer<P> {
+    /// `inner`, behind switches of its own that let everything pass.
+    pub(crate) fn new(inner: P) -> Self {
+        FlakyProducer { inner, shared: Arc::default() }
+    }
+
+    pub(crate) fn inner(&self) -> &P {
+        &self.inner
+    }
+
+    /// As [`FlakyTransport::to`].
+    pub(crate) fn to(&self, topic: &Topic) -> Switches {
+        self.shared.to(topic)
+    }
+
+    /// As [`FlakyTransport::sends`].
+    pub(crate) fn sends(&self) -> Vec<SendCall> {
+        self.shared.calls().clone()
+    }
+
     /// Each record's fate, in order. A record that is to be sent again takes the later ones of its destination with it,
     /// unwritten (P3).
     fn fates(&self, batch: &Produce) -> Vec<Fate> {

@@ -3,6 +3,10 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | [`bench`](TestBench) | [`TestBench`]: a whole service on memory, fed and watched by a test |
+//! | `test_event` | [`TestEvent`]: an event as a test says it, to be sent, given to a handler, or expected |
+//! | `published` | [`assert_published`] and its like: what was published, compared field by field |
+//! | `recording_producer` | [`RecordingProducer`]: keeps what it is given |
+//! | `mocks` | mocks of the four traits, in the feature `mocks` |
 //! | `dead_letter` | [`FoundLetter`]: a dead letter as a test reads it |
 //! | [`conformance`] | the contract's clauses as cases that any backend can run |
 //! | [`model`] | every interleaving of a small world, with the engine's own values |
@@ -16,9 +20,14 @@ mod dead_letter;
 mod flaky_deduplicator;
 mod flaky_sink;
 mod flaky_transport;
+#[cfg(feature = "mocks")]
+pub mod mocks;
 pub mod model;
 mod naive_deduplicator;
+mod published;
+mod recording_producer;
 mod switches;
+mod test_event;
 
 pub use bench::TestBench;
 pub use dead_letter::FoundLetter;
@@ -26,4 +35,7 @@ pub use flaky_deduplicator::{FlakyDeduplicator, MarkCall};
 pub use flaky_sink::FlakySink;
 pub use flaky_transport::{FlakyProducer, FlakyTransport, SendCall};
 pub use naive_deduplicator::{Flaw, NaiveDeduplicator};
+pub use published::{FoundEvents, FoundRecord, Published, assert_no_dead_letters, assert_nothing_published, assert_published};
+pub use recording_producer::RecordingProducer;
 pub use switches::{Fate, Switches};
+pub use test_event::TestEvent;

@@ -2,30 +2,38 @@
 //! it breaks.
 
 use millstream_core::clock::Clock;
-use millstream_testkit::conformance::deduplicator::{self, Harness, Limits};
+use millstream_testkit::conformance::deduplicator::{Harness, Limits};
+use millstream_testkit::conformance::{self, Excuse, Suite, Verdict};
 use millstream_testkit::{Flaw, NaiveDeduplicator};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::collections::BTreeSet;
 
-struct Naive {
-    clock: Clock,
-    flaw: Option<Flaw>,
-}
+struct Naive(Option<Flaw>);
 
 impl Harness for Naive {
     type Deduplicator = NaiveDeduplicator;
 
-    async fn fresh(&self, limits: Limits) -> NaiveDeduplicator {
-        let store = NaiveDeduplicator::new(limits.ids, limits.ttl, self.clock.clone());
-        self.flaw.into_iter().fold(store, NaiveDeduplicator::with_flaw)
+    async fn create(&self, limits: Limits) -> NaiveDeduplicator {
+        let store = NaiveDeduplicator::new(limits.ids, limits.ttl, Clock::new());
+        self.0.into_iter().fold(store, NaiveDeduplicator::with_flaw)
     }
 
-    async fn unreachable(&self) -> Result<NaiveDeduplicator, &'static str> {
-        Ok(self.fresh(Limits::WIDE).await.unreachable())
+    async fn evicted(&self, of: &NaiveDeduplicator) -> u64 {
+        of.evicted()
     }
 
-    async fn advance(&self, by: Duration) {
-        tokio::time::advance(by).await;
+    async fn unreachable(&self) -> Result<NaiveDeduplicator, Excuse> {
+        Ok(self.create(Limits::WIDE).await.unreachable())
+    }
+}
+
+/// A store that is always there.
+struct AlwaysThere;
+
+impl Harness for AlwaysThere {
+    type Deduplicator = NaiveDeduplicator;
+
+    async fn create(&self, limits: Limits) -> NaiveDeduplicator {
+        Naive(None).create(limits).await
     }
 
     async fn evicted(&self, of: &NaiveDeduplicator) -> u64 {
@@ -33,18 +41,23 @@ impl Harness for Naive {
     }
 }
 
-/// Runs one clause on a runtime of its own, whose clock stands still.
-fn run(clause: &str, flaw: Option<Flaw>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
-    runtime
-        .block_on(async { deduplicator::clause(clause, &Naive { clock: Clock::new(), flaw }).await })
-        .expect("the model skips nothing");
+fn verdicts(suite: &Suite) -> Vec<(&'static str, Verdict)> {
+    suite.cases().map(|case| (case.clauses[0], suite.examine(case.name))).collect()
 }
 
 #[test]
 fn the_plain_model_keeps_every_clause() {
-    for clause in deduplicator::CLAUSES {
-        run(clause, None);
+    for (clause, verdict) in verdicts(&conformance::deduplicator(Naive(None))) {
+        assert_eq!(verdict, Verdict::Passed, "{clause}");
+    }
+}
+
+#[test]
+fn a_case_that_cannot_apply_is_ignored_with_its_reason_and_not_passed() {
+    for (clause, verdict) in verdicts(&conformance::deduplicator(AlwaysThere)) {
+        let reason = "its store is this process's memory, which is always there";
+        let expected = if clause == "D6" { Verdict::Ignored(reason.into()) } else { Verdict::Passed };
+        assert_eq!(verdict, expected, "{clause}");
     }
 }
 
@@ -69,8 +82,13 @@ fn every_planted_flaw_fails_at_the_clause_it_breaks() {
         (Flaw::EvictsNewest, "D8"),
         (Flaw::NeverForgets, "D9"),
     ];
+    let mut broken = BTreeSet::new();
     for (flaw, clause) in planted {
-        let verdict = catch_unwind(AssertUnwindSafe(|| run(clause, Some(flaw))));
-        assert!(verdict.is_err(), "{clause} does not notice {flaw:?}");
+        let suite = conformance::deduplicator(Naive(Some(flaw)));
+        let case = suite.cases().find(|case| case.clauses[0] == clause).expect("every clause has a case").name;
+        assert!(matches!(suite.examine(case), Verdict::Failed(_)), "{clause} does not notice {flaw:?}");
+        broken.insert(clause);
     }
+    let suite = conformance::deduplicator(Naive(None));
+    assert!(suite.cases().all(|case| broken.contains(case.clauses[0])), "a clause that nothing breaks is not known to bite");
 }

@@ -1,106 +1,48 @@
-//! The contract's clauses, as any backend runs them.
+//! The contract's clauses, as any backend runs them; and the same behind the erased transport that services hold.
 
+use millstream_core::contract::AnyTransport;
 use millstream_core::topic::Topic;
-use millstream_memory::{Memory, TopicConfig};
-use millstream_testkit::conformance::{self as suite, Harness};
-use std::time::Duration;
+use millstream_testkit::conformance::{self, Act, Case, Excuse, Harness, MemoryWorld, World};
+use std::process::ExitCode;
 
-/// A log, and how long a session lasts in it.
-struct InMemory(Memory, Duration);
+struct InMemory;
 
-impl InMemory {
-    /// Sessions that take no time, since time is paused.
-    fn paused() -> Self {
-        InMemory(Memory::new(), Duration::from_secs(6))
-    }
+impl Harness for InMemory {
+    type World = MemoryWorld;
 
-    /// Sessions that take real time.
-    fn real() -> Self {
-        InMemory(Memory::new(), Duration::from_millis(500))
+    async fn create(&self, _case: &Case) -> MemoryWorld {
+        MemoryWorld::new()
     }
 }
 
-impl Harness for InMemory {
-    type Transport = Memory;
+struct Erased;
 
-    async fn transport(&self) -> Memory {
-        self.0.clone()
+impl Harness for Erased {
+    type World = ErasedWorld;
+
+    async fn create(&self, _case: &Case) -> ErasedWorld {
+        ErasedWorld(MemoryWorld::new())
+    }
+}
+
+struct ErasedWorld(MemoryWorld);
+
+impl World for ErasedWorld {
+    type Transport = AnyTransport;
+
+    async fn transport(&self) -> AnyTransport {
+        AnyTransport::new(self.0.memory().clone())
     }
 
     async fn create_topic(&self, name: &str, partitions: u32) -> Topic {
-        let topic: Topic = format!("shared.{name}").parse().expect("cases name topics well");
-        self.0.create_topic(&topic, TopicConfig::new(partitions)).expect("names are unique");
-        topic
+        self.0.create_topic(name, partitions).await
     }
 
-    fn session(&self) -> Duration {
-        self.1
+    async fn act(&self, act: Act<'_>) -> Result<(), Excuse> {
+        self.0.act(act).await
     }
 }
 
-macro_rules! cases {
-    ($($room:ident: $($case:ident),+;)+) => {$(
-        mod $room {
-            $(
-                #[tokio::test(start_paused = true)]
-                async fn $case() {
-                    crate::suite::$room::$case(&crate::InMemory::paused()).await;
-                }
-            )+
-
-            mod on_two_threads {
-                $(
-                    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-                    async fn $case() {
-                        crate::suite::$room::$case(&crate::InMemory::real()).await;
-                    }
-                )+
-            }
-        }
-    )+};
-}
-
-cases! {
-    producer:
-        send_answers_once_per_record_in_order,
-        a_request_that_fails_as_a_whole_answers_for_every_record,
-        a_receipt_says_where_the_record_can_be_read,
-        records_are_appended_in_the_order_of_the_requests,
-        a_record_is_written_to_exactly_the_partition_named,
-        records_arrive_as_they_were_sent,
-        one_records_failure_does_not_fail_anothers,
-        a_stalled_consumer_never_delays_send,
-        after_a_flush_every_send_polled_before_has_its_answers,
-        errors_say_whether_to_try_again;
-    consumer:
-        nothing_is_delivered_before_start,
-        nothing_is_delivered_after_the_end,
-        records_come_in_order_from_the_offset_given,
-        a_second_start_does_not_seek,
-        a_partition_yields_at_most_its_demand_in_records,
-        a_partition_yields_at_most_its_demand_in_bytes,
-        one_record_is_admitted_however_large,
-        next_reaches_the_end,
-        an_offset_outside_the_log_is_a_fault_of_one_partition,
-        a_paused_partition_waits_until_it_is_resumed,
-        a_pause_ends_with_its_epoch,
-        commands_of_ended_epochs_change_nothing,
-        a_dropped_poll_loses_nothing;
-    group:
-        epochs_rise_and_end_exactly_once,
-        a_commit_is_answered_entry_by_entry,
-        the_next_owner_sees_what_was_committed,
-        a_revocation_overtakes_waiting_batches,
-        a_partition_being_revoked_is_nobody_elses,
-        the_end_of_the_budget_ends_the_epoch,
-        a_member_that_leaves_is_replaced_at_once,
-        a_member_in_good_standing_is_confirmed,
-        a_silent_member_loses_its_partitions;
-    assignment:
-        named_partitions_are_read_from_end_to_end,
-        readers_without_a_group_share_nothing,
-        a_reader_without_a_group_commits_nothing_and_restarts;
-    transport:
-        two_groups_read_everything_each,
-        capabilities_never_change;
+fn main() -> ExitCode {
+    conformance::transport(InMemory).and(conformance::transport(Erased).named("erased")).run()
 }

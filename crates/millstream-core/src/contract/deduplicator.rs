@@ -107,17 +107,26 @@ pub enum Scope {
 /// may repeat (crash, pause, zombie, timeout, store outage), their outputs keep their ids.*
 ///
 /// 1. **D1** `check` answers once per key, in order. A check changes nothing.
+///    *Checked by* `a_check_answers_once_per_key_in_order_and_changes_nothing`.
 /// 2. **D2** After `complete` answered `Ok`, a `check` that begins later answers `Done` with the first mark's position and
 ///    fingerprint, until the mark expires or is forgotten or evicted.
+///    *Checked by* `after_complete_a_check_answers_where_and_what_the_first_mark_was`.
 /// 3. **D3** The first writer wins: a later mark of the same key changes nothing.
+///    *Checked by* `the_first_writer_wins`.
 /// 4. **D4** Marking the same again is safe: `complete` may be repeated after an unknown answer.
+///    *Checked by* `marking_the_same_again_is_safe`.
 /// 5. **D5** Scopes are strangers: a mark in one is never seen in another.
+///    *Checked by* `scopes_are_strangers`.
 /// 6. **D6** An error is never an answer: if the store cannot tell, `check` fails as a whole (F43).
+///    *Checked by* `an_error_is_never_an_answer`.
 /// 7. **D7** Expiry is measured by the store's clock from the mark, never from the event's own time (F46). A
 ///    mark lives at least as long as [`retention`](Self::retention) says.
+///    *Checked by* `a_mark_expires_by_the_stores_clock`.
 /// 8. **D8** Memory is bounded by a cap; what the cap pushes out is counted (F48). Losing a mark makes a duplicate, never a
 ///    loss.
+///    *Checked by* `the_cap_bounds_and_counts_what_it_pushes_out`.
 /// 9. **D9** After `forget` the key is fresh.
+///    *Checked by* `a_forgotten_key_is_fresh`.
 ///
 /// # Cancel safety
 /// Dropping `check`'s future loses nothing. Dropping `complete`'s or `forget`'s leaves the effect unknown; repeat it.

@@ -112,18 +112,36 @@ impl Produce {
 ///
 /// 1. **P1** `send` answers once per record, in the order of the request: a receipt, or an error that says whether it
 ///    was applied. An answer comes for every record, also when the request fails as a whole.
+///    *Checked by* `send_answers_once_per_record_in_order`, `a_request_that_fails_as_a_whole_answers_for_every_record`,
+///    `an_unknown_outcome_of_a_send_is_called_unknown`.
 /// 2. **P2** A receipt means durable as the transport defines it: a reader that starts at the receipt's offset sees it.
+///    *Checked by* `a_receipt_says_where_the_record_can_be_read`.
 /// 3. **P3** Records of one destination are appended in the order of the request, and those of a `send` first polled
 ///    earlier before those of one first polled later, if both were given to the same producer and none failed.
 ///    A record that failed in a way to be tried again takes with it, unwritten, the later ones of its destination in the
 ///    request, so that sending again keeps the order.
+///    *Checked by* `records_are_appended_in_the_order_of_the_requests`,
+///    `a_record_to_be_sent_again_takes_the_later_ones_along`.
 /// 4. **P4** A record is written to exactly the partition named; keys are not looked at.
+///    *Checked by* `a_record_is_written_to_exactly_the_partition_named`.
 /// 5. **P5** Bytes, null values, null keys, and repeated or null headers arrive as they were sent, or the record is
 ///    refused with [`ErrorKind::Unsupported`]; see [`Capabilities`](super::Capabilities).
+///    *Checked by* `keys_values_and_timestamps_arrive_as_they_were_sent`,
+///    `null_keys_and_tombstones_arrive_as_they_were_sent`, `headers_arrive_as_they_were_sent_or_are_refused`,
+///    `a_large_record_arrives_whole`.
 /// 6. **P6** One record's failure does not fail those of other destinations; a permanent one fails no other at all.
+///    *Checked by* `one_records_failure_does_not_fail_anothers`,
+///    `a_record_to_be_sent_again_takes_the_later_ones_along`.
 /// 7. **P7** A slow or stalled consumer of the topic never delays `send`.
+///    *Checked by* `a_stalled_consumer_never_delays_send`.
 /// 8. **P8** After `flush` has answered `Ok`, every `send` polled before it has its answers.
-/// 9. **P9** A producer classifies errors and returns them; it does not retry what it reports.
+///    *Checked by* `after_a_flush_every_send_polled_before_has_its_answers`.
+/// 9. **P9** A producer classifies errors and returns them; it does not retry what it reports. An answer that was lost is
+///    [`Applied::Unknown`](super::Applied::Unknown), whatever became of the record.
+///    *Checked by* `one_records_failure_does_not_fail_anothers`, `errors_say_whether_to_try_again`,
+///    `an_unknown_outcome_of_a_send_is_called_unknown`.
+/// 10. **P10** Dropping a `send` harms no other: those before and after it are written in order and answered.
+///     *Checked by* `a_dropped_send_harms_no_other`.
 ///
 /// # Cancel safety
 /// Dropping `send`'s future leaves the effect of its records unknown; dropping `flush`'s or `partitions`' loses nothing.

@@ -99,7 +99,13 @@ impl ConsumerRequest {
 /// A client of a log.
 ///
 /// 1. **T1** `producer` and `consumer` may be called many times; what they make is independent.
+///    *Checked by* `two_groups_read_everything_each`.
 /// 2. **T2** `capabilities` never changes and needs no connection.
+///    *Checked by* `capabilities_never_change`.
+/// 3. **T3** A consumer of a partition that does not exist is refused with
+///    [`ErrorKind::UnknownTopic`](super::ErrorKind::UnknownTopic), one that the capabilities exclude with
+///    [`ErrorKind::Unsupported`](super::ErrorKind::Unsupported).
+///    *Checked by* `what_cannot_be_read_is_refused`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a transport",
     note = "a transport is `Memory::new()`, a Kafka client, or your own `impl Transport`; did you forget the `?`"

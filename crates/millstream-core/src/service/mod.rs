@@ -1,4 +1,4 @@
-//! The service: the only room that awaits. It drives the engine with the four traits.
+//! The service: the only room that has tasks and timers. It drives the engine with the four traits.
 //!
 //! | file | noun |
 //! | --- | --- |

@@ -6,10 +6,12 @@
 mod support;
 mod world;
 
+mod breaker;
 mod build;
 mod crashes;
 mod deadlines;
 mod folds;
 mod hooks;
+mod panics;
 mod refused;
 mod restores;

@@ -1,117 +1,30 @@
-//! Owns one case per clause (D1–D9) of [`Deduplicator`], generic over a [`Harness`]. Leaves how a store is made, broken and
-//! aged to the harness, and random histories to the backends' property tests.
-//!
-//! ```
-//! # use millstream_core::{clock::Clock, contract::Error};
-//! # use millstream_testkit::{NaiveDeduplicator, conformance::deduplicator::{self, Harness, Limits}};
-//! # use std::time::Duration;
-//! struct Mine(Clock);
-//!
-//! impl Harness for Mine {
-//!     type Deduplicator = NaiveDeduplicator;
-//!     async fn fresh(&self, limits: Limits) -> Self::Deduplicator {
-//!         NaiveDeduplicator::new(limits.ids, limits.ttl, self.0.clone())
-//!     }
-//!     async fn unreachable(&self) -> Result<Self::Deduplicator, &'static str> {
-//!         Err("a map cannot be unreachable")
-//!     }
-//!     async fn advance(&self, by: Duration) {
-//!         tokio::time::advance(by).await; // a paused runtime
-//!     }
-//!     async fn evicted(&self, of: &Self::Deduplicator) -> u64 {
-//!         of.evicted()
-//!     }
-//! }
-//!
-//! # tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(async {
-//! let skipped = deduplicator::all(&Mine(Clock::new())).await;
-//! assert_eq!(skipped, [("D6", "a map cannot be unreachable")]);
-//! # });
-//! ```
+//! Owns one case per clause (D1 to D9) of [`Deduplicator`]. Leaves random histories to the backends' property tests.
 
+use super::{Harness, Limits};
+use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
 use millstream_core::contract::{DedupScope, Deduplicator, Fingerprint, Mark, Marked, Position, Seen};
 use std::time::Duration;
 
-/// How much a deduplicator is to remember.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most ids it holds in one scope.
-    pub ids: usize,
-    /// How long a mark lives, at least.
-    pub ttl: Duration,
-}
+/// How long after its time to live a mark may still answer: stores count whole seconds.
+const LATENESS: Duration = Duration::from_secs(2);
 
-impl Limits {
-    /// Room and time enough for any case that is not about limits.
-    pub const WIDE: Limits = Limits { ids: 10_000, ttl: Duration::from_hours(1) };
-}
-
-/// Makes, breaks and ages the deduplicator under test.
-pub trait Harness {
-    /// What is tested.
-    type Deduplicator: Deduplicator;
-
-    /// An empty one.
-    fn fresh(&self, limits: Limits) -> impl Future<Output = Self::Deduplicator>;
-
-    /// One whose store cannot tell, or why there can be none.
-    fn unreachable(&self) -> impl Future<Output = Result<Self::Deduplicator, &'static str>>;
-
-    /// Lets `by` pass on the store's clock.
-    fn advance(&self, by: Duration) -> impl Future<Output = ()>;
-
-    /// How many ids its cap has pushed out so far, whatever it does behind the scenes being done.
-    fn evicted(&self, of: &Self::Deduplicator) -> impl Future<Output = u64>;
-
-    /// How long after its time to live a mark may still answer. Two seconds by default: stores count whole ones.
-    fn lateness(&self) -> Duration {
-        Duration::from_secs(2)
-    }
-}
-
-/// The clauses in order, as [`clause`] knows them.
-pub const CLAUSES: [&str; 9] = ["D1", "D2", "D3", "D4", "D5", "D6", "D7", "D8", "D9"];
-
-/// Runs every case. Answers which were skipped, and why; assert that it is what you expect.
-///
-/// # Panics
-/// If a clause is broken.
-pub async fn all<H: Harness>(harness: &H) -> Vec<(&'static str, &'static str)> {
-    let mut skipped = Vec::new();
-    for name in CLAUSES {
-        if let Err(why) = clause(name, harness).await {
-            skipped.push((name, why));
-        }
-    }
-    skipped
-}
-
-/// Runs the case of one of [`CLAUSES`].
-///
-/// # Errors
-/// Why it was skipped.
-///
-/// # Panics
-/// If the clause is broken, or there is none of that name.
-pub async fn clause<H: Harness>(name: &str, harness: &H) -> Result<(), &'static str> {
-    match name {
-        "D1" => d1_a_check_answers_once_per_key_in_order_and_changes_nothing(harness).await,
-        "D2" => d2_after_complete_a_check_answers_where_and_what_the_first_mark_was(harness).await,
-        "D3" => d3_the_first_writer_wins(harness).await,
-        "D4" => d4_marking_the_same_again_is_safe(harness).await,
-        "D5" => d5_scopes_are_strangers(harness).await,
-        "D6" => return d6_an_error_is_never_an_answer(harness).await,
-        "D7" => d7_a_mark_expires_by_the_stores_clock(harness).await,
-        "D8" => d8_the_cap_bounds_and_counts_what_it_pushes_out(harness).await,
-        "D9" => d9_a_forgotten_key_is_fresh(harness).await,
-        other => panic!("there is no clause {other}"),
-    }
-    Ok(())
+table! {
+    /// The cases, by clause.
+    <H: Harness> H;
+    D1 => a_check_answers_once_per_key_in_order_and_changes_nothing;
+    D2 => after_complete_a_check_answers_where_and_what_the_first_mark_was;
+    D3 => the_first_writer_wins;
+    D4 => marking_the_same_again_is_safe;
+    D5 => scopes_are_strangers;
+    D6 => an_error_is_never_an_answer needs Outage;
+    D7 => a_mark_expires_by_the_stores_clock;
+    D8 => the_cap_bounds_and_counts_what_it_pushes_out;
+    D9 => a_forgotten_key_is_fresh;
 }
 
 /// **D1** `check` answers once per key, in order, and changes nothing.
-pub async fn d1_a_check_answers_once_per_key_in_order_and_changes_nothing<H: Harness>(harness: &H) {
-    let store = harness.fresh(Limits { ttl: Duration::from_secs(60), ..Limits::WIDE }).await;
+async fn a_check_answers_once_per_key_in_order_and_changes_nothing<H: Harness>(harness: &H) {
+    let store = harness.create(Limits { ttl: Duration::from_secs(60), ..Limits::WIDE }).await;
     let scope = scope();
     assert_eq!(check(&store, &scope, &[]).await, [], "no key, no answer");
     complete(&store, &scope, &[mark(7, 70)]).await;
@@ -132,8 +45,8 @@ pub async fn d1_a_check_answers_once_per_key_in_order_and_changes_nothing<H: Har
 }
 
 /// **D2** After `complete` answered `Ok`, a later `check` answers `Done` with the mark's position and fingerprint.
-pub async fn d2_after_complete_a_check_answers_where_and_what_the_first_mark_was<H: Harness>(harness: &H) {
-    let store = harness.fresh(Limits::WIDE).await;
+async fn after_complete_a_check_answers_where_and_what_the_first_mark_was<H: Harness>(harness: &H) {
+    let store = harness.create(Limits::WIDE).await;
     let scope = scope();
     let extremes = [
         Mark::new(0, 0, 0, Fingerprint(0)),
@@ -151,8 +64,8 @@ pub async fn d2_after_complete_a_check_answers_where_and_what_the_first_mark_was
 }
 
 /// **D3** The first writer wins: a later mark of the same key changes nothing.
-pub async fn d3_the_first_writer_wins<H: Harness>(harness: &H) {
-    let store = harness.fresh(Limits { ttl: Duration::from_secs(60), ..Limits::WIDE }).await;
+async fn the_first_writer_wins<H: Harness>(harness: &H) {
+    let store = harness.create(Limits { ttl: Duration::from_secs(60), ..Limits::WIDE }).await;
     let scope = scope();
     assert_eq!(complete(&store, &scope, &[mark(1, 10), mark(1, 11)]).await, [Marked::First, Marked::Known], "in one call");
     assert_eq!(complete(&store, &scope, &[mark(2, 20), mark(1, 12)]).await, [Marked::First, Marked::Known], "in two");
@@ -164,8 +77,8 @@ pub async fn d3_the_first_writer_wins<H: Harness>(harness: &H) {
 }
 
 /// **D4** Marking the same again is safe: `complete` may be repeated after an unknown answer.
-pub async fn d4_marking_the_same_again_is_safe<H: Harness>(harness: &H) {
-    let store = harness.fresh(Limits::WIDE).await;
+async fn marking_the_same_again_is_safe<H: Harness>(harness: &H) {
+    let store = harness.create(Limits::WIDE).await;
     let scope = scope();
     let marks = [mark(1, 10), mark(2, 20)];
     let mut met = Vec::new();
@@ -180,8 +93,8 @@ pub async fn d4_marking_the_same_again_is_safe<H: Harness>(harness: &H) {
 }
 
 /// **D5** Scopes are strangers: a mark in one is never seen, met or forgotten in another.
-pub async fn d5_scopes_are_strangers<H: Harness>(harness: &H) {
-    let store = harness.fresh(Limits::WIDE).await;
+async fn scopes_are_strangers<H: Harness>(harness: &H) {
+    let store = harness.create(Limits::WIDE).await;
     let scopes = [
         scope(),
         DedupScope::new("zerodha", "risk", 0, "check", "orders"),
@@ -203,10 +116,7 @@ pub async fn d5_scopes_are_strangers<H: Harness>(harness: &H) {
 }
 
 /// **D6** An error is never an answer.
-///
-/// # Errors
-/// Why the store cannot be broken, so that there is nothing to try.
-pub async fn d6_an_error_is_never_an_answer<H: Harness>(harness: &H) -> Result<(), &'static str> {
+async fn an_error_is_never_an_answer<H: Harness>(harness: &H) -> Checked {
     let store = harness.unreachable().await?;
     let scope = scope();
     let refused = store.check(&scope, &[1, 2], &mut Vec::new()).await.expect_err("a store that cannot tell has answered");
@@ -218,9 +128,9 @@ pub async fn d6_an_error_is_never_an_answer<H: Harness>(harness: &H) -> Result<(
 
 /// **D7** Expiry is measured by the store's clock from the mark, never from the event's own time, and is not before the
 /// `retention` the store says.
-pub async fn d7_a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
+async fn a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
     let ttl = Duration::from_secs(100);
-    let store = harness.fresh(Limits { ttl, ..Limits::WIDE }).await;
+    let store = harness.create(Limits { ttl, ..Limits::WIDE }).await;
     let scope = scope();
     // UUIDv7s of the year 1970 and of the year 10889: what an id says about time must not matter.
     let (ancient, future) = (0x7000_8000_0000_0000_0001_u128, (0xffff_ffff_ffff_u128 << 80) | 0x7000_8000_0000_0000_0002);
@@ -232,7 +142,7 @@ pub async fn d7_a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
     let all = [ancient, future, 3];
     assert_eq!(check(&store, &scope, &all).await, [done(10), done(20), done(30)], "99.9 s of 100: alive");
     assert!(store.retention().is_none_or(|kept| kept <= ttl), "it promises more than its time to live: {:?}", store.retention());
-    harness.advance(Duration::from_millis(101) + harness.lateness()).await;
+    harness.advance(Duration::from_millis(101) + LATENESS).await;
     assert_eq!(check(&store, &scope, &all).await, [Seen::Fresh, Seen::Fresh, done(30)], "the first two have expired");
     assert_eq!(complete(&store, &scope, &[mark(ancient, 11)]).await, [Marked::First], "an expired mark is none");
     assert_eq!(check(&store, &scope, &all).await, [done(11), Seen::Fresh, done(30)]);
@@ -241,9 +151,9 @@ pub async fn d7_a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
 }
 
 /// **D8** Memory is bounded by a cap; what the cap pushes out is counted, becomes fresh, and is never the newest.
-pub async fn d8_the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness: &H) {
+async fn the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness: &H) {
     const CAP: usize = 64;
-    let store = harness.fresh(Limits { ids: CAP, ..Limits::WIDE }).await;
+    let store = harness.create(Limits { ids: CAP, ..Limits::WIDE }).await;
     let scope = scope();
     let keys: Vec<u128> = (1..=CAP as u128 * 3).collect();
     let marks: Vec<Mark> = keys.iter().map(|&key| mark(key, key)).collect();
@@ -266,8 +176,8 @@ pub async fn d8_the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness
 }
 
 /// **D9** After `forget` the key is fresh.
-pub async fn d9_a_forgotten_key_is_fresh<H: Harness>(harness: &H) {
-    let store = harness.fresh(Limits::WIDE).await;
+async fn a_forgotten_key_is_fresh<H: Harness>(harness: &H) {
+    let store = harness.create(Limits::WIDE).await;
     let scope = scope();
     store.forget(&scope, &[1]).await.expect("forgetting what is not known is no error");
     complete(&store, &scope, &[mark(1, 10), mark(2, 20), mark(3, 30)]).await;

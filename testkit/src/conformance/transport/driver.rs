@@ -1,10 +1,11 @@
 //! Owns the hands of the cases: members that wait with patience, and records to send. Leaves what is promised to the cases.
 
-use super::Harness;
+use super::Scene;
+use crate::conformance::World;
 use bytes::Bytes;
 use millstream_core::contract::{
-    Applied, Assigned, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Offset, PartitionId,
-    Produce, Producer, Receipt, Record, RecordBatch, Transport,
+    Applied, Assigned, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, Offset,
+    PartitionId, Produce, Producer, Receipt, Record, RecordBatch, TopicPartition, Transport,
 };
 use millstream_core::topic::Topic;
 use std::future::poll_fn;
@@ -13,8 +14,14 @@ use std::task::Poll;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
-/// The member that a harness's transport makes.
-pub(crate) type MemberOf<H> = Member<<<H as Harness>::Transport as Transport>::Consumer>;
+/// What most partitions are filled with.
+pub(crate) const ABC: [&str; 3] = ["a", "b", "c"];
+
+/// More events than any case needs: time that stands still ends no flood.
+const FLOOD: u32 = 200_000;
+
+/// The member that a scene's transport makes.
+pub(crate) type MemberOf<W> = Member<<<W as World>::Transport as Transport>::Consumer>;
 
 /// A record as it came out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,21 +57,21 @@ pub(crate) struct Member<C> {
     patience: Duration,
 }
 
-/// A member of `harness`'s group `name` on `topic`.
-pub(crate) async fn member<H: Harness>(harness: &H, name: &str, topic: &Topic) -> MemberOf<H> {
-    member_of(harness, ConsumerRequest::new(harness.group(name), vec![topic.clone()])).await
+/// A member of `scene`'s group `name` on `topic`.
+pub(crate) async fn member<W: World>(scene: &Scene<W>, name: &str, topic: &Topic) -> MemberOf<W> {
+    member_of(scene, ConsumerRequest::new(scene.group(name), vec![topic.clone()])).await
 }
 
-pub(crate) async fn member_of<H: Harness>(harness: &H, request: ConsumerRequest) -> MemberOf<H> {
-    let consumer = harness.transport().await.consumer(request).await.expect("the transport makes a consumer");
-    Member { consumer, patience: harness.patience() }
+pub(crate) async fn member_of<W: World>(scene: &Scene<W>, request: ConsumerRequest) -> MemberOf<W> {
+    let consumer = scene.transport().await.consumer(request).await.expect("the transport makes a consumer");
+    Member { consumer, patience: scene.patience() }
 }
 
 impl<C: Consumer> Member<C> {
     /// Polls until `pick` takes something. Trouble that passes is not looked at.
     pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(ConsumerEvent) -> Option<T>) -> T {
         let deadline = Instant::now() + self.patience;
-        loop {
+        for _ in 0..FLOOD {
             match timeout_at(deadline, self.consumer.poll()).await {
                 Err(_) => panic!("waited {:?} in vain for {what}", self.patience),
                 Ok(ConsumerEvent::Fatal(error)) => panic!("waiting for {what}: {error}"),
@@ -75,6 +82,7 @@ impl<C: Consumer> Member<C> {
                 }
             }
         }
+        panic!("{FLOOD} events, and none of them {what}")
     }
 
     /// The next `count` assignments, by partition.
@@ -148,7 +156,7 @@ pub(crate) async fn race<C: Consumer, T>(
 ) -> T {
     let patience = members.iter().map(|member| member.patience).max().unwrap_or_default();
     let deadline = Instant::now() + patience;
-    loop {
+    for _ in 0..FLOOD {
         let mut polls: Vec<Pin<Box<dyn Future<Output = ConsumerEvent> + '_>>> = Vec::new();
         for member in members.iter_mut() {
             polls.push(Box::pin(member.consumer.poll()));
@@ -173,6 +181,7 @@ pub(crate) async fn race<C: Consumer, T>(
             }
         }
     }
+    panic!("{FLOOD} events, and none of them {what}")
 }
 
 /// A record whose key and value are `text`, to `partition` of `topic`.
@@ -182,10 +191,57 @@ pub(crate) fn record(topic: &Topic, partition: PartitionId, text: &str) -> Recor
 }
 
 /// Sends `values` to `partition`, one request, and answers the receipts.
-pub(crate) async fn fill<H: Harness>(harness: &H, topic: &Topic, partition: PartitionId, values: &[&str]) -> Vec<Receipt> {
-    let producer = harness.transport().await.producer().await.expect("the transport makes a producer");
+pub(crate) async fn fill<W: World>(scene: &Scene<W>, topic: &Topic, partition: PartitionId, values: &[&str]) -> Vec<Receipt> {
+    let producer = scene.transport().await.producer().await.expect("the transport makes a producer");
     let records: Vec<Record> = values.iter().map(|value| record(topic, partition, value)).collect();
     let batch = Produce::of(&records).expect("partitions are chosen");
     let answers = producer.send(&batch).await;
     answers.into_iter().map(|answer| answer.expect("the log takes the record")).collect()
+}
+
+/// A member that holds both partitions of a new topic, neither started.
+pub(crate) async fn pair<W: World>(scene: &Scene<W>, name: &str) -> (Topic, MemberOf<W>, Assigned, Assigned) {
+    let topic = scene.create_topic(name, 2).await;
+    let mut member = member(scene, name, &topic).await;
+    let mut assigned = member.assigned(2).await;
+    let second = assigned.remove(1);
+    (topic, member, assigned.remove(0), second)
+}
+
+/// A member that holds all `partitions` of a new topic.
+pub(crate) async fn alone<W: World>(scene: &Scene<W>, name: &str, partitions: u32) -> (Topic, MemberOf<W>, Vec<Assigned>) {
+    let topic = scene.create_topic(name, partitions).await;
+    let mut member = member(scene, name, &topic).await;
+    let assigned = member.assigned(partitions as usize).await;
+    (topic, member, assigned)
+}
+
+pub(crate) async fn producer_of<W: World>(scene: &Scene<W>) -> <W::Transport as Transport>::Producer {
+    scene.transport().await.producer().await.expect("the transport makes a producer")
+}
+
+/// What `partition` of `topic` holds from its start on: read without a group, or, where that cannot be, by one of its own.
+pub(crate) async fn contents<W: World>(scene: &Scene<W>, group: &str, topic: &Topic, partition: u32, count: usize) -> Vec<Seen> {
+    let transport = scene.transport().await;
+    let mut member = if transport.capabilities().assignment.is_yes() {
+        member_of(scene, ConsumerRequest::assigned(vec![TopicPartition::new(topic.clone(), partition)])).await
+    } else {
+        member(scene, group, topic).await
+    };
+    let start = member
+        .until("the partition", |event| match event {
+            ConsumerEvent::Assigned(assigned) if assigned.partition.partition == partition => Some(assigned),
+            _ => None,
+        })
+        .await;
+    member.begin(start.epoch, start.log_start.unwrap_or(0));
+    member.records(count).await.into_iter().map(|(_, seen)| seen).collect()
+}
+
+pub(crate) fn produce(records: &[Record]) -> Produce {
+    Produce::of(records).expect("partitions are chosen")
+}
+
+pub(crate) fn error(answer: &Result<Receipt, Error>) -> &Error {
+    answer.as_ref().expect_err("this record cannot be taken")
 }

@@ -1,0 +1,83 @@
+//! Owns a suite ready to run: its list, and the conversation with `cargo test`. Leaves running a case to `examine`.
+
+use super::case::Case;
+use super::examine::Verdict;
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::fmt;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+type Examine = Arc<dyn Fn() -> Verdict + Send + Sync>;
+
+/// The cases of one or more traits, bound to the backends that are examined. Made by
+/// [`transport`](super::transport()), [`deduplicator`](super::deduplicator()) and [`error_sink`](super::error_sink()).
+#[must_use = "nothing is examined before `run`"]
+pub struct Suite {
+    cases: Vec<Bound>,
+}
+
+struct Bound {
+    case: Case,
+    backend: String,
+    examine: Examine,
+}
+
+impl Bound {
+    fn name(&self) -> String {
+        if self.backend.is_empty() { self.case.to_string() } else { format!("{}::{}", self.backend, self.case) }
+    }
+}
+
+impl fmt::Debug for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.cases.iter().map(Bound::name)).finish()
+    }
+}
+
+impl Suite {
+    pub(super) fn new(cases: impl Iterator<Item = (Case, Examine)>) -> Self {
+        Suite { cases: cases.map(|(case, examine)| Bound { case, backend: String::new(), examine }).collect() }
+    }
+
+    /// Puts a backend's name before those of its cases, for a target that examines several.
+    pub fn named(mut self, backend: &str) -> Self {
+        self.cases.iter_mut().for_each(|bound| backend.clone_into(&mut bound.backend));
+        self
+    }
+
+    /// This suite, and then another.
+    pub fn and(mut self, other: Suite) -> Self {
+        self.cases.extend(other.cases);
+        self
+    }
+
+    /// The cases, in order.
+    pub fn cases(&self) -> impl Iterator<Item = &Case> {
+        self.cases.iter().map(|bound| &bound.case)
+    }
+
+    /// Runs the case of this name, as [`Case::name`] says it: for testing a suite, or a harness.
+    ///
+    /// # Panics
+    /// If there is none of that name.
+    pub fn examine(&self, name: &str) -> Verdict {
+        let found = self.cases.iter().find(|bound| bound.case.name == name);
+        (found.unwrap_or_else(|| panic!("there is no case {name}")).examine)()
+    }
+
+    /// Runs the cases as a test target of its own (`harness = false`): one line each, ignored ones with the reason. Takes
+    /// the arguments of `cargo test`, as a filter, `--list` or `--test-threads`; what a case prints is not captured. The
+    /// answer is for `main`: success unless a case failed.
+    pub fn run(self) -> ExitCode {
+        let arguments = Arguments::from_args();
+        let trials = self.cases.into_iter().map(|bound| {
+            let name = bound.name();
+            Trial::ignorable_test(name, move || match (bound.examine)() {
+                Verdict::Passed => Ok(Completion::Completed),
+                Verdict::Ignored(reason) => Ok(Completion::ignored_with(reason)),
+                Verdict::Failed(words) => Err(Failed::from(words)),
+            })
+        });
+        libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    }
+}
