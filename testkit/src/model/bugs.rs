@@ -33,7 +33,7 @@ pub const REACHABLE: &[Reachable] = &[
     by(17, "engine/partition", "retries", &["I8"]),
     by(18, "engine/commits", "calm", &["I2", "I10"]),
     by(19, "engine/attempts", "retries", &["I5"]),
-    by(22, "model, as intake", "late-batch", &["I2"]),
+    by(22, "model, as intake", "late-batch", &["I2", "I4"]),
     by(23, "engine/commits, and the client", "slow-zombie", &["I3"]),
     by(24, "engine/ledger", "gaps", &["I4", "I10"]),
     by(30, "model, as worker/letters", "twins", &["I1", "I2"]),

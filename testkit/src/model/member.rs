@@ -107,7 +107,7 @@ impl Member {
 
     /// When it does something by itself; `None` if it has nothing to wait for.
     pub(super) fn due(&self, now: MonoTime) -> Option<MonoTime> {
-        let workers = self.workers.values().filter_map(|worker| worker.due(now));
+        let workers = self.workers.values().filter_map(Worker::timer);
         [self.commits.due(now), self.epochs.due(), self.leaving].into_iter().flatten().chain(workers).min()
     }
 

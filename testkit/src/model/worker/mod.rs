@@ -129,6 +129,7 @@ pub(in crate::model) struct Worker {
     running: Offsets,
     /// Whether the intake has heard of its end.
     pub(in crate::model) gone: bool,
+    timer: Option<MonoTime>,
     /// Records that are done, and outputs they are owed an answer for.
     owed: BTreeMap<Offset, u8>,
     confirmed: Vec<Offset>,
@@ -176,6 +177,7 @@ impl Worker {
             payloads: BTreeMap::new(),
             running: Offsets::default(),
             gone: false,
+            timer: None,
             owed: BTreeMap::new(),
             confirmed: Vec::new(),
             marking: None,
@@ -270,6 +272,7 @@ impl Worker {
             }
         }
         self.publish();
+        self.timer = self.due(cx.now);
     }
 
     fn take_inbox(&mut self) -> bool {
@@ -296,15 +299,17 @@ impl Worker {
         cell.watermark = watermark;
     }
 
-    /// When to look again if nothing happens.
-    pub(in crate::model) fn due(&self, now: MonoTime) -> Option<MonoTime> {
-        if !self.works() {
-            return None;
-        }
+    /// When its timer fires; `None` if it has nothing to wait for.
+    pub(in crate::model) fn timer(&self) -> Option<MonoTime> {
+        self.timer.filter(|_| self.works())
+    }
+
+    /// When to look again if nothing happens, as seen at the end of a turn.
+    fn due(&self, now: MonoTime) -> Option<MonoTime> {
         let drain = self.drain.as_ref().map(|drain| drain.deadline_of(drain.phase(now)));
         let backoff = self.engine.next_due().filter(|_| self.drain.is_none());
         let mark = self.mark_not_before.filter(|_| self.marking.is_none() && !self.confirmed.is_empty());
         let letters = self.letters_not_before.filter(|_| self.sending.is_empty() && !self.letters.is_empty());
-        [drain, backoff, mark, letters].into_iter().flatten().min()
+        [drain, backoff, mark, letters].into_iter().flatten().filter(|at| *at > now).min()
     }
 }
