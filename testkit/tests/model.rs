@@ -91,6 +91,7 @@ every_state_of! {
     all_promises_hold_with_gaps_in_the_log: "gaps";
     all_promises_hold_with_a_record_that_cannot_be_decoded: "poison";
     all_promises_hold_with_a_record_that_kills_its_process: "killer";
+    all_promises_hold_with_failures_under_care_after_a_crash: "care";
     all_promises_hold_where_followers_are_parked: "parking";
     all_promises_hold_through_a_crash: "crash";
     all_promises_hold_with_commits_of_unknown_outcome: "lost-reply";

@@ -209,6 +209,13 @@ impl World {
         self
     }
 
+    /// The same with this many handler calls per delivery.
+    #[must_use]
+    pub fn attempts(mut self, max_attempts: u32) -> Self {
+        self.max_attempts = max_attempts;
+        self
+    }
+
     /// The same with another window.
     #[must_use]
     pub fn in_flight(mut self, in_flight: u64) -> Self {

@@ -67,6 +67,13 @@ pub fn small() -> Vec<World> {
         World::new("killer", "a record that kills its process whenever it is handled")
             .log(vec![Entry::new(0, 7), Entry::new(1, 8).nature(Nature::Kills), Entry::new(2, 7)])
             .with(NONE, CLOSE),
+        World::new("care", "failures that pass, of two records with keys of their own, while an epoch is careful after a crash")
+            .log(vec![Entry::new(0, 7), Entry::new(1, 8)])
+            .attempts(3)
+            .with(
+                Faults { crashes: 1, transients: 3, ..NONE },
+                AtOnce { look_ups: true, marks: true, ends: true, assignments: true, ..AtOnce::default() },
+            ),
         World::new("parking", "what follows a dead letter is parked; a crash")
             .followers(Followers::Park)
             .log(vec![Entry::new(0, 7), Entry::new(1, 7), Entry::new(2, 7)])
@@ -104,7 +111,7 @@ pub fn small() -> Vec<World> {
 fn large() -> Vec<World> {
     vec![
         World::new("promise", "one crash, one lost reply and one rebalance")
-            .with(Faults { crashes: 1, lost_replies: 1, rebalances: 1, ..NONE }, BRISK),
+            .with(Faults { crashes: 1, lost_replies: 1, rebalances: 1, ..NONE }, IN_TIME),
         World::new("crash-and-rebalance", "one crash and one rebalance, nothing at once")
             .with(Faults { crashes: 1, rebalances: 1, ..NONE }, IN_TIME),
         World::new("lost-and-rebalance", "a lost reply and two rebalances")
