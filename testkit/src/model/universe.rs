@@ -345,6 +345,20 @@ impl Model for Universe {
     }
 }
 
+/// Whether a client writes a commit under this epoch (C6).
+fn may_be_written(member: &Member, epoch: Epoch) -> bool {
+    if planted!(B23) {
+        return true;
+    }
+    if planted!(B40) {
+        return true;
+    }
+    if planted!(B65) {
+        return true;
+    }
+    member.client.owns(epoch)
+}
+
 fn shown(fetched: Fetched) -> String {
     match fetched.record {
         Some(offset) => format!(" record {offset}, epoch {}", fetched.epoch.0),
@@ -496,8 +510,7 @@ impl Universe {
         let from = Process { member: number, life: member.life };
         let on_wire = |request, leg| OnWire { from, generation: state.group.known[usize::from(number)], request, leg };
         let asked = request.entries.len();
-        let unchecked = planted!(B23) || planted!(B40) || planted!(B65);
-        request.entries.retain(|entry| unchecked || member.client.owns(entry.epoch));
+        request.entries.retain(|entry| may_be_written(&member, entry.epoch));
         debug_assert!(asked <= 1 || request.entries.len() == asked, "one partition has one open epoch");
         state.members[usize::from(number)] = self.share(member);
         if request.entries.is_empty() {
