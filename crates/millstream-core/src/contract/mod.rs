@@ -2,8 +2,8 @@
 //!
 //! Four traits that a service is driven by ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), [`Transport`], which
 //! makes the first two of them, the values they exchange, and one [`Error`]. Each trait lists its promises as numbered clauses
-//! (`P1`, `C1`, `D1`, `E1` …); the conformance cases cite them. Nothing here waits for anything but a backend's answer, reads a
-//! clock or rolls dice, and no runtime is named.
+//! (`P1`, `C1`, `D1`, `E1` …), and each clause names the conformance cases that check it. Nothing here waits for anything but a
+//! backend's answer, reads a clock or rolls dice, and no runtime is named.
 //!
 //! | file | noun |
 //! | --- | --- |
