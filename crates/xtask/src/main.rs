@@ -7,6 +7,7 @@
 
 mod bench;
 mod mistakes;
+mod model;
 mod report;
 mod seeds;
 mod sim;
@@ -36,6 +37,8 @@ enum Chore {
     Sim(sim::Arguments),
     /// Each planted bug against the simulator: which invariant catches it, and within how many seeds
     KillMatrix(sim::Arguments),
+    /// Every interleaving of small worlds with the engine's own values: states, violations, shortest traces
+    Model(model::Arguments),
     /// The table of typical mistakes and what the compiler says about each
     Mistakes,
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Some(Chore::Seeds(arguments)) => seeds::run(&arguments),
         Some(Chore::Sim(arguments)) => sim::run(&arguments),
         Some(Chore::KillMatrix(arguments)) => sim::kill_matrix(&arguments),
+        Some(Chore::Model(arguments)) => model::run(&arguments),
         Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),
     };
