@@ -3,7 +3,7 @@
 use super::Checks;
 use super::epochs::Process;
 use crate::sim::network::MemberNo;
-use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, TopicPartition};
+use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, PartitionId, TopicPartition};
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -31,14 +31,14 @@ pub(crate) struct Call {
 pub(super) struct Attempts {
     running: BTreeMap<u64, Call>,
     /// How often a record was called for in an epoch.
-    calls: BTreeMap<(Process, Epoch, Offset), u32>,
+    calls: BTreeMap<(Process, Epoch, PartitionId, Offset), u32>,
     /// The last offset called for, of each key of an epoch.
     last: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
     /// When the last look-up of an id began that this process has an answer of.
     looked_up: BTreeMap<(Process, String, u128), Instant>,
     begin: Option<Instant>,
     /// Records that failed for good: no more calls.
-    over: BTreeSet<(Process, Epoch, Offset)>,
+    over: BTreeSet<(Process, Epoch, PartitionId, Offset)>,
     /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
     holding: BTreeMap<(Process, Epoch, Vec<u8>), (Offset, u128)>,
 }
@@ -87,9 +87,14 @@ impl Checks {
             let text = format!("{} is worked on under {} and {epoch} at once", call.place, other.epoch);
             self.violated("I17", at, text);
         }
-        let calls = self.attempts.calls.entry((process, epoch, offset)).or_default();
+        // Copies of one record in a retry topic are deliveries of their own.
+        let deliveries = match self.epochs.open.get(&(process, epoch)) {
+            Some(open) if open.place != call.place => self.copies.count(&open.place, &call.place, offset).max(1),
+            _ => 1,
+        };
+        let calls = self.attempts.calls.entry((process, epoch, call.place.partition, offset)).or_default();
         *calls += 1;
-        if *calls > self.rules.most_calls {
+        if *calls > self.rules.most_calls.saturating_mul(deliveries) {
             let text = format!("{}@{offset} was called for {calls} times, attempt {}", call.place, call.attempt);
             self.violated("I5", at, text);
         }
@@ -110,7 +115,7 @@ impl Checks {
 
     /// A key is held by a record that failed, until that is settled (I8); and who failed for good is not called again (I5).
     fn held(&mut self, call: &Call, at: Duration) {
-        if self.attempts.over.contains(&(call.process, call.epoch, call.offset)) {
+        if self.attempts.over.contains(&(call.process, call.epoch, call.place.partition, call.offset)) {
             self.violated("I5", at, format!("{}@{} was called for again after it had failed for good", call.place, call.offset));
         }
         let twin = self.attempts.running.values().find(|other| {
@@ -118,6 +123,14 @@ impl Checks {
         });
         if let Some(twin) = twin {
             let text = format!("{}@{} and {}, twins by their id, run at once", call.place, call.offset, twin.offset);
+            self.violated("I7", at, text);
+        }
+        let elsewhere = self.attempts.running.values().filter(|_| self.rules.claims).find(|other| {
+            (other.id, &other.handler, &other.place.topic) == (call.id, &call.handler, &call.place.topic)
+                && (other.process, other.epoch) != (call.process, call.epoch)
+        });
+        if let Some(other) = elsewhere {
+            let text = format!("{}@{} and {}@{} have one id, and run at once", call.place, call.offset, other.place, other.offset);
             self.violated("I7", at, text);
         }
         let Some(key) = call.key.clone().filter(|_| self.rules.ordered) else { return };
@@ -138,7 +151,17 @@ impl Checks {
         let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
         let scope = DedupScope::new(namespace, &call.group, self.rules.run, &call.handler, call.place.topic.logical_name());
         let key = (call.process, scope.as_str().to_owned(), call.id);
-        let Some(began) = self.attempts.looked_up.get(&key) else { return };
+        let Some(began) = self.attempts.looked_up.get(&key) else {
+            let asked = (call.process, key.1.clone(), 0)..=(call.process, key.1.clone(), u128::MAX);
+            let asks = self.attempts.looked_up.range(asked).next().is_some();
+            let mark = self.settled.marks(call.id).iter().find(|(of, ..)| asks && *of == key.1);
+            if let Some((_, mark, _)) = mark {
+                let text =
+                    format!("{}@{} was called for and not looked up: its id was marked by {}", call.place, call.offset, mark.at);
+                self.violated("I7", at, text);
+            }
+            return;
+        };
         let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
             let here = (mark.at.partition, mark.at.offset) == (call.place.partition, call.offset);
             when < began && *of == key.1 && !(here && self.rules.keeps_tables)
@@ -179,6 +202,10 @@ impl Checks {
                 epochs.push(call.epoch);
             }
         }
+        if self.removed.is_old(&call.place.topic, call.epoch) {
+            let old = self.removed.answered.entry((call.group, call.place)).or_default();
+            return old.entry(call.offset).or_default().push(prints);
+        }
         self.settled.answered(&call.group, &call.place, call.offset, prints);
     }
 
@@ -186,7 +213,10 @@ impl Checks {
     pub(crate) fn failed(&mut self, number: u64, for_good: bool) {
         let Some(call) = self.attempts.running.remove(&number) else { return };
         if for_good {
-            self.attempts.over.insert((call.process, call.epoch, call.offset));
+            let of = self.epochs.open.get(&(call.process, call.epoch));
+            if of.is_some_and(|open| open.place == call.place) {
+                self.attempts.over.insert((call.process, call.epoch, call.place.partition, call.offset));
+            }
         }
         if let Some(key) = call.key {
             self.attempts.holding.insert((call.process, call.epoch, key), (call.offset, call.id));

@@ -59,6 +59,9 @@ impl Checks {
     pub(crate) fn delivered(&mut self, link: &Link, group: &str, batch: &RecordBatch, at: Duration) {
         let key = ((link.member, link.incarnation), batch.epoch);
         let of = (group.to_owned(), batch.partition.clone());
+        if self.removed.is_old(&batch.partition.topic, batch.epoch) {
+            return;
+        }
         let Some(mut open) = self.epochs.open.remove(&key) else { return };
         if open.delivered.len() as u64 + batch.len() as u64 > self.rules.in_flight {
             // Looked at only when it matters: what is settled by now is not in flight.
