@@ -81,7 +81,9 @@ impl Checks {
             Some(_) => {}
         }
         let beside = self.attempts.running.values().find(|other| {
-            other.process == process && other.group == call.group && other.place == call.place && other.epoch != epoch
+            // Told by what is read: a copy in a retry topic is called for as its original.
+            let reads = |epoch| self.epochs.reads.get(&(process, epoch));
+            other.process == process && other.group == call.group && other.epoch != epoch && reads(other.epoch) == reads(epoch)
         });
         if let Some(other) = beside {
             let text = format!("{} is worked on under {} and {epoch} at once", call.place, other.epoch);

@@ -24,6 +24,8 @@ pub(super) struct Open {
 #[derive(Debug, Default)]
 pub(super) struct Epochs {
     pub(super) open: BTreeMap<(Process, Epoch), Open>,
+    /// What was read under an epoch, also after its end.
+    pub(super) reads: BTreeMap<(Process, Epoch), TopicPartition>,
     /// The epochs under which an output was emitted.
     pub(super) emitted: BTreeMap<(Process, u128), Vec<Epoch>>,
     /// From when on the processes that were told to stop have no time left for a commit's outcome.
@@ -40,7 +42,9 @@ impl Epochs {
 impl Checks {
     pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
         let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
-        self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
+        let key = ((link.member, link.incarnation), epoch);
+        self.epochs.reads.insert(key, place.clone());
+        self.epochs.open.insert(key, open);
     }
 
     /// A member was told to stop and has so long: nine tenths of that are for everything up to the last commit's outcome.
