@@ -8,6 +8,7 @@ use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::{Id, try_id};
 use tokio::time::Instant;
 
 /// An output as it was emitted: where to, key and value.
@@ -34,8 +35,9 @@ pub(super) struct Attempts {
     calls: BTreeMap<(Process, Epoch, PartitionId, Offset), u32>,
     /// The last offset called for, of each key of an epoch.
     last: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
-    /// When the last look-up of an id began that this process has an answer of.
-    looked_up: BTreeMap<(Process, String, u128), Instant>,
+    /// When the last look-up of an id began that a worker of this process has an answer of. A worker is a task: of twins in two
+    /// partitions of a process each has its own.
+    looked_up: BTreeMap<(Process, String, u128), Vec<(Option<Id>, Instant)>>,
     begin: Option<Instant>,
     /// Records that failed for good: no more calls.
     over: BTreeSet<(Process, Epoch, PartitionId, Offset)>,
@@ -63,7 +65,9 @@ impl Checks {
         _found: &[Option<Mark>],
     ) {
         for key in keys {
-            self.attempts.looked_up.insert(((member, incarnation), scope.to_owned(), *key), began);
+            let asked = self.attempts.looked_up.entry(((member, incarnation), scope.to_owned(), *key)).or_default();
+            asked.retain(|(by, _)| *by != try_id());
+            asked.push((try_id(), began));
         }
     }
 
@@ -153,7 +157,7 @@ impl Checks {
         let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
         let scope = DedupScope::new(namespace, &call.group, self.rules.run, &call.handler, call.place.topic.logical_name());
         let key = (call.process, scope.as_str().to_owned(), call.id);
-        let Some(began) = self.attempts.looked_up.get(&key) else {
+        let Some(asked) = self.attempts.looked_up.get(&key) else {
             let asked = (call.process, key.1.clone(), 0)..=(call.process, key.1.clone(), u128::MAX);
             let asks = self.attempts.looked_up.range(asked).next().is_some();
             let mark = self.settled.marks(call.id).iter().find(|(of, ..)| asks && *of == key.1);
@@ -164,6 +168,7 @@ impl Checks {
             }
             return;
         };
+        let Some((_, began)) = asked.iter().find(|(by, _)| *by == try_id()) else { return };
         let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
             let here = (mark.at.partition, mark.at.offset) == (call.place.partition, call.offset);
             when < began && *of == key.1 && !(here && self.rules.keeps_tables)
