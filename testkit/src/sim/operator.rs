@@ -60,7 +60,7 @@ fn is_in_order(world: &World, topic: &Topic) -> bool {
     let mut last: BTreeMap<(TopicPartition, Vec<u8>), Offset> = BTreeMap::new();
     for batch in world.memory.batches(topic) {
         for view in batch.iter() {
-            let at = view.headers().text("millstream-position").and_then(|text| text.rsplit_once(';')?.1.parse().ok());
+            let at = view.headers().text("millstream-position").and_then(|text| text.split(';').nth(3)?.parse().ok());
             let (Some(at), Some(key)) = (at, view.key()) else { continue };
             let before = last.insert((batch.partition.clone(), key.to_vec()), at);
             if before.is_some_and(|before| before > at) {

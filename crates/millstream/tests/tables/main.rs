@@ -11,5 +11,6 @@ mod crashes;
 mod deadlines;
 mod folds;
 mod hooks;
+mod letters;
 mod refused;
 mod restores;

@@ -169,6 +169,11 @@ impl Checks {
             return;
         };
         let Some((_, began)) = asked.iter().find(|(by, _)| *by == try_id()) else { return };
+        let reads = self.epochs.reads.get(&(call.process, call.epoch));
+        if reads.is_some_and(|place| self.copies.count(place, &call.place, call.offset) > 1) {
+            // For which of the copies that look-up was nobody can tell.
+            return;
+        }
         let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
             let here = (mark.at.partition, mark.at.offset) == (call.place.partition, call.offset);
             when < began && *of == key.1 && !(here && self.rules.keeps_tables)

@@ -130,7 +130,7 @@ fn is_fold(memory: &Memory, partition: u32, key: &[u8], to: Offset, account: &Ac
 
 /// The input's offset up to which an entry is.
 fn position(view: RecordView<'_>) -> Option<Offset> {
-    view.headers().text("millstream-position")?.rsplit_once(';')?.1.parse().ok()
+    view.headers().text("millstream-position")?.split(';').nth(3)?.parse().ok()
 }
 
 fn each(memory: &Memory, place: &TopicPartition, view: RecordView<'_>) -> Result<(), String> {
