@@ -9,7 +9,9 @@ use millstream::contract::{
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 pub(crate) struct FilesConsumer {
     shared: Arc<Shared>,
@@ -24,7 +26,12 @@ pub(crate) struct FilesConsumer {
     confirm: bool,
     /// The epoch that was read last, so that each has its turn.
     last: Epoch,
+    /// An error was said, and until then nothing is tried again.
+    trouble: Option<Instant>,
 }
+
+/// How long an error is waited out: one that lasts would be said again and again without a rest.
+const TROUBLE: Duration = Duration::from_secs(1);
 
 /// A partition under an epoch.
 struct Owned {
@@ -58,6 +65,7 @@ impl FilesConsumer {
             events: VecDeque::new(),
             confirm: false,
             last: Epoch(0),
+            trouble: None,
         })
     }
 
@@ -86,6 +94,15 @@ impl FilesConsumer {
             self.events.push_back(ConsumerEvent::Confirmed);
         }
         Ok(())
+    }
+
+    /// What there is to say now.
+    fn next(&mut self) -> Result<Option<ConsumerEvent>, Error> {
+        self.join()?;
+        match self.events.pop_front() {
+            Some(event) => Ok(Some(event)),
+            None => self.fetch(),
+        }
     }
 
     fn places(&self) -> Result<Vec<TopicPartition>, Error> {
@@ -215,18 +232,19 @@ impl FilesConsumer {
 impl Consumer for FilesConsumer {
     async fn poll(&mut self) -> ConsumerEvent {
         loop {
+            if let Some(until) = self.trouble {
+                tokio::time::sleep_until(until).await;
+                self.trouble = None;
+            }
             // Marked as seen before it is looked at: what changes in between wakes us.
             self.changes.mark_unchanged();
-            if let Err(error) = self.join() {
-                return ConsumerEvent::Degraded(error);
-            }
-            if let Some(event) = self.events.pop_front() {
-                return event;
-            }
-            match self.fetch() {
+            match self.next() {
                 Ok(Some(event)) => return event,
                 Ok(None) => {}
-                Err(error) => return ConsumerEvent::Degraded(error),
+                Err(error) => {
+                    self.trouble = Some(Instant::now() + TROUBLE);
+                    return ConsumerEvent::Degraded(error);
+                }
             }
             // Woken now and then: who polls is seen alive, and sees who is not.
             let _ = tokio::time::timeout(self.request.session_timeout / 3, self.changes.changed()).await;

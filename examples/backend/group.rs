@@ -16,6 +16,8 @@ type Line = (Topic, u32, u64, Option<String>);
 /// A group. Its file holds every commit, the last one of a partition counts.
 pub(crate) struct Group {
     file: File,
+    /// Where its whole lines end.
+    end: u64,
     committed: BTreeMap<TopicPartition, CommittedOffset>,
     /// In the order in which they came: the first one holds the partitions.
     members: Vec<Member>,
@@ -31,14 +33,17 @@ struct Member {
 impl Group {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        // A line that a crash left half written was never answered, and must not stand before the next one.
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
+        file.set_len(end as u64)?;
         let mut committed = BTreeMap::new();
-        // A line that a crash left half written was never answered.
-        for (topic, partition, offset, metadata) in text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok()) {
+        for line in bytes[..end].split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            let (topic, partition, offset, metadata) = serde_json::from_slice::<Line>(line)?;
             committed.insert(TopicPartition::new(topic, partition), CommittedOffset::new(offset, metadata));
         }
-        Ok(Group { file, committed, members: Vec::new(), generation: 0 })
+        Ok(Group { file, end: end as u64, committed, members: Vec::new(), generation: 0 })
     }
 
     /// Says that a member polls, which makes it one, and throws out those that fell silent. Answers the generation under which
@@ -75,8 +80,12 @@ impl Group {
         let line: Line = (place.topic.clone(), place.partition, entry.offset, entry.metadata.clone());
         let mut text = serde_json::to_string(&line)?;
         text.push('\n');
-        self.file.write_all(text.as_bytes())?;
-        self.file.sync_data()?;
+        if let Err(error) = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()) {
+            // Half a line must not stand before the next one.
+            self.file.set_len(self.end)?;
+            return Err(error);
+        }
+        self.end += text.len() as u64;
         self.committed.insert(place.clone(), CommittedOffset::new(entry.offset, entry.metadata.clone()));
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A transport of one's own: a log in a directory of append-only files, whole in four small files, to be copied by whoever
+//! A transport of one's own: a log in a directory of append-only files, whole in six small files, to be copied by whoever
 //! writes a backend. It runs a service, and a second one that goes on where the first has stopped.
 //!
 //! What it is not: shared by processes, or shared out among the members of a group. One member of a group holds all partitions,
@@ -90,6 +90,17 @@ async fn main() -> std::process::ExitCode {
 
 #[cfg(test)]
 mod tests {
+    use crate::files::Files;
+    use crate::group::Group;
+    use millstream::contract::{CommitEntry, Consumer, ConsumerEvent, ConsumerRequest, Epoch, TopicPartition, Transport};
+    use std::path::PathBuf;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    fn path(name: &str) -> PathBuf {
+        std::env::temp_dir().join(format!("millstream-files-{name}-{}", std::process::id()))
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_service_goes_on_where_the_one_before_it_stopped() {
         super::run("test").await.expect("it runs on files");
@@ -97,10 +108,39 @@ mod tests {
 
     #[test]
     fn what_a_crash_left_half_written_is_cut_off() {
-        let path = std::env::temp_dir().join(format!("millstream-files-half-{}", std::process::id()));
+        let path = path("half");
         std::fs::write(&path, [9, 0, 0, 0, 1, 2, 3]).expect("a directory for temporary files");
         let reads = super::partition::Partition::open(&path).expect("it opens").len();
         assert_eq!((reads, std::fs::metadata(&path).expect("it is there").len()), (0, 0));
         std::fs::remove_file(&path).expect("it was made above");
+    }
+
+    #[test]
+    fn a_commit_that_a_crash_left_half_written_is_cut_off() {
+        let (path, place) = (path("half-committed"), TopicPartition::new(super::ORDERS, 0));
+        // The second line ends within a character.
+        let text = b"[\"paper.orders.new\",0,1,null]\n[\"paper.orders.new\",0,2,\"\xc3";
+        std::fs::write(&path, text).expect("a directory for temporary files");
+        let committed = || Group::open(&path).expect("it opens").committed(&place).map(|committed| committed.offset);
+        assert_eq!(committed(), Some(1), "what was not answered was not committed");
+        let entry = CommitEntry::new(place.clone(), Epoch(1), 3);
+        Group::open(&path).expect("it opens").commit(&entry).expect("it is written");
+        assert_eq!(committed(), Some(3), "nothing stands before what is committed next");
+        std::fs::remove_file(&path).expect("it was made above");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_error_that_lasts_is_said_and_then_waited_out() {
+        let path = path("lasting");
+        let files = Files::open(&format!("files://{}", path.display())).expect("a directory for temporary files");
+        files.create_topic(&super::ORDERS, 1).expect("it is new");
+        std::fs::create_dir(path.join("groups").join("lasting")).expect("it stands where the group's file would");
+        let request = ConsumerRequest::new("lasting".to_owned(), vec![super::ORDERS]);
+        let mut consumer = files.consumer(request).await.expect("a consumer");
+        assert!(matches!(consumer.poll().await, ConsumerEvent::Degraded(_)));
+        timeout(Duration::from_millis(100), consumer.poll()).await.expect_err("the same again helps nobody");
+        let again = timeout(Duration::from_secs(10), consumer.poll()).await.expect("it is tried again");
+        assert!(matches!(again, ConsumerEvent::Degraded(_)));
+        std::fs::remove_dir_all(&path).expect("it was made above");
     }
 }

@@ -2,16 +2,17 @@
 //! and the cases of the suites, as their tables name the clauses.
 
 use millstream_core::clock::Clock;
-use millstream_testkit::NaiveDeduplicator;
-use millstream_testkit::conformance::{self, Case, Harness, MemoryWorld, Suite, deduplicator};
+use millstream_testkit::conformance::{self, Case, Harness, MemoryWorld, Suite, deduplicator, error_sink};
+use millstream_testkit::{FlakySink, NaiveDeduplicator};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The sources whose docs number clauses.
-const TRAITS: [&str; 4] = [
+const TRAITS: [&str; 5] = [
     include_str!("../../crates/millstream-core/src/contract/transport.rs"),
     include_str!("../../crates/millstream-core/src/contract/producer.rs"),
     include_str!("../../crates/millstream-core/src/contract/consumer.rs"),
     include_str!("../../crates/millstream-core/src/contract/deduplicator.rs"),
+    include_str!("../../crates/millstream-core/src/contract/error_sink.rs"),
 ];
 
 struct InMemory;
@@ -38,8 +39,33 @@ impl deduplicator::Harness for Naive {
     }
 }
 
+/// A list of clauses needs no sink.
+struct Nowhere;
+
+impl error_sink::Harness for Nowhere {
+    type World = NoPlace;
+
+    async fn create(&self, _case: &Case) -> NoPlace {
+        NoPlace
+    }
+}
+
+struct NoPlace;
+
+impl error_sink::World for NoPlace {
+    type Sink = FlakySink;
+
+    async fn sink(&self) -> FlakySink {
+        FlakySink::new()
+    }
+
+    async fn kept(&self) -> Vec<error_sink::Kept> {
+        Vec::new()
+    }
+}
+
 fn suites() -> Suite {
-    conformance::transport(InMemory).and(conformance::deduplicator(Naive))
+    conformance::transport(InMemory).and(conformance::deduplicator(Naive)).and(conformance::error_sink(Nowhere))
 }
 
 /// Clause by clause the cases that a source's docs name. An item of the list begins as `3. **C3** `, and its cases stand in
@@ -88,7 +114,7 @@ fn every_clause_names_its_cases_and_every_case_its_clauses() {
 fn clauses_are_numbered_without_gaps_as_they_are_named() {
     let mut expected = 0;
     let all = all_documented();
-    assert_eq!(all.len(), 3 + 10 + 19 + 9);
+    assert_eq!(all.len(), 3 + 10 + 19 + 9 + 5);
     for (number, clause, _) in all {
         expected = if number == 1 { 1 } else { expected + 1 };
         assert_eq!((number, clause[1..].parse()), (expected, Ok(number)), "{clause}");

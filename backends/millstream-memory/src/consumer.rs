@@ -14,9 +14,11 @@ use millstream_core::contract::{
     EpochEnd, Error, NotApplied, Offset, PartitionFault, TopicPartition,
 };
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Poll, ready};
 use tokio::task::coop;
+use tokio::time::timeout;
 
 /// A group member of a [`Memory`](crate::Memory). It joins as it is polled, and stays while it is polled or a poll is
 /// pending; dropped without `close` it is a crashed member, whose session runs out.
@@ -271,7 +273,7 @@ fn is_about(event: &ConsumerEvent, of: Epoch) -> bool {
 
 impl Consumer for MemoryConsumer {
     async fn poll(&mut self) -> ConsumerEvent {
-        std::future::poll_fn(|cx| {
+        poll_fn(|cx| {
             let budget = ready!(coop::poll_proceed(cx));
             loop {
                 let mut event = self.turn();
@@ -341,7 +343,15 @@ impl Consumer for MemoryConsumer {
 
     async fn close(&mut self, how: Close) -> Result<(), Error> {
         self.end();
-        if let (Close::Leave(_), Some(id)) = (how, self.member.take()) {
+        if let (Close::Leave(within), Some(id)) = (how, self.member.take()) {
+            // Whoever is stalled is not heard: then its session ends the membership.
+            let heard = poll_fn(|cx| {
+                self.signal.register(cx.waker());
+                if self.signal.is_stalled() { Poll::Pending } else { Poll::Ready(()) }
+            });
+            if self.signal.is_stalled() && timeout(within, heard).await.is_err() {
+                return Err(error::unheard(&self.request.group));
+            }
             self.group.enter(|group| group.remove(id, &self.broker));
         }
         Ok(())

@@ -51,6 +51,10 @@ pub(crate) fn closed() -> Error {
     Error::new(ErrorKind::Ended, Operation::Group, "the consumer was closed")
 }
 
+pub(crate) fn unheard(group: &str) -> Error {
+    Error::new(ErrorKind::TimedOut, Operation::Close, format!("group {group} did not hear that its member leaves"))
+}
+
 pub(crate) fn mixed_protocols(group: &str) -> Error {
     let context = format!("group {group} hands partitions over by another protocol; all its members must use one");
     Error::new(ErrorKind::Invalid, Operation::Group, context)

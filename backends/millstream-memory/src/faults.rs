@@ -67,7 +67,8 @@ impl Trouble {
     }
 }
 
-/// A consumer that does not get to poll, as behind a stopped process. Ends when dropped.
+/// A consumer that does not get to poll, as behind a stopped process or a peer that hangs: nor is it heard as it leaves. Ends
+/// when dropped.
 #[derive(Debug)]
 #[must_use = "the stall ends when this is dropped"]
 pub struct Stall(Arc<Signal>);
@@ -109,7 +110,8 @@ impl Memory {
     }
 
     /// Keeps a member from polling until the answer is dropped: its polls stay pending, its session runs out, and it comes
-    /// back as a zombie. `None` if there is no such member.
+    /// back as a zombie. If it is closed meanwhile, the close runs into its deadline and the session ends the membership.
+    /// `None` if there is no such member.
     pub fn stall(&self, group: &str, member: MemberId) -> Option<Stall> {
         let group = self.broker.find_group(group)?;
         let signal = group.enter(|group| group.members.get(&member).map(|member| member.signal.clone()))?;

@@ -3,7 +3,7 @@
 mod common;
 
 use common::*;
-use millstream_core::contract::{Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent};
+use millstream_core::contract::{Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ErrorKind};
 use std::time::Duration;
 use tokio::time::{advance, timeout};
 
@@ -149,4 +149,35 @@ async fn a_stalled_member_loses_everything_and_comes_back() {
     drop(stall);
     assert_eq!(word(&a.poll().await), "lost");
     assert!(glimpse(&mut a).is_none());
+}
+
+// C19: a member that hangs is not heard as it leaves; its close runs into its deadline, and its session ends by itself.
+#[tokio::test(start_paused = true)]
+async fn a_stalled_member_leaves_in_time_and_unheard() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request().session_timeout(10 * SECOND)).await;
+    assigned(&mut a);
+    let stall = memory.stall(GROUP, memory.group_members(GROUP)[0].id).expect("a member");
+    let closed = timeout(2 * SECOND, a.close(Close::Leave(SECOND))).await.expect("in time");
+    assert_eq!(closed.expect_err("nobody heard it").kind(), ErrorKind::TimedOut);
+    assert_eq!(memory.group_members(GROUP).len(), 1, "its session goes on");
+    drop(stall);
+    let mut b = member(&memory, request()).await;
+    assert!(glimpse(&mut b).is_none(), "until it ends");
+    advance(10 * SECOND).await;
+    assert_eq!(story(&mut b), ["assigned 0"]);
+}
+
+// The other way round: a stall that ends in time is only a late answer.
+#[tokio::test(start_paused = true)]
+async fn a_stall_that_ends_in_time_delays_leaving_and_no_more() {
+    let (memory, _) = log(1);
+    let mut a = member(&memory, request().session_timeout(10 * SECOND)).await;
+    assigned(&mut a);
+    let stall = memory.stall(GROUP, memory.group_members(GROUP)[0].id).expect("a member");
+    let leaving = tokio::spawn(async move { a.close(Close::Leave(5 * SECOND)).await });
+    tokio::task::yield_now().await;
+    drop(stall);
+    leaving.await.expect("no panic").expect("heard at last");
+    assert_eq!(memory.group_members(GROUP).len(), 0);
 }

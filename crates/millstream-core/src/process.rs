@@ -10,7 +10,8 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::task::{AbortHandle, JoinSet};
 
@@ -35,7 +36,8 @@ struct Inside {
     waiting: BTreeMap<u64, Waker>,
     /// After so many polls more it dies.
     polls_left: Option<u64>,
-    /// Of 1,000 polls, so many are put off once, so that tasks meet in other orders.
+    /// Of 1,000 polls, so many are put off once, so that tasks meet in other orders; every eighth of them for a while, as by a
+    /// thread that does not get to run.
     put_off: u64,
     entropy: u64,
     death: Option<Waker>,
@@ -94,7 +96,7 @@ impl Process {
     /// Makes a future part of it.
     pub fn run<F: Future>(&self, future: F) -> InProcess<F> {
         let task = self.0.tasks.fetch_add(1, Ordering::Relaxed);
-        InProcess { process: self.clone(), task, put_off: false, future: Box::pin(future) }
+        InProcess { process: self.clone(), task, put_off: false, delay: None, future: Box::pin(future) }
     }
 
     /// Does something as a part of it, at once.
@@ -144,7 +146,7 @@ impl Process {
         self.inside().polls_left = None;
     }
 
-    /// Of 1,000 polls of its tasks, puts so many off once.
+    /// Of 1,000 polls of its tasks, puts so many off once, some of them for up to 40 ms.
     pub fn put_off(&self, of_a_thousand: u64) {
         self.inside().put_off = of_a_thousand;
     }
@@ -197,21 +199,27 @@ impl Process {
         self.0.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a task may be polled now; if it is put off, it wakes itself.
-    fn may_poll(&self, task: u64, put_off: &mut bool, waker: &Waker) -> bool {
+    /// Whether a task may be polled now, or after how long.
+    fn may_poll(&self, task: u64, put_off: &mut bool, waker: &Waker) -> Turn {
         let mut inside = self.inside();
         match inside.state {
-            State::Dead => return false,
+            State::Dead => return Turn::Later,
             State::Paused => {
                 inside.waiting.insert(task, waker.clone());
-                return false;
+                return Turn::Later;
             }
             State::Running => {}
         }
-        if !std::mem::take(put_off) && inside.put_off > 0 && draw(&mut inside.entropy) % 1_000 < inside.put_off {
-            *put_off = true;
-            waker.wake_by_ref();
-            return false;
+        if !std::mem::take(put_off) && inside.put_off > 0 {
+            let dice = draw(&mut inside.entropy);
+            if dice % 1_000 < inside.put_off {
+                *put_off = true;
+                if (dice >> 32).is_multiple_of(8) {
+                    return Turn::After(Duration::from_millis(1 + (dice >> 40) % 40));
+                }
+                waker.wake_by_ref();
+                return Turn::Later;
+            }
         }
         if let Some(left) = &mut inside.polls_left {
             if *left == 0 {
@@ -219,13 +227,21 @@ impl Process {
                 let death = inside.death.take();
                 drop(inside);
                 death.into_iter().for_each(Waker::wake);
-                return false;
+                return Turn::Later;
             }
             *left -= 1;
         }
         self.0.polls.fetch_add(1, Ordering::Relaxed);
-        true
+        Turn::Now
     }
+}
+
+/// Whether a task may be polled.
+enum Turn {
+    Now,
+    /// It is woken.
+    Later,
+    After(Duration),
 }
 
 /// Splitmix64.
@@ -258,6 +274,7 @@ pub struct InProcess<F> {
     process: Process,
     task: u64,
     put_off: bool,
+    delay: Option<Pin<Box<tokio::time::Sleep>>>,
     future: Pin<Box<F>>,
 }
 
@@ -272,8 +289,18 @@ impl<F: Future> Future for InProcess<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let this = self.get_mut();
-        if !this.process.may_poll(this.task, &mut this.put_off, cx.waker()) {
-            return Poll::Pending;
+        if let Some(delay) = &mut this.delay {
+            ready!(delay.as_mut().poll(cx));
+            this.delay = None;
+        }
+        match this.process.may_poll(this.task, &mut this.put_off, cx.waker()) {
+            Turn::Now => {}
+            Turn::Later => return Poll::Pending,
+            Turn::After(long) => {
+                let delay = this.delay.insert(Box::pin(tokio::time::sleep(long)));
+                ready!(delay.as_mut().poll(cx));
+                this.delay = None;
+            }
         }
         let _entered = Entered::new(&this.process);
         this.future.as_mut().poll(cx)

@@ -98,8 +98,8 @@ async fn handler(what: RawEvent<'_>) {
             println!("handling");
             HANDLING.add_permits(1);
             terminate.recv().await;
-            // Whoever would drop it at the signal has the time to.
-            tokio::time::sleep(Duration::from_millis(200)).await;
+            // Longer than handlers have that are to end at once.
+            tokio::time::sleep(Duration::from_millis(1000)).await;
             println!("handled");
         }
         b"block" => {
@@ -131,9 +131,11 @@ fn service(name: &str, transport: impl Transport, topic: &str) -> Result<StreamS
 /// Prints where a service is, whenever that changes.
 fn tell(handle: ServiceHandle, name: &'static str) {
     tokio::spawn(async move {
-        handle.ready().await;
+        // On a busy machine a signal may come before this task has seen it ready, which must not keep it from being heard.
+        let stops = |life| matches!(life, Life::Stopping | Life::Ended);
+        handle.until(|health| health.is_ready() || stops(health.life)).await;
         println!("{name} ready");
-        handle.until(|health| matches!(health.life, Life::Stopping | Life::Ended)).await;
+        handle.until(|health| stops(health.life)).await;
         println!("{name} stopping");
     });
 }

@@ -20,8 +20,7 @@ pub(crate) fn explain(tree: &Tree, read: &Read) -> String {
         }
     }
     for (path, value, source) in tree.leaves() {
-        let name = path.last().map_or("", String::as_str);
-        lines.insert(path.clone(), (shown(name, value), source.to_string()));
+        lines.insert(path.clone(), (shown(&path.join("."), value), source.to_string()));
     }
     let lines: Vec<(String, String, String)> =
         lines.into_iter().map(|(path, (value, source))| (path.join("."), value, source)).collect();

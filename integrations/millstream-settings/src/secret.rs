@@ -1,24 +1,17 @@
-//! Owns what is never shown: values whose names say that they are secrets, and passwords in URLs.
+//! Owns how values are shown: those of secrets never, URLs without their passwords. Leaves to the contract which names are
+//! those of secrets.
 
-use millstream_core::contract::TransportUrl;
+use millstream_core::contract::{TransportUrl, is_secret};
 use toml::Value;
 
-const SECRET: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
-
-/// Whether a value of this name is a secret.
-pub(crate) fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|word| name.contains(word)) || name == "key" || name.ends_with("_key")
-}
-
-/// A value as it may be shown.
+/// A value as it may be shown, of its whole path: `credentials.broker` is a secret too.
 pub(crate) fn shown(name: &str, value: &Value) -> String {
     if is_secret(name) {
         return "***".to_owned();
     }
     match value {
         Value::String(text) if text.contains("://") => {
-            TransportUrl::parse(text).map_or_else(|_| "***".to_owned(), |url| Value::String(url.to_string()).to_string())
+            shown_url(text).map_or_else(|| "***".to_owned(), |url| Value::String(url).to_string())
         }
         Value::Array(values) => format!("[{}]", values.iter().map(|value| shown(name, value)).collect::<Vec<_>>().join(", ")),
         Value::Table(table) => {
@@ -27,6 +20,11 @@ pub(crate) fn shown(name: &str, value: &Value) -> String {
         }
         other => other.to_string(),
     }
+}
+
+/// A URL without its secrets, unless it cannot be told what they are.
+pub(crate) fn shown_url(text: &str) -> Option<String> {
+    TransportUrl::parse(text).map(|url| url.to_string()).ok()
 }
 
 /// Whether an error about this value may quote it.

@@ -101,9 +101,9 @@ fn nested_value(text: &str) -> Option<Value> {
     table.remove("it").filter(|_| table.is_empty())
 }
 
-/// What is set and no field of the section.
+/// What is set and no field of the section, or in its place.
 fn unknown(tree: &Tree, path: &Path, meta: &'static Meta) -> Vec<String> {
-    let mut problems = Vec::new();
+    let mut problems: Vec<String> = tree.instead_of_section(path).map(|source| no_value(path, source)).into_iter().collect();
     for name in tree.names(path) {
         let below: Path = path.iter().cloned().chain([name.clone()]).collect();
         match meta.fields.iter().find(|field| field.name == name) {
@@ -120,6 +120,12 @@ fn unknown(tree: &Tree, path: &Path, meta: &'static Meta) -> Vec<String> {
         }
     }
     problems
+}
+
+/// That a value stands in the place of a section.
+pub(crate) fn no_value(path: &[String], source: &Source) -> String {
+    let (name, variable) = (path.join("."), variable(path));
+    format!("`{name}` of {source} is a section, which has no value itself: write `[{name}]`, or {variable}__KEY")
 }
 
 /// What was meant, or what there is.

@@ -1,6 +1,7 @@
 //! Owns the framework's own sections, and the builder that is made of them. Leaves the handlers to the program.
 
 use crate::duration::duration;
+use crate::secret::shown_url;
 use crate::section::instead;
 use crate::{Settings, problems};
 use confique::Config;
@@ -8,10 +9,11 @@ use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{AnyTransport, Error, Protocol, Transports, nearest};
 use millstream_core::engine::{Followers, Retry};
 use millstream_core::service::{DeadLetterTopic, ErrorHandling, Shutdown, StartAt};
+use std::fmt;
 use std::time::Duration;
 
 /// The service: its name, its transport, and how it behaves in its groups.
-#[derive(Clone, Debug, Config)]
+#[derive(Clone, Config)]
 #[non_exhaustive]
 pub struct ServiceSettings {
     /// The name under which the service's events are known, and by which its groups begin.
@@ -39,6 +41,23 @@ pub struct ServiceSettings {
     /// Where a group starts that never had a commit: "earliest", "latest" or "fail".
     #[config(default = "earliest")]
     pub start_at: String,
+}
+
+/// The transport without its secrets.
+impl fmt::Debug for ServiceSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceSettings")
+            .field("name", &self.name)
+            .field("transport", &format_args!("{}", shown_url(&self.transport).as_deref().unwrap_or("***")))
+            .field("commit_every", &self.commit_every)
+            .field("max_batch", &self.max_batch)
+            .field("shutdown", &self.shutdown)
+            .field("session_timeout", &self.session_timeout)
+            .field("revoke_budget", &self.revoke_budget)
+            .field("rebalance", &self.rebalance)
+            .field("start_at", &self.start_at)
+            .finish()
+    }
 }
 
 /// What follows a failure.
@@ -88,7 +107,8 @@ pub fn builder(settings: &Settings, transports: &Transports) -> Result<StreamSer
     let errors = settings.try_section::<ErrorSettings>("errors").map_err(|list| wrong.extend(list)).ok();
     // Whose first name is near to one of ours is ours, misspelt; others may be sections that the program reads later.
     let ours = ["service", "errors", "groups"];
-    wrong.extend(settings.unread(|first| !ours.contains(&first) && nearest(first, ours).is_some()));
+    let meant = |first: &str| !ours.contains(&first) && nearest(first, ours).is_some();
+    wrong.extend(settings.unread(|path| path.as_slice() == ["groups"] || meant(&path[0])));
     let said = service.zip(errors).and_then(|(service, errors)| made(&service, &errors, transports, &mut wrong));
     match said {
         Some(builder) if wrong.is_empty() => Ok(builder),

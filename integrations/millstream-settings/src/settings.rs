@@ -1,6 +1,6 @@
 //! Owns the settings of a process: loading, setting, and what nobody read.
 
-use crate::section::{instead, read};
+use crate::section::{instead, no_value, read, variable};
 use crate::source::Source;
 use crate::tree::{Path, Tree};
 use crate::{explain, problems};
@@ -8,11 +8,14 @@ use confique::Config;
 use confique::meta::Meta;
 use millstream_core::contract::{Error, ErrorKind, Operation};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::{Mutex, PoisonError};
 use toml::{Table, Value};
 
 /// What begins the name of an environment variable that is a setting.
 const PREFIX: &str = "MILLSTREAM_";
+/// The section of `millstream-logging`, which reads it from the environment itself: logs begin before settings are loaded.
+const LOG: &str = "log";
 
 /// The settings of a process, in sections: those of a file, over them those of the environment (`MILLSTREAM_SECTION__KEY`),
 /// over them those of the program.
@@ -43,14 +46,21 @@ const PREFIX: &str = "MILLSTREAM_";
 /// ```
 ///
 /// `confique` is imported for the derive's sake, beside the struct: at the top of a file, or not at all if it is a dependency.
-#[derive(Debug)]
 pub struct Settings {
     tree: Tree,
     read: Mutex<Read>,
 }
 
+/// The names, and no value: any may be a secret, whatever it is called.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Settings ")?;
+        f.debug_set().entries(self.tree.leaves().map(|(path, ..)| path.join("."))).finish()
+    }
+}
+
 /// What was asked for.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Read {
     pub(crate) sections: BTreeMap<String, &'static Meta>,
     groups: BTreeSet<String>,
@@ -145,8 +155,8 @@ impl Settings {
         }
     }
 
-    /// Those that nobody has asked for, of the first names that are `meant`.
-    pub(crate) fn unread(&self, meant: impl Fn(&str) -> bool) -> Vec<String> {
+    /// Those that nobody has asked for, of the paths that are `meant`.
+    pub(crate) fn unread(&self, meant: impl Fn(&Path) -> bool) -> Vec<String> {
         let read = self.reads();
         let mut sections: Vec<&str> = read.sections.keys().map(String::as_str).collect();
         sections.push("groups");
@@ -154,17 +164,19 @@ impl Settings {
         let mut list = Vec::new();
         for (path, _, source) in self.tree.leaves() {
             let first = path[0].as_str();
-            if !meant(first) {
+            if !meant(path) {
                 continue;
             }
             match path.as_slice() {
+                [_] if sections.contains(&first) => list.push(no_value(path, source)),
                 // Of one key without a section, a variable with a single underscore is the usual cause.
-                [_] if first != "groups" => list.push(format!(
+                [_] => list.push(format!(
                     "`{first}` of {source} stands in no section: write `[section]`, or two underscores in a variable's name"
                 )),
                 [_, purpose, ..] if first == "groups" && !groups.contains(&purpose.as_str()) => {
                     list.push(format!("`groups.{purpose}` of {source} is no group{}", instead(purpose, &groups)));
                 }
+                [_, name] if first == LOG && !sections.contains(&LOG) => list.extend(log(name, source)),
                 _ if first != "groups" && !sections.contains(&first) => {
                     list.push(format!("`{first}` of {source} is no section{}", instead(first, &sections)));
                 }
@@ -189,6 +201,18 @@ impl Settings {
 
     fn reads(&self) -> std::sync::MutexGuard<'_, Read> {
         self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is wrong with a setting of the logs.
+fn log(name: &str, source: &Source) -> Option<String> {
+    match (name, source) {
+        ("format", Source::Environment(_)) => None,
+        ("format", _) => Some(format!(
+            "`log.format` of {source} is read from the environment only: set {}",
+            variable(&[LOG.into(), name.into()])
+        )),
+        _ => Some(format!("`log.{name}` of {source} is no setting{}", instead(name, &["format"]))),
     }
 }
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 pub(crate) type Path = Vec<String>;
 
 /// The values. A later layer replaces single values of an earlier one, never a whole section.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Tree {
     leaves: BTreeMap<Path, (Value, Source)>,
 }
@@ -23,9 +23,13 @@ impl Tree {
                     self.put(&path, value, source);
                 }
             }
+            // A section without values, or a file without sections, says nothing.
+            Value::Table(_) if path.len() < 2 => {}
             value => {
-                // A single value takes the place of a table, and the other way round.
-                self.leaves.retain(|other, _| !(other.starts_with(path) || path.starts_with(other)));
+                // A single value takes the place of a table, and the other way round; but of no whole section: `MILLSTREAM_ERRORS`
+                // is a slip, which is said where sections are read and must not cost what is set in them.
+                let both = |other: &Path| other.len() > 1 && path.len() > 1 || other == path;
+                self.leaves.retain(|other, _| !(both(other) && (other.starts_with(path) || path.starts_with(other))));
                 self.leaves.insert(path.to_vec(), (value, source.clone()));
             }
         }
@@ -52,6 +56,11 @@ impl Tree {
             *heaviest = heaviest.clone().max(source.clone());
         }
         found
+    }
+
+    /// Where the value comes from that stands at `path` itself, where a section should be.
+    pub(crate) fn instead_of_section(&self, path: &[String]) -> Option<&Source> {
+        self.leaves.get(path).filter(|(value, _)| !value.is_table()).map(|(_, source)| source)
     }
 
     /// The names that stand directly below `path`.

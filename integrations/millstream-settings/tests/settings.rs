@@ -2,7 +2,7 @@
 
 use millstream_core::contract::{ErrorKind, Transports};
 use millstream_memory::Memory;
-use millstream_settings::{Config, Settings, Template, builder, confique, duration};
+use millstream_settings::{Config, ServiceSettings, Settings, Template, builder, confique, duration};
 use std::time::Duration;
 
 #[derive(Debug, Config)]
@@ -128,6 +128,35 @@ fn no_secret_is_repeated_in_an_error() {
     assert!(!said.contains("s3cret"), "{said}");
 }
 
+/// I13.
+#[test]
+fn what_stands_under_a_secrets_name_is_neither_quoted_nor_explained() {
+    #[derive(Debug, Config)]
+    struct Keyed {
+        #[allow(dead_code, reason = "it cannot be read")]
+        key: u64,
+    }
+    let settings = of("[broker]\nkey = \"s3cret\"", &[]);
+    let error = settings.section::<Keyed>("broker").expect_err("it is no number");
+    assert!(error.context().contains("`broker.key` of millstream.toml: it cannot be read"), "{error}");
+    let file = "[credentials]\nbroker = \"s3cret\"\n[broker]\napikey = \"s3cret\"\npassphrase = \"s3cret\"\ndb_pass = \"s3cret\"\n\
+        sasl.keys = { one = \"s3cret\" }\nurl = \"nats://ann:p?s3cret@host\"";
+    let explained = of(file, &[]).explain();
+    assert!(!explained.contains("s3cret") && explained.lines().count() == 6, "{explained}");
+}
+
+/// I13.
+#[test]
+fn no_value_is_shown_by_debug() {
+    let settings = of("[service]\nname = \"desk\"\ntransport = \"nats://ann:s3cret@host\"", &[("MILLSTREAM_A__B", "s3cret")]);
+    assert_eq!(format!("{settings:?}"), "Settings {\"a.b\", \"service.name\", \"service.transport\"}");
+    let service: ServiceSettings = settings.section("service").expect("all is well");
+    let shown = format!("{service:?}");
+    assert!(shown.contains("name: \"desk\", transport: nats://ann:***@host,"), "{shown}");
+    let odd = of("[service]\nname = \"desk\"\ntransport = \"s3cret\"", &[]).section::<ServiceSettings>("service");
+    assert!(!format!("{odd:?}").contains("s3cret"), "{odd:?}");
+}
+
 #[test]
 fn a_file_that_is_no_toml_names_the_line() {
     let error = Settings::of("millstream.toml", "[trading]\n\naccount = = 1\n", []).expect_err("it is no TOML");
@@ -159,6 +188,37 @@ fn what_nobody_reads_is_refused_with_the_nearest() {
   4. `tradng` of millstream.toml is no section; did you mean `trading`?";
     assert_eq!(settings.refuse_unread().expect_err("four are misspelt").context(), expected);
     of("[trading]\naccount = \"ann\"", &[]).section::<Trading>("trading").expect("all is well");
+}
+
+#[test]
+fn a_variable_for_a_whole_section_takes_nothing_away_and_is_refused() {
+    let environment = [
+        ("MILLSTREAM_ERRORS", "4"),
+        ("MILLSTREAM_ERRORS__FOLLOWERS", "park"),
+        ("MILLSTREAM_GROUPS", "a"),
+        ("MILLSTREAM_SERVICE", ""),
+    ];
+    let settings = of(&format!("{SERVICE}[errors]\nattempts = 0"), &environment);
+    let error = builder(&settings, &transports()).err().expect("no section has a value of its own");
+    let expected = "settings of the service: 3 problems:
+  1. `service` of MILLSTREAM_SERVICE is a section, which has no value itself: write `[service]`, or MILLSTREAM_SERVICE__KEY
+  2. `errors` of MILLSTREAM_ERRORS is a section, which has no value itself: write `[errors]`, or MILLSTREAM_ERRORS__KEY
+  3. `groups` of MILLSTREAM_GROUPS is a section, which has no value itself: write `[groups]`, or MILLSTREAM_GROUPS__KEY";
+    assert_eq!(error.context(), expected);
+    let explained = settings.explain();
+    assert!(
+        explained.contains("errors.attempts         = 0") && explained.contains("errors.followers        = \"park\""),
+        "{explained}"
+    );
+}
+
+#[test]
+fn a_value_in_the_place_of_a_nested_section_is_refused() {
+    let environment = [("MILLSTREAM_TRADING__ACCOUNT", "ann"), ("MILLSTREAM_TRADING__LIMITS", "4")];
+    let said = trading("[trading]\nlimits.loss = 1.0", &environment).expect_err("the limits are a section");
+    let expected = "section `trading` of the settings: 1 problem:
+  1. `trading.limits` of MILLSTREAM_TRADING__LIMITS is a section, which has no value itself: write `[trading.limits]`, or MILLSTREAM_TRADING__LIMITS__KEY";
+    assert_eq!(said, expected);
 }
 
 #[test]
@@ -247,4 +307,25 @@ fn a_template_filled_in_is_read_again() {
     let uncommented: Vec<&str> =
         template.lines().map(|line| if line.contains(" = ") { line.trim_start_matches('#') } else { line }).collect();
     let _ = builder(&of(&uncommented.join("\n"), &[]), &transports()).expect("defaults are valid");
+    let settings = of(&template, &[]);
+    let _ = builder(&settings, &transports()).expect("what is commented out has its default");
+    settings.refuse_unread().expect("a section without values is no setting");
+}
+
+#[test]
+fn a_file_without_settings_is_one_without_a_name() {
+    let settings = of("", &[]);
+    let error = builder(&settings, &transports()).err().expect("the name is missing");
+    assert!(error.context().contains("1. `service.name` is missing: set it in the file, or MILLSTREAM_SERVICE__NAME"), "{error}");
+    settings.refuse_unread().expect("there is nothing");
+}
+
+#[test]
+fn the_logs_format_is_no_setting_that_nobody_reads() {
+    of("", &[("MILLSTREAM_LOG__FORMAT", "json")]).refuse_unread().expect("the logs read it");
+    let settings = of("[log]\nformat = \"json\"", &[("MILLSTREAM_LOG__FOMAT", "json")]);
+    let expected = "settings that nobody reads: 2 problems:
+  1. `log.fomat` of MILLSTREAM_LOG__FOMAT is no setting; did you mean `format`?
+  2. `log.format` of millstream.toml is read from the environment only: set MILLSTREAM_LOG__FORMAT";
+    assert_eq!(settings.refuse_unread().expect_err("neither is read").context(), expected);
 }

@@ -75,8 +75,10 @@ pub enum Need {
     Truncation,
     /// [`Act::Recreate`](super::Act::Recreate).
     Recreation,
-    /// A deduplicator that cannot reach its store.
+    /// A deduplicator or a sink that cannot reach its store.
     Outage,
+    /// A letter that a sink refuses for good.
+    Refusal,
 }
 
 /// Why a case did not apply to a backend. Never a way to pass.

@@ -2,7 +2,7 @@
 
 use super::case::{Case, Checked, Entry};
 use super::transport::Scene;
-use super::{Harness, Need, Pace, World};
+use super::{Harness, Need, Pace, World, error_sink};
 use millstream_core::contract::{Support, Transport};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -28,6 +28,18 @@ impl Verdict {
             Err(words) => Verdict::Failed(words),
         }
     }
+
+    fn no_world(words: &str) -> Self {
+        Verdict::Failed(format!("no world: {words}"))
+    }
+
+    /// The verdict after the world was taken down, which must not fail either.
+    fn after(outcome: Result<Checked, String>, destroyed: Result<(), String>) -> Self {
+        match destroyed {
+            Err(words) if matches!(outcome, Ok(Ok(()))) => Verdict::Failed(format!("its world is not taken down: {words}")),
+            _ => Verdict::of(outcome),
+        }
+    }
 }
 
 /// Runs a case of a transport in a world of its own.
@@ -39,17 +51,29 @@ pub(super) fn in_a_world<H: Harness>(harness: &H, entry: &Entry<Scene<H::World>>
     let runtime = pace.runtime();
     let world = match contained(&runtime, harness.create(&entry.case)) {
         Ok(world) => world,
-        Err(words) => return Verdict::Failed(format!("no world: {words}")),
+        Err(words) => return Verdict::no_world(&words),
     };
     let scene = Scene::new(world, pace);
     let outcome = contained(&runtime, async {
         excluded(&scene, &entry.case).await?;
         in_time(&pace, (entry.run)(&scene)).await
     });
-    match contained(&runtime, harness.destroy(scene.into_world())) {
-        Err(words) if matches!(outcome, Ok(Ok(()))) => Verdict::Failed(format!("its world is not taken down: {words}")),
-        _ => Verdict::of(outcome),
+    Verdict::after(outcome, contained(&runtime, harness.destroy(scene.into_world())))
+}
+
+/// Runs a case of a sink in a world of its own.
+pub(super) fn sink<H: error_sink::Harness>(harness: &H, entry: &Entry<H::World>) -> Verdict {
+    if let Some(excuse) = harness.excuse(&entry.case) {
+        return Verdict::Ignored(excuse.to_string());
     }
+    let pace = harness.pace();
+    let runtime = pace.runtime();
+    let world = match contained(&runtime, harness.create(&entry.case)) {
+        Ok(world) => world,
+        Err(words) => return Verdict::no_world(&words),
+    };
+    let outcome = contained(&runtime, in_time(&pace, (entry.run)(&world)));
+    Verdict::after(outcome, contained(&runtime, harness.destroy(world)))
 }
 
 /// Runs a case that needs no world.

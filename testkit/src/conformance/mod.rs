@@ -7,7 +7,7 @@
 //! | `memory_world` | a world in which everything can be arranged, for `Memory` and wrappers around it |
 //! | `suite` · `examine` | the list and its run; one case's run |
 //! | `transport` | the cases of `Transport`, `Producer` and `Consumer` |
-//! | [`deduplicator`](mod@deduplicator) | those of `Deduplicator`, with a harness of their own |
+//! | [`deduplicator`](mod@deduplicator) · [`error_sink`](mod@error_sink) | those of `Deduplicator` and `ErrorSink`, with harnesses of their own |
 //!
 //! A test target with `harness = false` is one line:
 //!
@@ -49,7 +49,7 @@
 //!
 //! ```text
 //! test producer::P1::send_answers_once_per_record_in_order ... ok
-//! test consumer::C5::an_offset_without_a_record_is_passed_over ... ignored, the harness cannot take an offset without a record
+//! test consumer::C5::an_offset_without_a_record_is_passed_over ... ignored (the harness cannot take an offset without a record)
 //! ```
 //!
 //! Each clause names its cases in the trait's docs. A case that does not apply, by the backend's capabilities, by an act its
@@ -67,6 +67,7 @@ mod pace;
 mod suite;
 
 pub mod deduplicator;
+pub mod error_sink;
 mod transport;
 
 pub use act::Act;
@@ -95,5 +96,14 @@ pub fn deduplicator<H: deduplicator::Harness>(harness: H) -> Suite {
     Suite::new(deduplicator::cases::<H>().into_iter().map(|entry| {
         let (case, harness) = (entry.case, harness.clone());
         (case, Arc::new(move || examine::bare(&*harness, &harness.pace(), &entry)) as Arc<_>)
+    }))
+}
+
+/// The suite of [`ErrorSink`](millstream_core::contract::ErrorSink).
+pub fn error_sink<H: error_sink::Harness>(harness: H) -> Suite {
+    let harness = Arc::new(harness);
+    Suite::new(error_sink::cases::<H::World>().into_iter().map(|entry| {
+        let (case, harness) = (entry.case, harness.clone());
+        (case, Arc::new(move || examine::sink(&*harness, &entry)) as Arc<_>)
     }))
 }

@@ -73,7 +73,7 @@ pub(super) struct Outcome {
 enum Act {
     Start(usize),
     Befall(Fault),
-    GoOn(usize),
+    GoOn(usize, Duration),
     Calm,
     OpenLetters,
     OpenOutputs,
@@ -89,8 +89,13 @@ struct Member {
     /// Whether its next process is waited for.
     starting: bool,
     told: bool,
+    /// By when it must have ended, because it has nothing to wait for.
+    soon: Option<(Duration, Duration)>,
     down: Duration,
 }
+
+/// A service without a running handler has ended by then, in fair weather: its last commit and leaving are a few requests.
+const SOON: Duration = Duration::from_secs(4);
 
 struct Driver {
     plan: Plan,
@@ -100,6 +105,8 @@ struct Driver {
     dice: Dice,
     last_act: u64,
     put_off: u64,
+    /// Until when faults last that make requests slow.
+    foul_until: Instant,
 }
 
 /// Runs one seed; with `schedule` in place of its own faults.
@@ -124,14 +131,15 @@ impl Driver {
                 let name: Arc<str> = if of.count == 1 { of.name.as_str().into() } else { format!("{}-{index}", of.name).into() };
                 world.history().names.push(name.clone());
                 let down = Duration::from_secs(1);
-                let member = Member { service, name, incarnation: 0, running: None, starting: true, told: false, down };
+                let member =
+                    Member { service, name, incarnation: 0, running: None, starting: true, told: false, soon: None, down };
                 members.push(member);
             }
         }
         let mut dice = Dice::new(seed, 2);
         // Some worlds run as they would, in others tasks overtake each other.
         let put_off = if dice.chance(500) { 0 } else { dice.between(20, 300) };
-        Driver { plan, world, members, acts: BTreeMap::new(), dice, last_act: 0, put_off }
+        Driver { plan, world, members, acts: BTreeMap::new(), dice, last_act: 0, put_off, foul_until: Instant::now() }
     }
 
     fn at(&mut self, when: Instant, act: Act) {
@@ -232,7 +240,15 @@ impl Driver {
         for number in 0..self.members.len() {
             let member = &mut self.members[number];
             let Some(running) = member.running.take_if(|running| running.task.is_finished()) else { continue };
-            let (told, down) = (std::mem::take(&mut member.told), member.down);
+            let (told, down, soon) = (std::mem::take(&mut member.told), member.down, member.soon.take());
+            let at = self.world.at();
+            if let Some((since, soon)) = soon
+                && at > soon
+                && !self.world.checks().has_called_since(number, since)
+            {
+                let text = format!("{} had nothing to wait for and took {:?} to end", member.name, at - since);
+                self.world.violated("I12", text);
+            }
             let end = futures_now(running.task);
             match end {
                 Some(End::Died) => self.world.note(Some(number), What::Crashed),
@@ -260,8 +276,11 @@ impl Driver {
     fn act(&mut self, act: Act) {
         match act {
             Act::Start(number) => self.start(number),
-            Act::GoOn(number) => {
-                if let Some(running) = &self.members[number].running {
+            Act::GoOn(number, after) => {
+                if let Some(running) = &self.members[number].running
+                    && running.process.is_paused()
+                {
+                    self.world.checks().goes_on(number, after);
                     self.world.note(Some(number), What::Fault("goes on".into()));
                     running.process.go_on();
                 }
@@ -317,6 +336,11 @@ impl Driver {
             _ => None,
         };
         self.world.note(about, What::Fault(fault.to_string()));
+        if let Some(long) = fault.slows_for() {
+            // What it has delayed is made up for a little later.
+            self.foul_until = self.foul_until.max(now + long + SOON);
+            self.members.iter_mut().for_each(|member| member.soon = None);
+        }
         match fault {
             Fault::Crash { member, polls, down } => {
                 let member = &mut self.members[member];
@@ -329,14 +353,17 @@ impl Driver {
             Fault::Pause { member, long } => {
                 if let Some(running) = &self.members[member].running {
                     running.process.pause();
-                    self.at(now + long, Act::GoOn(member));
+                    self.at(now + long, Act::GoOn(member, long));
                 }
             }
             Fault::Restart { member, down, twice } => {
+                let calls = self.world.checks().running(member);
+                let fair = now >= self.foul_until && self.world.servers().network.weather == Weather::FAIR;
                 let (at, within) = (self.world.at(), if twice { Duration::from_secs(1) } else { self.plan.stops_within });
                 let number = member;
                 let member = &mut self.members[member];
                 (member.down, member.told) = (down, true);
+                member.soon = (calls == 0 && fair).then_some((at, at + SOON));
                 if let Some(running) = &member.running {
                     self.world.checks().told_to_stop(number, at, within);
                     running.handle.stop();

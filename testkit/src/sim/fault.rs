@@ -141,6 +141,26 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// For how long requests and their answers may take longer for it, if they may.
+    pub(super) fn slows_for(&self) -> Option<Duration> {
+        // A call that nobody answers is given up by the service after 30 s, one of the store after 10; a write that is lost or
+        // late is repeated for 20 s.
+        let (write, mark) = (Duration::from_secs(30), Duration::from_secs(10));
+        match self {
+            Fault::StoreDown { long, hangs: true } => Some(*long + mark),
+            Fault::Storm { long } | Fault::BrokerHangs { long, .. } | Fault::Cut { long, .. } => Some(*long + write),
+            Fault::Pause { long, .. }
+            | Fault::StoreDown { long, .. }
+            | Fault::LettersClosed { long }
+            | Fault::OutputsClosed { long }
+            | Fault::BrokerDown { long, .. } => Some(*long),
+            Fault::LeadersMove | Fault::StaleCommits { .. } | Fault::Crash { .. } => Some(Duration::ZERO),
+            _ => None,
+        }
+    }
+}
+
 /// Faults with their times since the run's beginning, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Schedule(pub Vec<(Duration, Fault)>);

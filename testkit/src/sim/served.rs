@@ -6,8 +6,8 @@ use super::history::What;
 use super::network::MemberNo;
 use super::world::{Link, World};
 use millstream_core::contract::{
-    Applied, CommitEntry, CommittedOffset, Epoch, Error, NotApplied, Offset, Produce, Producer, Receipt, RecordBatch,
-    TopicId, TopicPartition, Transport,
+    Applied, CommitEntry, CommittedOffset, Epoch, Error, NotApplied, Produce, Producer, Receipt, RecordBatch, TopicId,
+    TopicPartition, Transport,
 };
 use millstream_core::topic::Topic;
 use std::future::Future;
@@ -131,8 +131,9 @@ impl World {
     }
 
     /// An epoch is to be read.
-    pub(crate) fn started(&self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch, _at: Offset) {
-        self.checks().started(link, group, place, epoch);
+    pub(crate) fn started(&self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
+        let at = self.at();
+        self.checks().started(link, group, place, epoch, at);
     }
 
     /// An epoch has ended for its member.

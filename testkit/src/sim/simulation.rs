@@ -196,6 +196,13 @@ impl Simulation {
         self
     }
 
+    /// How long its members' sessions are. 45 s by default, the framework's own.
+    #[must_use]
+    pub fn session(mut self, session: Duration) -> Self {
+        self.plan.rules.session = session;
+        self
+    }
+
     /// Says that handlers keep tables, to which redeliveries are applied again by design.
     #[must_use]
     pub fn keeps_tables(mut self) -> Self {

@@ -109,7 +109,8 @@ impl Drop for Claimed {
         if self.keys.is_empty() {
             return;
         }
-        let (of, scope, keys, token) = (self.of.clone(), std::mem::take(&mut self.scope), std::mem::take(&mut self.keys), self.token);
+        let (of, scope, keys, token) =
+            (self.of.clone(), std::mem::take(&mut self.scope), std::mem::take(&mut self.keys), self.token);
         // It goes its own way, as a request does; a process that is dead sends nothing.
         runtime.spawn(async move {
             let does = move |world: &World| {
@@ -139,8 +140,8 @@ impl Deduplicator for SimDeduplicator {
                 }
                 let look = |key: &u128| {
                     let mark = servers.store.seen(&scope, *key, now, wall);
-                    let free = mark.is_some()
-                        || token.is_none_or(|token| servers.store.claims.take(&scope, *key, by, token, now));
+                    let free =
+                        mark.is_some() || token.is_none_or(|token| servers.store.claims.take(&scope, *key, by, token, now));
                     (mark, free)
                 };
                 Some(keys.iter().map(look).collect::<Vec<_>>())

@@ -125,10 +125,15 @@ pub enum Durability {
 /// Takes records that failed for good.
 ///
 /// 1. **E1** `accept` answers once per letter, in order: accepted, or why not.
+///    *Checked by* `accept_answers_once_per_letter`, `answers_come_in_the_order_of_the_letters`.
 /// 2. **E2** For a durable sink `Ok` means that the letter survives this process.
+///    *Checked by* `an_accepted_letter_outlives_its_sink`, `what_is_not_written_is_not_accepted`.
 /// 3. **E3** Accepting the same letter twice is harmless: its id is a function of group, topic, partition and offset.
+///    *Checked by* `a_letter_accepted_again_is_known_by_its_id`.
 /// 4. **E4** One letter's failure does not fail another's.
+///    *Checked by* `answers_come_in_the_order_of_the_letters`, `one_letters_failure_fails_no_other`.
 /// 5. **E5** Key, value, headers and timestamp are kept byte for byte; headers added are bounded (8 KiB).
+///    *Checked by* `a_letter_keeps_its_record_byte_for_byte`, `what_a_letter_adds_is_bounded`.
 ///
 /// # Cancel safety
 /// Dropping `accept`'s future leaves the effect unknown; hand the letters over again.

@@ -1,8 +1,9 @@
 //! The contract: what a backend promises and what the rest of Millstream may rely on.
 //!
-//! Four traits ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), the values they exchange, and one
-//! [`Error`]. Each trait lists its promises as numbered clauses (`P1`, `C1`, `D1`, `E1` …); the conformance cases cite
-//! them. Nothing here waits, reads a clock or rolls dice, and no runtime is named.
+//! Four traits that a service is driven by ([`Producer`], [`Consumer`], [`Deduplicator`], [`ErrorSink`]), [`Transport`], which
+//! makes the first two of them, the values they exchange, and one [`Error`]. Each trait lists its promises as numbered clauses
+//! (`P1`, `C1`, `D1`, `E1` …), and each clause names the conformance cases that check it. Nothing here waits for anything but a
+//! backend's answer, reads a clock or rolls dice, and no runtime is named.
 //!
 //! | file | noun |
 //! | --- | --- |
@@ -18,6 +19,7 @@
 //! | `error` | the one error |
 //! | `erased` | boxed mirrors, one box per call |
 //! | `nearest` | what a misspelt word was meant to be |
+//! | `secret` | which names are those of secrets |
 
 mod batch;
 mod capabilities;
@@ -34,6 +36,7 @@ mod position;
 mod producer;
 mod reader;
 mod record;
+mod secret;
 mod transport;
 mod transport_url;
 mod transports;
@@ -53,6 +56,7 @@ pub use position::{Epoch, Offset, PartitionId, Position, TopicId, TopicPartition
 pub use producer::{Produce, Producer, ProducerExt, Receipt};
 pub use reader::Reader;
 pub use record::Record;
+pub use secret::is_secret;
 pub use transport::{ConsumerRequest, Protocol, Transport, TransportExt};
 pub use transport_url::TransportUrl;
 pub use transports::Transports;

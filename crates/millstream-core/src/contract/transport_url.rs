@@ -1,12 +1,9 @@
 //! Owns the reading of a transport's URL, and what of it may be shown: never a password. Leaves to each backend what its parts
 //! mean.
 
-use super::{Error, ErrorKind, Operation, nearest};
+use super::{Error, ErrorKind, Operation, is_secret, nearest};
 use std::borrow::Cow;
 use std::fmt;
-
-/// Names of parameters whose values are secrets.
-const SECRET: [&str; 6] = ["password", "passwd", "secret", "token", "credential", "key"];
 
 /// `scheme://user:password@host:port,host:port/path?name=value&…`, read once. `Debug` and `Display` show it without its secrets.
 ///
@@ -33,11 +30,16 @@ impl<'a> TransportUrl<'a> {
     /// Reads a URL.
     ///
     /// # Errors
-    /// If it does not begin with `scheme://`. The error does not repeat the text, which may hold a secret.
+    /// If it does not begin with `scheme://`, or if an `@` stands behind the first `?` or `#`: nobody can tell whether a
+    /// password with a `?` in it ends there. The error does not repeat the text, which may hold a secret.
     pub fn parse(url: &'a str) -> Result<Self, Error> {
         let (scheme, rest) = url.split_once("://").filter(|(scheme, _)| is_scheme(scheme)).ok_or_else(|| {
             Error::new(ErrorKind::Configuration, Operation::Connect, "a transport's URL begins with its name, as `memory://`")
         })?;
+        if rest.find(['?', '#']).is_some_and(|end| rest[end..].contains('@')) {
+            let text = "an `@` stands behind a `?` or a `#` of a transport's URL: write it `%40`, and a `?` in a password `%3F`";
+            return Err(Error::new(ErrorKind::Configuration, Operation::Connect, text));
+        }
         let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
         let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
         // A password may hold a slash, though it should not: the last `@` ends it.
@@ -140,11 +142,6 @@ pub(super) fn is_scheme(text: &str) -> bool {
     text.len() <= 32 && text.as_bytes().first().is_some_and(u8::is_ascii_alphabetic) && text.as_bytes().iter().all(plain)
 }
 
-fn is_secret(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    SECRET.iter().any(|secret| name.contains(secret))
-}
-
 /// With `%41` read as `A`; as it stands, if that would not be a text.
 fn decoded(text: &str) -> Cow<'_, str> {
     if !text.contains('%') {
@@ -189,7 +186,15 @@ mod tests {
 
     #[test]
     fn no_secret_is_shown() {
-        for url in ["a://u:s3cret@h", "a://u:p@s3cret@h", "a://h?password=s3cret", "a://h?x=1&api_KEY=s3cret", "a://h#s3cret"] {
+        for url in [
+            "a://u:s3cret@h",
+            "a://u:p@s3cret@h",
+            "a://h?password=s3cret",
+            "a://h?x=1&api_KEY=s3cret",
+            "a://h?db_pass=s3cret",
+            "a://h?passphrase=s3cret",
+            "a://h#s3cret",
+        ] {
             let url = TransportUrl::parse(url).expect("a URL");
             assert!(!format!("{url} {url:?}").contains("s3cret"), "{url}");
         }
@@ -197,6 +202,16 @@ mod tests {
             let error = TransportUrl::parse(url).expect_err("no scheme");
             assert!(!format!("{error:?}").contains("s3cret"), "{url}");
         }
+    }
+
+    #[test]
+    fn a_url_whose_password_may_end_in_its_parameters_is_refused() {
+        for url in ["nats://ann:p?s3cret@h", "nats://ann:p#s3cret@h", "nats://ann:p@x?s3cret@h"] {
+            let error = TransportUrl::parse(url).expect_err("nobody can tell what is the password");
+            assert!(error.context().contains("`%40`") && !error.context().contains("s3cret"), "{error}");
+        }
+        let url = TransportUrl::parse("nats://ann:p%3Fs3cret@h?mail=a%40b").expect("all is said");
+        assert_eq!((url.password().as_deref(), url.param("mail").as_deref()), (Some("p?s3cret"), Some("a@b")));
     }
 
     #[test]

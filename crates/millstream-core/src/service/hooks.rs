@@ -2,9 +2,12 @@
 //! that is to the intake.
 
 use crate::contract::{Assigned, Offset, TopicPartition};
-use crate::handler::HandlerError;
+use crate::engine::Failure;
+use crate::handler::{HandlerError, panics};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 
 /// What a service has restored by itself when a partition is assigned.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,15 +36,12 @@ impl Restored {
 
     /// From where on records are missing; `None` if nothing was said of positions.
     pub(crate) fn lacks(self) -> Option<Offset> {
-        self.0.map(|offset| offset.map_or(0, |offset| offset + 1))
+        self.0.map(|offset| offset.map_or(0, |offset| offset.saturating_add(1)))
     }
 
     /// Where a partition starts that would start at `at`, and whose log begins at `log_start`.
     pub(crate) fn start(self, at: Offset, log_start: Offset) -> Offset {
-        match self.0 {
-            None => at,
-            Some(offset) => at.min(offset.map_or(log_start, |offset| offset + 1).max(log_start)),
-        }
+        self.lacks().map_or(at, |lacks| at.min(lacks.max(log_start)))
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) struct Hooks {
     pub(crate) revoked: Option<Hook<Revoked, ()>>,
 }
 
-/// A hook over `state`.
+/// A hook over `state`. A panic of it is a failure for good, with its words.
 pub(crate) fn hook<S, Told, Answer, H>(hook: H, state: Arc<S>) -> Hook<Told, Answer>
 where
     S: Send + Sync + 'static,
@@ -98,8 +98,27 @@ where
     let hook = Arc::new(hook);
     Arc::new(move |told| {
         let (state, hook) = (state.clone(), hook.clone());
-        Box::pin(async move { hook.call(&*state, told).await })
+        Box::pin(contained(Box::pin(async move { hook.call(&*state, told).await })))
     })
+}
+
+async fn contained<Answer>(
+    call: Pin<Box<dyn Future<Output = Result<Answer, HandlerError>> + Send>>,
+) -> Result<Answer, HandlerError> {
+    let mut call = Some(call);
+    poll_fn(|cx| {
+        let Some(under_way) = &mut call else { return Poll::Pending };
+        match panics::contained(|| under_way.as_mut().poll(cx)) {
+            Ok(polled) => polled,
+            Err(words) => {
+                let broken = call.take();
+                // Dropping what has panicked may panic again; what is left of it then is nobody's.
+                let _ = panics::contained(|| drop(broken));
+                Poll::Ready(Err(HandlerError::of(Failure::Panic, format!("it panicked: {words}").into())))
+            }
+        }
+    })
+    .await
 }
 
 #[cfg(test)]
@@ -113,5 +132,14 @@ mod tests {
         assert_eq!(Restored::through(149).start(100, 0), 100);
         assert_eq!(Restored::through(4).start(100, 20), 20);
         assert_eq!(Restored::none_of_it().start(100, 20), 20);
+        assert_eq!(Restored::through(Offset::MAX).start(100, 0), 100);
+    }
+
+    #[test]
+    fn what_a_state_lacks_begins_behind_what_it_has() {
+        assert_eq!(Restored::nothing().lacks(), None);
+        assert_eq!(Restored::none_of_it().lacks(), Some(0));
+        assert_eq!(Restored::through(49).lacks(), Some(50));
+        assert_eq!(Restored::through(Offset::MAX).lacks(), Some(Offset::MAX));
     }
 }

@@ -1,4 +1,4 @@
-//! The service: the only room that awaits. It drives the engine with the four traits.
+//! The service: the only room that has tasks and timers. It drives the engine with the four traits.
 //!
 //! | file | noun |
 //! | --- | --- |
@@ -28,7 +28,7 @@
 //! | `hooks` | what a user runs before a partition starts, and before it is given up |
 //! | `table` | state kept by a service, in a compacted topic |
 //! | `turns` | whose turn it is to be careful |
-//! | `shutdown` · `signals` · `watchdog` | how it ends, who tells it to, and who blocks it |
+//! | `shutdown` · `latest` · `signals` · `watchdog` | how it ends, how that is heard of, who tells it to, and who blocks it |
 //! | `services` | several in one process, in order |
 
 mod account;
@@ -45,6 +45,7 @@ mod handle;
 mod health;
 mod hooks;
 mod intake;
+mod latest;
 mod log_text;
 mod meters;
 mod outbox;

@@ -248,8 +248,8 @@ impl StreamService {
                 Some(outbox) = new_outboxes.recv() => {
                     spawn(&mut tasks, &runtime, async move { Ending::Outbox(outbox.run(LAST_FLUSH).await) });
                 }
-                changed = told.changed() => {
-                    if changed.is_ok() && *told.borrow_and_update() != Told::Run {
+                () = told.changed() => {
+                    if told.look() != Told::Run {
                         board.life(Life::Stopping);
                     }
                 }
@@ -294,7 +294,7 @@ async fn unless_told<T>(stopper: &Stopper, connecting: impl Future<Output = T>) 
     tokio::select! {
         biased;
         done = connecting => Some(done),
-        _ = told.wait_for(|told| *told != Told::Run) => None,
+        () = told.until(|told| told != Told::Run) => None,
     }
 }
 

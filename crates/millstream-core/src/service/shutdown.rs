@@ -1,11 +1,10 @@
 //! Owns how a service is told to stop: once in order, twice at once, and with which exit code a process ends.
 
+use super::latest::{Latest, Listener};
 use crate::clock::{Clock, MonoTime};
 use crate::contract::{Error, ErrorKind, Operation};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// How long a service may take to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,14 +48,14 @@ fn at_once(now: MonoTime, by: MonoTime) -> Told {
 /// Tells a service to stop.
 #[derive(Clone)]
 pub(crate) struct Stopper {
-    told: Arc<watch::Sender<Told>>,
+    told: Latest<Told>,
     clock: Clock,
     shutdown: Shutdown,
 }
 
 impl Stopper {
     pub(crate) fn new(clock: Clock, shutdown: Shutdown) -> Self {
-        Stopper { told: Arc::new(watch::Sender::new(Told::Run)), clock, shutdown }
+        Stopper { told: Latest::new(Told::Run), clock, shutdown }
     }
 
     /// The first call stops in order, the second at once, a third changes nothing (F76).
@@ -92,7 +91,7 @@ impl Stopper {
 
     /// Tells it what follows from what it was told before, in one step: a signal, an error and a user may tell it together.
     fn tell(&self, what: impl FnOnce(Told) -> Told) {
-        self.told.send_if_modified(|told| {
+        self.told.change(|told| {
             let before = *told;
             *told = what(before);
             *told != before
@@ -100,15 +99,13 @@ impl Stopper {
     }
 
     /// What it is told from now on, beginning with what it was told before: a stop during the start counts (F76).
-    pub(crate) fn told(&self) -> watch::Receiver<Told> {
-        let mut told = self.told.subscribe();
-        told.mark_changed();
-        told
+    pub(crate) fn told(&self) -> Listener<Told> {
+        self.told.listen()
     }
 
     /// When it must have ended; now, if it was not told to.
     pub(crate) fn deadline(&self) -> MonoTime {
-        match *self.told.borrow() {
+        match self.told.get() {
             Told::Run => self.clock.now(),
             Told::Stop(by) | Told::Abandon(by) => by,
         }
@@ -156,6 +153,6 @@ mod tests {
                 });
             }
         });
-        assert!(stoppers.iter().all(|stopper| matches!(*stopper.told.borrow(), Told::Stop(_))));
+        assert!(stoppers.iter().all(|stopper| matches!(stopper.told.get(), Told::Stop(_))));
     }
 }

@@ -226,7 +226,7 @@ where
     fn finish(&mut self, mut seat: Box<Seat<Arc<H>, Arc<S>>>, sink: &mut Sink) -> Attempted {
         let mut answer = seat.take_answer();
         if let Some(lent) = seat.entry.take() {
-            answer = keep(&lent, &mut seat.outputs, seat.input.record.view(), answer, sink);
+            answer = keep(lent, &mut seat.outputs, seat.input.record.view(), answer, sink);
         }
         let mut outputs = || if self.emits && seat.outputs.count() > 0 { sink.take_over(&mut seat.outputs) } else { 0 };
         let attempted = match answer {

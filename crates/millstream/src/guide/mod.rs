@@ -1,4 +1,4 @@
-//! Guides: each is a page of its own, and every piece of code in it is compiled and run.
+//! Guides: each is a page of its own, and every piece of code in it is compiled, and run where it ends.
 //!
 //! | guide | answers |
 //! | --- | --- |

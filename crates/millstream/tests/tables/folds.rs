@@ -81,6 +81,29 @@ async fn a_dead_letter_is_not_in_the_entry() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_change_of_a_failed_attempt_is_not_written_with_a_known_record_behind_it() {
+    let memory = log(1);
+    send_orders(&memory, INPUT, [order("a", 0), order("b", 1)]).await;
+    // That of `b` is in the log, and nothing is committed.
+    let half = async |order: Event<Order>, journal: &mut Journal| {
+        if order.account == "a" {
+            std::future::pending::<()>().await;
+        }
+        journal.numbers.push(order.number);
+    };
+    let running = Running::start(builder(&memory).add_consumer_handler(INPUT, GROUP, half).build().expect("valid")).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(committed(&memory, GROUP, INPUT, 0).unwrap_or(0), 0);
+    let failing = async |order: Event<Order>, journal: &mut Journal| -> Result<(), HandlerError> {
+        journal.numbers.push(order.number);
+        Err(HandlerError::permanent("never"))
+    };
+    run_through(&memory, builder(&memory).add_consumer_handler(INPUT, GROUP, failing).build().expect("valid")).await;
+    assert_eq!(journals(&memory).into_iter().collect::<Vec<_>>(), [("b".into(), vec![1])]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_duplicate_is_not_folded_again() {
     let memory = log(1);
     let orders = [order("a", 0), order("a", 1), order("a", 0), order("a", 2), order("a", 1)];
@@ -150,6 +173,61 @@ async fn an_entry_is_not_in_the_log_before_the_outputs_of_its_record() {
     through(&memory).await;
     running.stop().await.expect("a clean end");
     assert_folded(&memory);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_waits_for_the_outputs_of_the_records_before_it_with_its_key() {
+    let memory = log(1);
+    memory.set_writable(&topic(TOLD), false).expect("it exists");
+    let tells_of_the_first = async |order: Event<Order>, journal: &mut Journal, out: &mut Outputs| {
+        if order.number == 0 {
+            return on_order(order, journal, out).await;
+        }
+        journal.numbers.push(order.number);
+        Ok(())
+    };
+    let service = builder(&memory).add_consumer_handler(INPUT, GROUP, tells_of_the_first).build().expect("a valid service");
+    send_orders(&memory, INPUT, [order("a", 0), order("a", 1), order("b", 2)]).await;
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(journals(&memory).into_iter().collect::<Vec<_>>(), [("b".into(), vec![2])]);
+    memory.set_writable(&topic(TOLD), true).expect("it exists");
+    through(&memory).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(journals(&memory)["a"], [0, 1]);
+}
+
+/// An entry of 256 KiB.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Bulk {
+    text: String,
+}
+
+impl TableEntry for Bulk {
+    const TABLE: Sibling = Journal::TABLE;
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_are_not_written_hold_starts_back_by_their_bytes() {
+    let memory = log(1);
+    memory.set_writable(&topic(TABLE), false).expect("it exists");
+    let calls = Arc::new(AtomicUsize::new(0));
+    let service = builder(&memory)
+        .with_shared_state(calls.clone())
+        .add_consumer_handler(INPUT, GROUP, async |_: Event<Order>, calls: &AtomicUsize, bulk: &mut Bulk| {
+            calls.fetch_add(1, Ordering::Relaxed);
+            bulk.text = "x".repeat(256 << 10);
+        })
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, INPUT, (0..150).map(|n| order(&format!("k{n}"), n))).await;
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert!(calls.load(Ordering::Relaxed) <= 64, "16 MiB and no more: {calls:?}");
+    memory.set_writable(&topic(TABLE), true).expect("it exists");
+    through(&memory).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(calls.load(Ordering::Relaxed), 150);
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,6 +153,51 @@ async fn a_hook_that_fails_in_passing_is_called_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_hook_that_says_when_to_call_it_again_is_not_called_before() {
+    let (memory, book) = (log(1), Arc::new(Book::default()));
+    send_orders(&memory, INPUT, [order("a", 7)]).await;
+    let running = Running::spawn(built(&memory, &book, |b| {
+        b.on_assigned(async |book: &Book, _: Assigned| {
+            book.note("try");
+            let busy = HandlerError::after(Duration::from_secs(60), "busy");
+            if book.inside().1.len() < 2 { Err(busy) } else { Ok(Restored::nothing()) }
+        })
+    }));
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(book.inside().1, ["try"]);
+    through(&memory).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(book.inside().1, ["try", "try", "order 7"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_panics_ends_the_run_with_its_words_and_nothing_has_started() {
+    let (memory, book) = (log(1), Arc::new(Book::default()));
+    send_orders(&memory, INPUT, [order("a", 7)]).await;
+    async fn torn(_: &Book, _: Assigned) -> Result<Restored, HandlerError> {
+        panic!("the file is torn")
+    }
+    let error = Running::spawn(built(&memory, &book, |b| b.on_assigned(torn))).end().await.expect_err("it cannot run");
+    assert_eq!(error.operation(), Operation::Restore);
+    assert!(error.to_string().contains("the hook for paper.orders.new-0 failed: it panicked: the file is torn"), "{error}");
+    assert!(book.inside().0.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_that_panics_does_not_keep_a_revoked_partition() {
+    let (memory, book) = (log(1), Arc::new(Book::default()));
+    send_orders(&memory, INPUT, [order("a", 7)]).await;
+    async fn torn(_: &Book, _: Revoked) -> Result<(), HandlerError> {
+        panic!("the file is torn")
+    }
+    let running = Running::start(built(&memory, &book, |b| b.on_revoked(torn))).await;
+    through(&memory).await;
+    let before = tokio::time::Instant::now();
+    running.stop().await.expect("a clean end");
+    assert!(before.elapsed() < Duration::from_secs(1), "nothing is waited for");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_hook_that_fails_for_good_ends_the_run_and_nothing_has_started() {
     let (memory, book) = (log(1), Arc::new(Book::default()));
     send_orders(&memory, INPUT, [order("a", 7)]).await;

@@ -6,11 +6,13 @@
 mod support;
 mod world;
 
+mod breaker;
 mod build;
 mod crashes;
 mod deadlines;
 mod folds;
 mod hooks;
 mod letters;
+mod panics;
 mod refused;
 mod restores;

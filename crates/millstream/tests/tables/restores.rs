@@ -215,15 +215,41 @@ async fn an_entry_that_the_new_type_cannot_read_ends_the_run_and_nothing_is_lost
     assert_folded(&memory);
 }
 
+/// A service with room for so many entries.
+fn narrow(memory: &Memory, most: usize) -> StreamService {
+    let settings = settings().table(TableSettings::new().most(most, 1 << 20));
+    let deleting = async |order: Event<Order>, journal: &mut Option<Journal>| match order.number {
+        100.. => *journal = None,
+        number => journal.get_or_insert_default().numbers.push(number),
+    };
+    builder(memory).add_consumer_handler_with(INPUT, GROUP, deleting, settings).build().expect("a valid service")
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_table_larger_than_its_caps_ends_the_run() {
+async fn a_table_larger_than_its_caps_is_restored_and_records_with_new_keys_wait() {
     let memory = log(1);
     send_orders(&memory, INPUT, (0..3).map(|n| order(["a", "b", "c"][n as usize], n))).await;
-    run_through(&memory, service(&memory)).await;
-    let settings = settings().table(TableSettings::new().most(2, 1 << 20));
-    let service = builder(&memory).add_consumer_handler_with(INPUT, GROUP, on_order, settings).build();
-    let error = end_of(service.expect("a valid service")).await;
-    assert!(error.to_string().contains("holds 3 entries"), "{error}");
+    run_through(&memory, narrow(&memory, 3)).await;
+    send_orders(&memory, INPUT, [order("a", 3), order("d", 4), order("b", 5)]).await;
+    let running = Running::start(narrow(&memory, 2)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    let kept = [("a", vec![0, 3]), ("b", vec![1, 5]), ("c", vec![2])].map(|(key, numbers)| (key.to_owned(), numbers));
+    assert_eq!(journals(&memory).into_iter().collect::<Vec<_>>(), kept);
+    assert!(running.handle.health().troubles.values().any(|trouble| trouble.contains("full: it holds 3 entries")));
+    running.crash().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn deletions_take_no_room_when_they_are_restored() {
+    let memory = log(1);
+    let orders = [("a", 0), ("b", 1), ("b", 100), ("c", 2), ("c", 101), ("d", 3), ("d", 102)];
+    send_orders(&memory, INPUT, orders.map(|(account, n)| order(account, n))).await;
+    run_through(&memory, narrow(&memory, 2)).await;
+    // All of it comes again, so the deletions are remembered.
+    memory.set_committed(GROUP, &topic(INPUT), 0, Some(0));
+    send_orders(&memory, INPUT, [order("e", 4)]).await;
+    run_through(&memory, narrow(&memory, 2)).await;
+    assert_eq!(journals(&memory).into_iter().collect::<Vec<_>>(), [("a".into(), vec![0]), ("e".into(), vec![4])]);
 }
 
 #[tokio::test(start_paused = true)]

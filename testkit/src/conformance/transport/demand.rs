@@ -24,7 +24,7 @@ async fn a_partition_yields_at_most_its_demand_in_records<W: World>(scene: &Scen
     // Without demand it yields nothing, and the other flows.
     fill(scene, &topic, 1, &ABC).await;
     member.begin(many.epoch, 0);
-    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == many.epoch));
+    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == many.epoch), "records of another epoch");
     member.want(few.epoch, 10, u64::MAX);
     assert_eq!(member.records(3).await.iter().map(|(_, seen)| seen.text()).collect::<Vec<_>>(), ["c", "d", "e"]);
 }
@@ -39,7 +39,7 @@ async fn a_partition_yields_at_most_its_demand_in_bytes<W: World>(scene: &Scene<
     assert_eq!(member.records(3).await.len(), 3);
     fill(scene, &topic, 1, &ABC).await;
     member.begin(many.epoch, 0);
-    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == many.epoch));
+    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == many.epoch), "records of another epoch");
     member.want(few.epoch, 10, 7_000);
     assert_eq!(member.records(7).await.len(), 7);
 }
@@ -54,7 +54,7 @@ async fn one_record_is_admitted_however_large<W: World>(scene: &Scene<W>) {
     assert_eq!(member.records(1).await.len(), 1);
     fill(scene, &topic, 1, &ABC).await;
     member.begin(other.epoch, 0);
-    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == other.epoch));
+    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == other.epoch), "records of another epoch");
     member.want(large.epoch, 1, 1);
     assert_eq!(member.records(1).await[0].1.offset, 1);
 }

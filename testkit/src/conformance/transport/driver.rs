@@ -220,8 +220,31 @@ pub(crate) async fn producer_of<W: World>(scene: &Scene<W>) -> <W::Transport as 
     scene.transport().await.producer().await.expect("the transport makes a producer")
 }
 
-/// What `partition` of `topic` holds from its start on: read without a group, or, where that cannot be, by one of its own.
+/// What `partition` of `topic` holds from its start on.
 pub(crate) async fn contents<W: World>(scene: &Scene<W>, group: &str, topic: &Topic, partition: u32, count: usize) -> Vec<Seen> {
+    let mut member = reader(scene, group, topic, partition).await;
+    member.records(count).await.into_iter().map(|(_, seen)| seen).collect()
+}
+
+/// What `partition` of `topic` holds from its start up to the record `last`.
+pub(crate) async fn contents_up_to<W: World>(
+    scene: &Scene<W>,
+    group: &str,
+    topic: &Topic,
+    partition: u32,
+    last: &str,
+) -> Vec<Seen> {
+    let mut member = reader(scene, group, topic, partition).await;
+    let mut read: Vec<Seen> = Vec::new();
+    while read.last().is_none_or(|seen| seen.text() != last) {
+        read.extend(member.records(1).await.into_iter().map(|(_, seen)| seen));
+    }
+    read
+}
+
+/// A member that begins to read `partition` of `topic` from its start on: without a group, or, where that cannot be, as one of
+/// its own.
+async fn reader<W: World>(scene: &Scene<W>, group: &str, topic: &Topic, partition: u32) -> MemberOf<W> {
     let transport = scene.transport().await;
     let mut member = if transport.capabilities().assignment.is_yes() {
         member_of(scene, ConsumerRequest::assigned(vec![TopicPartition::new(topic.clone(), partition)])).await
@@ -235,7 +258,7 @@ pub(crate) async fn contents<W: World>(scene: &Scene<W>, group: &str, topic: &To
         })
         .await;
     member.begin(start.epoch, start.log_start.unwrap_or(0));
-    member.records(count).await.into_iter().map(|(_, seen)| seen).collect()
+    member
 }
 
 pub(crate) fn produce(records: &[Record]) -> Produce {

@@ -20,7 +20,7 @@ async fn fault<W: World>(member: &mut MemberOf<W>, epoch: Epoch) -> PartitionFau
     member
         .until("a fault", |event| match event {
             ConsumerEvent::Fault { epoch: of, fault } if of == epoch => Some(fault),
-            ConsumerEvent::Records(batch) if batch.epoch == epoch => panic!("delivered instead of a fault: {batch:?}"),
+            ConsumerEvent::Records(batch) if batch.epoch == epoch => panic!("{} records instead of a fault", batch.len()),
             _ => None,
         })
         .await
@@ -37,7 +37,7 @@ async fn an_offset_outside_the_log_is_a_fault_of_one_partition<W: World>(scene: 
     );
     fill(scene, &topic, 1, &ABC).await;
     member.begin(well.epoch, 0);
-    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == well.epoch));
+    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == well.epoch), "records of another epoch");
     member.tell(Command::Restart { epoch: broken.epoch, at: 2 });
     let healed = member.assigned_one().await;
     assert_eq!(healed.resume, Some(2));
@@ -73,7 +73,7 @@ async fn a_log_cut_below_what_was_read_is_a_fault<W: World>(scene: &Scene<W>) ->
     );
     fill(scene, &topic, 1, &ABC).await;
     member.begin(well.epoch, 0);
-    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == well.epoch));
+    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == well.epoch), "records of another epoch");
     member.tell(Command::Restart { epoch: broken.epoch, at: 1 });
     let healed = member.assigned_one().await;
     member.begin(healed.epoch, 1);

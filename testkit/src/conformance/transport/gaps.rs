@@ -82,6 +82,9 @@ async fn an_offset_without_a_record_is_passed_over<W: World>(scene: &Scene<W>) -
     member.begin(assigned.epoch, 0);
     let read: Vec<Offset> = read_up_to::<W>(&mut member, 5).await.into_iter().map(|(offset, ..)| offset).collect();
     assert_eq!(read, [0, 2]);
+    // Also at rest, when there is no batch that could say it.
+    scene.act(Act::Gap { place: &place }).await?;
+    assert_eq!(read_up_to::<W>(&mut member, 6).await, []);
     Ok(())
 }
 
@@ -102,9 +105,16 @@ async fn a_start_inside_a_gap_goes_on_behind_it<W: World>(scene: &Scene<W>) -> C
 async fn compaction_leaves_the_last_record_of_each_key<W: World>(scene: &Scene<W>) -> Checked {
     let topic = scene.create_topic("compacted", 1).await;
     let mut sent = Vec::new();
-    for (key, value) in
-        [("a", Some("1")), ("b", Some("1")), ("a", Some("2")), ("c", Some("1")), ("b", None), ("a", Some("3")), ("d", Some("1"))]
-    {
+    for (key, value) in [
+        ("z", Some("1")),
+        ("a", Some("1")),
+        ("b", Some("1")),
+        ("a", Some("2")),
+        ("c", Some("1")),
+        ("b", None),
+        ("a", Some("3")),
+        ("d", Some("1")),
+    ] {
         let mut record = record(&topic, 0, key);
         record.value = value.map(|value| value.to_owned().into());
         sent.push(record);
@@ -121,6 +131,6 @@ async fn compaction_leaves_the_last_record_of_each_key<W: World>(scene: &Scene<W
     }
     last.retain(|_, value| value.is_some());
     let of = |key: &str, value: &str| (key.to_owned(), Some(value.to_owned()));
-    assert_eq!(last.into_iter().collect::<Vec<_>>(), [of("a", "3"), of("c", "1"), of("d", "1")]);
+    assert_eq!(last.into_iter().collect::<Vec<_>>(), [of("a", "3"), of("c", "1"), of("d", "1"), of("z", "1")]);
     Ok(())
 }

@@ -27,7 +27,7 @@ async fn nothing_is_delivered_before_start<W: World>(scene: &Scene<W>) {
     fill(scene, &topic, 1, &ABC).await;
     member.want(quiet.epoch, u32::MAX, u64::MAX);
     member.begin(loud.epoch, 0);
-    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == loud.epoch));
+    assert!(member.records(3).await.iter().all(|(epoch, _)| *epoch == loud.epoch), "records of another epoch");
     // Started at last, it delivers what waited, and nothing was lost meanwhile.
     member.begin(quiet.epoch, 0);
     assert_eq!(member.records(3).await.iter().map(|(_, seen)| seen.text()).collect::<Vec<_>>(), ABC);

@@ -72,7 +72,6 @@ async fn a_silent_member_loses_its_partitions<W: World>(scene: &Scene<W>) {
         match (who, event) {
             (0, ConsumerEvent::Ending { epoch, how: EpochEnd::Lost }) if epoch == old.epoch => lost = true,
             (0, ConsumerEvent::Committed(committed)) => outcome = Some(committed.results[0].2),
-            (1, ConsumerEvent::Ending { epoch, .. }) => assert_ne!(epoch, old.epoch),
             _ => {}
         }
         (lost && outcome.is_some()).then_some(())

@@ -2,8 +2,9 @@
 
 use super::Checks;
 use super::epochs::Process;
+use super::outputs::cause_of;
 use crate::sim::network::MemberNo;
-use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, PartitionId, TopicPartition};
+use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, PartitionId, RecordView, TopicPartition};
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -39,6 +40,8 @@ pub(super) struct Attempts {
     /// partitions of a process each has its own.
     looked_up: BTreeMap<(Process, String, u128), Vec<(Option<Id>, Instant)>>,
     begin: Option<Instant>,
+    /// When each member's handlers were called last.
+    last_call: BTreeMap<MemberNo, Duration>,
     /// Records that failed for good: no more calls.
     over: BTreeSet<(Process, Epoch, PartitionId, Offset)>,
     /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
@@ -73,6 +76,11 @@ impl Checks {
 
     pub(crate) fn called(&mut self, number: u64, call: Call, at: Duration) {
         let Call { process, epoch, offset, .. } = call;
+        self.attempts.last_call.insert(process.0, at);
+        if self.is_in_doubt(process.0) {
+            let text = format!("{}@{offset} was called for before the group has answered after a pause", call.place);
+            self.violated("I16", at, text);
+        }
         match self.epochs.open.get(&(process, epoch)) {
             None => {
                 let text = format!("{} was called for {}@{offset} under {epoch}, which is not open", call.handler, call.place);
@@ -119,6 +127,23 @@ impl Checks {
         self.attempts.running.insert(number, call);
     }
 
+    /// Whether a record was caused by an event that no running attempt of the process has: it was sent for nobody.
+    pub(super) fn is_nobodys(&self, process: Process, view: RecordView<'_>) -> bool {
+        let headers = view.headers();
+        let handed_on = headers.find("__dlq.errors.topic").is_some() || headers.find("millstream-retry-group").is_some();
+        let Some(cause) = cause_of(view.value()).filter(|_| !handed_on && !self.rules.keeps_tables) else { return false };
+        !self.attempts.running.values().any(|call| call.process == process && call.id == cause.as_u128())
+    }
+
+    pub(crate) fn has_called_since(&self, member: MemberNo, since: Duration) -> bool {
+        self.attempts.last_call.get(&member).is_some_and(|at| *at >= since)
+    }
+
+    /// How many calls of a process run.
+    pub(crate) fn running(&self, member: MemberNo) -> usize {
+        self.attempts.running.values().filter(|call| call.process.0 == member).count()
+    }
+
     /// A key is held by a record that failed, until that is settled (I8); and who failed for good is not called again (I5).
     fn held(&mut self, call: &Call, at: Duration) {
         if self.attempts.over.contains(&(call.process, call.epoch, call.place.partition, call.offset)) {
@@ -136,7 +161,8 @@ impl Checks {
                 && (other.process, other.epoch) != (call.process, call.epoch)
         });
         if let Some(other) = elsewhere {
-            let text = format!("{}@{} and {}@{} have one id, and run at once", call.place, call.offset, other.place, other.offset);
+            let text =
+                format!("{}@{} and {}@{} have one id, and run at once", call.place, call.offset, other.place, other.offset);
             self.violated("I7", at, text);
         }
         let Some(key) = call.key.clone().filter(|_| self.rules.ordered) else { return };
@@ -169,9 +195,8 @@ impl Checks {
             return;
         };
         let Some((_, began)) = asked.iter().find(|(by, _)| *by == try_id()) else { return };
-        let reads = self.epochs.reads.get(&(call.process, call.epoch));
-        if reads.is_some_and(|place| self.copies.count(place, &call.place, call.offset) > 1) {
-            // For which of the copies that look-up was nobody can tell.
+        if self.is_one_of_many(call) {
+            // For which of them that look-up was nobody can tell.
             return;
         }
         let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
@@ -186,6 +211,14 @@ impl Checks {
             );
             self.violated("I7", at, text);
         }
+    }
+
+    /// Whether a twin of the record was delivered behind it in its epoch, or, where copies are read, any other twin.
+    fn is_one_of_many(&self, call: &Call) -> bool {
+        let Some(open) = self.epochs.open.get(&(call.process, call.epoch)) else { return false };
+        let from = if open.place == call.place { call.offset + 1 } else { 0 };
+        let twins = open.delivered.range(from..).filter(|(_, id)| **id == Some(call.id)).count();
+        twins > usize::from(open.place != call.place)
     }
 
     /// A call has ended with an `Ok` and these outputs.

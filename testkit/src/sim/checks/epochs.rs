@@ -7,8 +7,11 @@ use crate::sim::network::MemberNo;
 use crate::sim::world::Link;
 use millstream_core::contract::{Epoch, Offset, Produce, RecordBatch, TopicPartition};
 use millstream_core::envelope::EventKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+/// A process that is told to stop has heard it by then.
+const HEARD: Duration = Duration::from_millis(300);
 
 /// A process: a member, and the so many-th.
 pub(super) type Process = (MemberNo, u32);
@@ -18,7 +21,7 @@ pub(super) struct Open {
     pub(super) group: String,
     pub(super) place: TopicPartition,
     /// Delivered and not found settled yet, with their ids.
-    delivered: BTreeMap<Offset, Option<u128>>,
+    pub(super) delivered: BTreeMap<Offset, Option<u128>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,26 +33,52 @@ pub(super) struct Epochs {
     pub(super) emitted: BTreeMap<(Process, u128), Vec<Epoch>>,
     /// From when on the processes that were told to stop have no time left for a commit's outcome.
     out_of_time: BTreeMap<MemberNo, Duration>,
+    /// When members were told to stop.
+    told: BTreeMap<MemberNo, Duration>,
+    /// Members that were away for long and have not heard of their groups since.
+    away: BTreeSet<MemberNo>,
 }
 
 impl Epochs {
     pub(super) fn died(&mut self, process: Process) {
         self.open.retain(|(of, _), _| *of != process);
         self.out_of_time.remove(&process.0);
+        self.told.remove(&process.0);
+        self.away.remove(&process.0);
     }
 }
 
 impl Checks {
-    pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
+    pub(crate) fn started(&mut self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch, at: Duration) {
+        if self.epochs.told.get(&link.member).is_some_and(|told| at > *told + HEARD) {
+            self.violated("I12", at, format!("{place} was started ({epoch}) though the service stops"));
+        }
         let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
         let key = ((link.member, link.incarnation), epoch);
         self.epochs.reads.insert(key, place.clone());
         self.epochs.open.insert(key, open);
     }
 
+    /// A member goes on after it was away for so long: its ownership is in doubt until a group has answered.
+    pub(crate) fn goes_on(&mut self, member: MemberNo, after: Duration) {
+        if after > self.rules.session / 2 {
+            self.epochs.away.insert(member);
+        }
+    }
+
+    pub(crate) fn group_answered(&mut self, member: MemberNo) {
+        self.epochs.away.remove(&member);
+    }
+
+    /// Whether nothing may start or be handed over, because the member does not know what is still its own.
+    pub(super) fn is_in_doubt(&self, member: MemberNo) -> bool {
+        self.epochs.away.contains(&member)
+    }
+
     /// A member was told to stop and has so long: nine tenths of that are for everything up to the last commit's outcome.
     pub(crate) fn told_to_stop(&mut self, member: MemberNo, at: Duration, within: Duration) {
         self.epochs.out_of_time.insert(member, at + within * 9 / 10);
+        self.epochs.told.entry(member).or_insert(at);
     }
 
     pub(crate) fn is_out_of_time(&self, link: &Link, at: Duration) -> bool {
@@ -84,9 +113,19 @@ impl Checks {
     /// A member's service has handed records to its client: their epoch must be open (I16).
     pub(crate) fn handed_over(&mut self, link: &Link, records: &Produce, at: Duration) {
         let process = (link.member, link.incarnation);
+        if self.is_in_doubt(link.member) {
+            let text = format!("member {} handed records over before its group has answered after a pause", link.member);
+            return self.violated("I16", at, text);
+        }
         for (place, view) in records.iter() {
             let print = print_of(&place.topic, view.key(), view.value());
-            let Some(epochs) = self.epochs.emitted.get(&(process, print)) else { continue };
+            let Some(epochs) = self.epochs.emitted.get(&(process, print)) else {
+                if self.is_nobodys(process, view) {
+                    let text = format!("a record for {place} was handed over after its attempt had ended");
+                    return self.violated("I16", at, text);
+                }
+                continue;
+            };
             if !epochs.iter().any(|epoch| self.epochs.open.contains_key(&(process, *epoch))) {
                 let text = format!("an output for {place} was handed over after its epoch had ended ({:?})", epochs);
                 return self.violated("I16", at, text);

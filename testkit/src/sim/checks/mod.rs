@@ -37,6 +37,8 @@ pub(crate) struct Rules {
     pub(crate) in_flight: u64,
     /// The reprocessing run of the services.
     pub(crate) run: u32,
+    /// How long the members' sessions are.
+    pub(crate) session: Duration,
     /// Whether its handlers keep tables, whose redeliveries are applied again by design.
     pub(crate) keeps_tables: bool,
     /// Whether calls for a key follow offset order.
@@ -47,7 +49,15 @@ pub(crate) struct Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Rules { most_calls: u32::MAX, in_flight: 4_096, run: 0, keeps_tables: false, ordered: true, claims: false }
+        Rules {
+            most_calls: u32::MAX,
+            in_flight: 4_096,
+            run: 0,
+            session: Duration::from_secs(45),
+            keeps_tables: false,
+            ordered: true,
+            claims: false,
+        }
     }
 }
 

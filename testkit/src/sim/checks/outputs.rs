@@ -24,6 +24,13 @@ pub(crate) fn id_of(value: Option<&[u8]>) -> Option<EventKey> {
     Some(scan(value?, &Limits::DEFAULT).ok()?.key())
 }
 
+/// The id of the event that caused the one of a value, if it is an envelope and was caused by one.
+pub(super) fn cause_of(value: Option<&[u8]>) -> Option<EventKey> {
+    let value = value?;
+    let head = scan(value, &Limits::DEFAULT).ok()?;
+    Some(EventKey::of_text(&head.causation_id(value)?))
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     landed: BTreeSet<u128>,

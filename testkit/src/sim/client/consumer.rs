@@ -180,6 +180,7 @@ impl SimConsumer {
                 self.next_beat = self.next_beat.min(Instant::now() + Duration::from_millis(100));
             }
             Ok(BeatReply::Unknown) => {
+                self.world.checks().group_answered(self.link.member);
                 let lost = !self.held.is_empty();
                 while let Some(epoch) = self.held.last().map(|held| held.epoch) {
                     self.lose(epoch);
@@ -192,6 +193,7 @@ impl SimConsumer {
                 self.confirm |= confirms && !lost;
             }
             Ok(BeatReply::Holds { epoch, grants }) => {
+                self.world.checks().group_answered(self.link.member);
                 self.joined = true;
                 self.member_epoch = epoch;
                 self.released.retain(|grant| !released.contains(grant));
@@ -223,8 +225,7 @@ impl SimConsumer {
                 held.until = Some(Instant::now() + budget);
                 let epoch = held.epoch;
                 self.world.note(Some(self.link.member), What::Ending(held.place.clone(), epoch, false));
-                let event = ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(budget) };
-                if millstream_core::planted!(B46) { self.batches.push_back(event) } else { self.events.push_back(event) }
+                self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(budget) });
             }
             return;
         }
@@ -450,6 +451,8 @@ impl SimConsumer {
 
     fn next_event(&mut self) -> Option<ConsumerEvent> {
         if let Some(event) = self.events.pop_front() {
+            #[cfg(millstream_planted)]
+            let event = self.queued_behind_batches(event)?;
             // From the moment in which it is told.
             if let ConsumerEvent::Ending { epoch, how: EpochEnd::Lost } = event {
                 self.world.ended(&self.link, epoch);
@@ -461,13 +464,26 @@ impl SimConsumer {
         }
         // Whose turn it is changes, so that no partition waits behind a busy one (I22).
         self.round = (self.round + 1) % self.batches.len();
-        let event = self.batches.remove(if millstream_core::planted!(B46) { 0 } else { self.first_of_its_partition() });
+        let event = self.batches.remove(self.first_of_its_partition());
         if let Some(ConsumerEvent::Records(batch)) = &event {
             let first = batch.view(0).offset();
             self.world.delivered(&self.link, &self.request.group, batch);
             self.world.note(Some(self.link.member), What::Delivered(batch.partition.clone(), batch.epoch, first, batch.len()));
         }
         event
+    }
+
+    /// An order to give a partition up waits until all that lies in it is fetched, as in a queue behind data.
+    #[cfg(millstream_planted)]
+    fn queued_behind_batches(&mut self, event: ConsumerEvent) -> Option<ConsumerEvent> {
+        millstream_core::planted!(B46: if let ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(_) } = event
+            && let Some((place, position)) = self.held(epoch).map(|held| (held.place.clone(), held.position))
+            && Some(position) < self.world.memory.end(&place.topic, place.partition)
+        {
+            self.events.push_back(event);
+            return None;
+        });
+        Some(event)
     }
 
     /// The first batch of the partition whose turn it is.
@@ -535,7 +551,7 @@ impl Consumer for SimConsumer {
                     (held.started, held.position) = (true, at);
                     if !alone {
                         world.note(Some(link.member), What::Reads(epoch, at));
-                        world.started(&link, &group, &held.place, epoch, at);
+                        world.started(&link, &group, &held.place, epoch);
                     }
                 }
             }

@@ -33,7 +33,7 @@ impl Planted {
     pub(super) fn reads(world: &World, held: &mut Held) {
         planted!(B45: {
             let leader = world.servers().leaders.of(&held.place);
-            if held.leader.replace(leader).is_some_and(|before| before != leader) && held.fetching.is_none() {
+            if held.fetching.is_none() && held.leader.replace(leader).is_some_and(|before| before != leader) {
                 held.position = world.memory.end(&held.place.topic, held.place.partition).unwrap_or(held.position);
             }
         });

@@ -1,7 +1,7 @@
 //! Owns the first service: orders become fills.
 
 use super::order::{Behaviour, Fill, NAMESPACES, Order, topic};
-use super::{ATTEMPTS, IN_FLIGHT, WITHIN};
+use super::{ATTEMPTS, IN_FLIGHT, SESSION, WITHIN};
 use crate::sim::Node;
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::engine::Retry;
@@ -78,7 +78,7 @@ pub(super) fn service(node: &Node) -> StreamServiceBuilder<Desk> {
         .with_deduplicator(node.deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(Duration::from_secs(10), Duration::from_secs(8))
+        .membership(SESSION, Duration::from_secs(8))
         .add_producer()
         .with_state(Desk { process: node.process(), ..Desk::default() });
     for namespace in NAMESPACES {

@@ -1,7 +1,7 @@
 //! Owns the second service, in which loss and doubling of the first one show: each fill becomes an entry, once.
 
 use super::order::{Behaviour, Fill, NAMESPACES, Order, topic};
-use super::{ATTEMPTS, IN_FLIGHT, WITHIN};
+use super::{ATTEMPTS, IN_FLIGHT, SESSION, WITHIN};
 use crate::sim::{History, Node};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::RecordView;
@@ -25,10 +25,11 @@ pub(super) fn service(node: &Node) -> StreamServiceBuilder<Node> {
         .with_deduplicator(node.deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(Duration::from_secs(10), Duration::from_secs(8))
+        .membership(SESSION, Duration::from_secs(8))
         .with_state(node.clone());
     for namespace in NAMESPACES {
-        let settings = HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20);
+        // Too little for two records of any size: they come one at a time.
+        let settings = HandlerSettings::new().in_flight(IN_FLIGHT, 1 << 20);
         builder = builder.add_consumer_handler_with(&topic(namespace, "filled"), "ledger.fills", on_fill, settings);
     }
     builder

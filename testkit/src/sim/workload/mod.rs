@@ -31,6 +31,7 @@ mod retries;
 mod tables;
 
 use super::Simulation;
+use millstream_core::engine::Breaker;
 use std::time::Duration;
 
 pub use claims::claims;
@@ -45,8 +46,13 @@ pub use tables::tables;
 const ATTEMPTS: u32 = 3;
 /// The window of the desk's handlers.
 const IN_FLIGHT: u64 = 24;
+/// How long a silent member keeps its partitions.
+const SESSION: Duration = Duration::from_secs(10);
 /// How long the services have to end.
 const WITHIN: Duration = Duration::from_secs(10);
+
+/// A breaker that never opens: its probes are calls that count no attempt.
+const NO_BREAKER: Breaker = Breaker::after(u32::MAX);
 
 /// The simulation of the workload.
 pub fn orders() -> Simulation {
@@ -55,6 +61,7 @@ pub fn orders() -> Simulation {
         .service("ledger", 1, ledger::service)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
+        .session(SESSION)
         .stops_within(WITHIN);
     let simulation = ["paper", "zerodha"].into_iter().fold(simulation, order::topics);
     simulation

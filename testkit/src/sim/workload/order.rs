@@ -92,8 +92,8 @@ pub(super) fn topics(simulation: Simulation, namespace: &str) -> Simulation {
 
 fn behaviour(dice: &mut Dice) -> Behaviour {
     match dice.below(100) {
-        0..48 => Behaviour::Quick,
-        48..50 => Behaviour::Shuffles,
+        0..42 => Behaviour::Quick,
+        42..50 => Behaviour::Shuffles,
         50..70 => Behaviour::Slow(dice.between(1, 400)),
         70..75 => Behaviour::Slow(dice.between(2_000, 14_000)),
         75..81 => Behaviour::Fails(u32::try_from(dice.between(1, 2)).unwrap_or(1)),
@@ -103,8 +103,7 @@ fn behaviour(dice: &mut Dice) -> Behaviour {
         90..92 => Behaviour::Hangs(1),
         92..95 => Behaviour::Wavers,
         95..97 => Behaviour::Publishes,
-        97 => Behaviour::PutsOff,
-        98 => Behaviour::Shuffles,
+        97 | 98 => Behaviour::PutsOff,
         _ => Behaviour::Garbled,
     }
 }
@@ -116,7 +115,9 @@ pub(super) fn feed(dice: &mut Dice) -> Vec<Record> {
     let mut records = Vec::new();
     for number in 0..count {
         let account = format!("a{}", dice.below(5));
-        let order = Order { number, account, behaviour: behaviour(dice), fills: u32::try_from(dice.below(3)).unwrap_or(0) };
+        let behaviour = behaviour(dice);
+        let fills = if behaviour == Behaviour::Shuffles { 2 } else { u32::try_from(dice.below(3)).unwrap_or(0) };
+        let order = Order { number, account, behaviour, fills };
         // Some were made long before they came: nothing may follow from an id's time.
         let made = if dice.chance(200) { 1_770_000_000_000 } else { 1_780_000_000_000 };
         let id = ids.next(made + number);

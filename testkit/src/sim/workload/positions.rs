@@ -1,6 +1,6 @@
 //! Owns the workload of bare payloads, known by their positions, in topics that are deleted and created again.
 
-use super::{ATTEMPTS, IN_FLIGHT, WITHIN};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN};
 use crate::sim::{Dice, Fault, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
@@ -37,9 +37,9 @@ fn service(node: &Node) -> StreamServiceBuilder<Node> {
     let settings = HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20).concurrency(8).id_source(IdSource::Position);
     StreamServiceBuilder::new("pricer", node.transport())
         .with_deduplicator(node.deduplicator())
-        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(Duration::from_secs(10), Duration::from_secs(8))
+        .membership(SESSION, Duration::from_secs(8))
         .with_state(node.clone())
         .add_consumer_handler_with(INPUT, "pricer.ticks", on_tick, settings)
 }
@@ -81,6 +81,7 @@ pub fn positions() -> Simulation {
         .also(Fault::TopicRecreated)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
+        .session(SESSION)
         .stops_within(WITHIN)
         .finally("I1", finally)
 }

@@ -1,7 +1,7 @@
 //! Owns the workload of retry topics: jobs that fail for longer than a key should be held, among records that look like copies
 //! and are none.
 
-use super::{IN_FLIGHT, WITHIN, fed};
+use super::{IN_FLIGHT, NO_BREAKER, SESSION, WITHIN, fed};
 use crate::sim::{Dice, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
@@ -70,13 +70,14 @@ async fn on_job(worker: &Worker, job: Event<Job>, out: &mut Outputs) -> Result<(
 
 fn service(node: &Node) -> StreamServiceBuilder<Worker> {
     let retry = Retry::exponential(Duration::from_millis(100), Duration::from_secs(1)).attempts(ATTEMPTS);
-    let errors = ErrorHandling::new().retry(retry).retry_topics([Duration::from_secs(2), Duration::from_secs(6)]);
+    let errors =
+        ErrorHandling::new().retry(retry).breaker(NO_BREAKER).retry_topics([Duration::from_secs(2), Duration::from_secs(6)]);
     let settings = HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20).timeout(Duration::from_secs(15)).concurrency(8);
     StreamServiceBuilder::new("worker", node.transport())
         .with_deduplicator(node.deduplicator())
         .with_error_handling(errors)
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(Duration::from_secs(10), Duration::from_secs(8))
+        .membership(SESSION, Duration::from_secs(8))
         .add_producer()
         .with_state(Worker { node: node.clone(), failed: Mutex::default() })
         .add_consumer_handler_with(INPUT, GROUP, on_job, settings)
@@ -146,6 +147,7 @@ pub fn retries() -> Simulation {
         .unordered()
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
+        .session(SESSION)
         .stops_within(WITHIN)
         .finally("I1", finally)
 }

@@ -16,6 +16,7 @@ pub use start::StartAt;
 use super::cell::{Bell, Control, Suspect};
 use super::client_meters::Watch;
 use super::health::Board;
+use super::latest::Listener;
 use super::plan::Plan;
 use super::quote;
 use super::shutdown::Told;
@@ -37,7 +38,6 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use watching::Watching;
 
@@ -47,7 +47,7 @@ pub(crate) struct IntakeParts {
     pub(crate) request: ConsumerRequest,
     pub(crate) plans: BTreeMap<Topic, Arc<Plan>>,
     pub(crate) runtime: Handle,
-    pub(crate) told: watch::Receiver<Told>,
+    pub(crate) told: Listener<Told>,
     pub(crate) clock: Clock,
     pub(crate) board: Board,
     pub(crate) watchdog: Watchdog,
@@ -182,7 +182,7 @@ impl Intake {
     fn hear(&mut self, news: News, now: MonoTime) -> Result<(), Error> {
         match news {
             News::Told => {
-                let told = *self.parts.told.borrow_and_update();
+                let told = self.parts.told.look();
                 planted!(B35: if self.epochs.due().is_some() { return Ok(()) });
                 if let Told::Stop(by) | Told::Abandon(by) = told {
                     self.leaving = Some(by);

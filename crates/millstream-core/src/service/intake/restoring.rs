@@ -104,6 +104,10 @@ async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prep
     }
     if let Some((table, _)) = &mut prepared.table {
         table.entries.start_at(prepared.at);
+        if table.entries.is_full() {
+            let (place, entries) = (&table.place, table.entries.len());
+            tracing::warn!(%place, entries, "restored, and full: records with new keys wait; `TableSettings::most` gives room");
+        }
     }
     Ok(prepared)
 }
@@ -124,7 +128,7 @@ async fn call(plan: &Plan, hook: &Hook<Assigned, Answer>, assigned: &Assigned) -
         failures += 1;
         let text = crate::service::log_text(&error);
         tracing::warn!(partition = %assigned.partition, error = text, "the hook for an assigned partition failed, will be retried");
-        tokio::time::sleep(backoff.delay(failures, u64::from(failures))).await;
+        tokio::time::sleep(backoff.delay(failures, u64::from(failures)).max(error.not_before())).await;
     }
 }
 

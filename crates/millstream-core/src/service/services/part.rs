@@ -89,9 +89,9 @@ async fn bounded(run: Run, stopper: Stopper, clock: Clock) -> Result<(), Error> 
     let over = async {
         let mut told = stopper.told();
         loop {
-            let now = *told.borrow_and_update();
+            let now = told.look();
             match now {
-                Told::Run => drop(told.changed().await),
+                Told::Run => told.changed().await,
                 Told::Stop(by) => {
                     if tokio::time::timeout_at(clock.instant(by), told.changed()).await.is_err() {
                         let text = "it had not ended when its time was over, and was dropped";

@@ -2,11 +2,31 @@
 
 use super::Sink;
 use crate::contract::RecordView;
-use crate::handler::{Handler, HandlerError, Lent, Outcome, Outputs};
+use crate::engine::Failure;
+use crate::handler::{Handler, HandlerError, Lent, Outcome, Outputs, panics};
 
-/// What became of the entry that an attempt was lent: into the sink, or a failure if it cannot be written.
+/// What became of the entry that an attempt was lent: into the sink, or a failure if it cannot be written. Writing and
+/// dropping it are its type's own code: a panic there is the attempt's, too.
 #[inline(never)]
 pub(super) fn keep(
+    lent: Box<Lent>,
+    out: &mut Outputs,
+    record: RecordView<'_>,
+    answer: Result<Outcome, HandlerError>,
+    sink: &mut Sink,
+) -> Result<Outcome, HandlerError> {
+    let kept = panics::caught(|| {
+        let kept = changed(&lent, out, record, answer, sink);
+        drop(lent);
+        kept
+    });
+    kept.unwrap_or_else(|panic| {
+        sink.changed = None;
+        Err(HandlerError::of(Failure::Panic, panic.into()))
+    })
+}
+
+fn changed(
     lent: &Lent,
     out: &mut Outputs,
     record: RecordView<'_>,

@@ -4,7 +4,6 @@ use super::position::letters_text;
 use crate::contract::{Offset, TopicId};
 use crate::handler::Changed;
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry as Place;
 use std::sync::Arc;
 
 /// What is kept for one key.
@@ -43,6 +42,8 @@ pub(crate) struct Entries {
     entries: BTreeMap<Box<[u8]>, Entry>,
     /// Dead letters that may come again, with their keys: as many as there may be records above the watermark.
     letters: BTreeMap<Offset, Box<[u8]>>,
+    /// How many have a text, and their bytes: a remembered deletion takes no room.
+    live: usize,
     bytes: usize,
     most: (usize, usize),
 }
@@ -53,7 +54,7 @@ const OVERHEAD: usize = 64;
 impl Entries {
     /// None yet, of the input topic `input`, with room for so many entries and bytes.
     pub(crate) fn new(input: TopicId, most: (usize, usize)) -> Self {
-        Entries { input, entries: BTreeMap::new(), letters: BTreeMap::new(), bytes: 0, most }
+        Entries { input, entries: BTreeMap::new(), letters: BTreeMap::new(), live: 0, bytes: 0, most }
     }
 
     /// What there is for the record at `offset` with this key.
@@ -61,11 +62,15 @@ impl Entries {
         planted!(B51: if self.entries.values().any(|entry| entry.at.is_some_and(|at| offset <= at)) { return Found::Known });
         match self.entries.get(key) {
             Some(entry) if entry.at.is_some_and(|at| offset <= at) => {
-                if self.letters.contains_key(&offset) { Found::Lettered } else { Found::Known }
+                if self.letters.contains_key(&offset) {
+                    Found::Lettered
+                } else {
+                    Found::Known
+                }
             }
-            Some(entry) => Found::Kept(entry.text.clone()),
-            None if self.is_full() => Found::Full,
-            None => Found::Kept(None),
+            Some(Entry { text: Some(text), .. }) => Found::Kept(Some(text.clone())),
+            _ if self.is_full() => Found::Full,
+            _ => Found::Kept(None),
         }
     }
 
@@ -84,18 +89,15 @@ impl Entries {
         letters_text(of_key)
     }
 
-    /// How many there are, those deleted by a record that may come again included.
+    /// How many there are, without those that were deleted.
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.live
     }
 
+    /// Whether there is no room for another key. There may be more than there is room for: attempts under way were let in
+    /// together, entries grow, and caps are lowered.
     pub(crate) fn is_full(&self) -> bool {
-        self.entries.len() >= self.most.0 || self.bytes >= self.most.1
-    }
-
-    /// Whether there is more than there may be.
-    pub(crate) fn overflows(&self) -> bool {
-        self.entries.len() > self.most.0 || self.bytes > self.most.1
+        self.live >= self.most.0 || self.bytes >= self.most.1
     }
 
     /// Takes over what a record has made of an entry. A deleted one needs no position: its record does not come again in
@@ -128,14 +130,7 @@ impl Entries {
     /// Forgets what was deleted by records below `start`: they do not come again.
     pub(crate) fn start_at(&mut self, start: Offset) {
         self.letters = self.letters.split_off(&start);
-        let bytes = &mut self.bytes;
-        self.entries.retain(|key, entry| {
-            let keep = entry.text.is_some() || entry.at.is_some_and(|at| at >= start);
-            if !keep {
-                *bytes -= cost(key, None);
-            }
-            keep
-        });
+        self.entries.retain(|_, entry| entry.text.is_some() || entry.at.is_some_and(|at| at >= start));
     }
 
     /// All texts, by key.
@@ -144,28 +139,28 @@ impl Entries {
     }
 
     fn put(&mut self, key: &[u8], at: Option<Offset>, text: Option<Arc<str>>) {
-        let new = cost(key, text.as_deref());
-        match self.entries.entry(key.into()) {
-            Place::Occupied(mut place) => {
-                self.bytes -= cost(key, place.get().text.as_deref());
-                place.insert(Entry { at, text });
-            }
-            Place::Vacant(place) => {
-                place.insert(Entry { at, text });
-            }
-        }
-        self.bytes += new;
+        let (live, bytes) = cost(key, text.as_deref());
+        let before = self.entries.insert(key.into(), Entry { at, text });
+        self.leave(key, before);
+        self.live += live;
+        self.bytes += bytes;
     }
 
     fn remove(&mut self, key: &[u8]) {
-        if let Some(entry) = self.entries.remove(key) {
-            self.bytes -= cost(key, entry.text.as_deref());
-        }
+        let before = self.entries.remove(key);
+        self.leave(key, before);
+    }
+
+    fn leave(&mut self, key: &[u8], entry: Option<Entry>) {
+        let (live, bytes) = cost(key, entry.and_then(|entry| entry.text).as_deref());
+        self.live -= live;
+        self.bytes -= bytes;
     }
 }
 
-fn cost(key: &[u8], text: Option<&str>) -> usize {
-    OVERHEAD + key.len() + text.map_or(0, str::len)
+/// The room that an entry takes: one, and its bytes.
+fn cost(key: &[u8], text: Option<&str>) -> (usize, usize) {
+    text.map_or((0, 0), |text| (1, OVERHEAD + key.len() + text.len()))
 }
 
 #[cfg(test)]
@@ -251,6 +246,15 @@ mod tests {
         entries.fold(Read { key: b"l", topic: TODAY, offset: 6, text: Some("6".into()), letters: Vec::new() });
         assert!(matches!(entries.find(b"m", 9), Found::Full));
         assert!(matches!(entries.find(b"k", 9), Found::Kept(Some(_))));
-        assert!(!entries.overflows());
+    }
+
+    #[test]
+    fn deletions_take_no_room_and_come_back_only_where_there_is_some() {
+        let mut entries = entries();
+        fold(&mut entries, TODAY, 5, None);
+        entries.fold(Read { key: b"l", topic: TODAY, offset: 6, text: Some("6".into()), letters: Vec::new() });
+        assert!(matches!(entries.find(b"m", 9), Found::Kept(None)));
+        entries.fold(Read { key: b"m", topic: TODAY, offset: 7, text: Some("7".into()), letters: Vec::new() });
+        assert!(matches!(entries.find(b"k", 9), Found::Full));
     }
 }

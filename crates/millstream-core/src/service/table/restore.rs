@@ -75,11 +75,6 @@ async fn read(
     let _ = tokio::time::timeout(CLOSE, consumer.close(Close::Leave(CLOSE))).await;
     let end = end?;
     let entries = folding.entries;
-    if entries.overflows() {
-        let text =
-            format!("{place} holds {} entries, more than its caps allow: raise them with `TableSettings::most`", entries.len());
-        return Err(Error::new(ErrorKind::Configuration, Operation::Restore, text));
-    }
     for (key, text) in entries.texts() {
         if let Err(error) = (plan.of.check)(text) {
             let text = format!(

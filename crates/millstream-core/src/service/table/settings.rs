@@ -57,7 +57,7 @@ impl TableSettings {
     }
 
     /// The same with other caps on what one partition holds. When one is reached nothing is forgotten: records with keys
-    /// that have no entry yet wait, and health says why.
+    /// that have no entry yet wait, and health says why. A partition that holds more, because caps were lowered, is full too.
     #[must_use]
     pub fn most(mut self, entries: usize, bytes: usize) -> Self {
         (self.entries, self.bytes) = (entries, bytes);

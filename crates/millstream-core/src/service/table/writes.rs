@@ -72,14 +72,21 @@ impl Writes {
         }
     }
 
-    /// Sends what may be sent; answers whether it did.
-    pub(crate) fn send(&mut self, place: &TopicPartition, producer: &AnyProducer, watch: &Watch, now: MonoTime) -> bool {
+    /// Sends what may be sent of generations below `handed_over`; answers whether it did.
+    pub(crate) fn send(
+        &mut self,
+        place: &TopicPartition,
+        producer: &AnyProducer,
+        watch: &Watch,
+        now: MonoTime,
+        handed_over: u64,
+    ) -> bool {
         if !self.stirred || self.sending.is_some() || self.not_before.is_some_and(|at| at > now) {
             return false;
         }
         self.not_before = None;
-        let next = self.next();
-        self.stirred = next.len() == MOST;
+        let next = self.next(handed_over);
+        self.stirred = next.len() == MOST || self.waiting.last_key_value().is_some_and(|(owner, _)| owner.0 >= handed_over);
         if next.is_empty() {
             return false;
         }
@@ -95,11 +102,12 @@ impl Writes {
         true
     }
 
-    /// Those to be sent next: ready, and with none before them with their key that is not.
-    fn next(&self) -> Vec<Owner> {
+    /// Those to be sent next: ready, and with none before them with their key that is not. Their generation is handed over:
+    /// the tail would not know whose one is that is acknowledged before.
+    fn next(&self, handed_over: u64) -> Vec<Owner> {
         let mut blocked: BTreeSet<&[u8]> = BTreeSet::new();
         let mut next = Vec::new();
-        for (owner, write) in &self.waiting {
+        for (owner, write) in self.waiting.range(..(handed_over, 0)) {
             if write.ready && !blocked.contains(&*write.key) {
                 next.push(*owner);
                 if next.len() == MOST {
@@ -141,5 +149,35 @@ impl Writes {
     /// Drops all: the epoch is over.
     pub(crate) fn abandon(&mut self) {
         *self = Writes::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(key: &[u8], ready: bool) -> Write {
+        Write { key: key.into(), record: RecordSetBuilder::new(0).build(), ready }
+    }
+
+    #[test]
+    fn an_entry_that_is_ready_waits_for_those_before_it_with_its_key_and_no_others() {
+        let mut writes = Writes::default();
+        writes.push((1, 0), write(b"a", false));
+        writes.push((1, 1), write(b"a", true));
+        writes.push((1, 2), write(b"b", true));
+        assert_eq!(writes.next(2), [(1, 2)]);
+        writes.ready((1, 0));
+        assert_eq!(writes.next(2), [(1, 0), (1, 1), (1, 2)]);
+    }
+
+    #[test]
+    fn an_entry_whose_generation_is_not_handed_over_is_not_sent() {
+        let mut writes = Writes::default();
+        writes.push((1, 0), write(b"a", true));
+        writes.push((2, 0), write(b"b", true));
+        assert_eq!(writes.next(1), []);
+        assert_eq!(writes.next(2), [(1, 0)]);
+        assert_eq!(writes.next(3), [(1, 0), (2, 0)]);
     }
 }

@@ -138,8 +138,15 @@ impl Checks {
         let scope = self.scope.clone();
         let mut answers = std::mem::take(&mut self.spare.1);
         answers.clear();
+        #[cfg(millstream_planted)]
+        let marks = self.current.as_ref().map(|current| (current.batch.partition.partition, current.batch.view(0).offset()));
         let future = Box::pin(async move {
             let looked = within(STORE_DEADLINE, dedup.check(&scope, &keys, &mut answers)).await;
+            planted!(B04: if let Some((partition, first)) = marks {
+                let mark = |(key, offset): (&u128, u64)| crate::contract::Mark::new(*key, partition, offset, Default::default());
+                let marks: Vec<_> = keys.iter().zip(first..).map(mark).collect();
+                drop(dedup.complete(&scope, &marks, &mut Vec::new()).await);
+            });
             (looked, keys, answers)
         });
         self.under_way = Some((future, asking, stamp));

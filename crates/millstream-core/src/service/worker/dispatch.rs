@@ -168,10 +168,13 @@ impl Worker {
             self.hold(current, index, checked.filter(|_| self.engine.owns(offset, id)));
             return true;
         }
-        if probing {
-            self.probing = Some(offset);
-        }
         let ended = self.lend(&current.batch, index);
+        match (probing, &ended) {
+            (true, None) => self.probing = Some(offset),
+            // It asks nothing of the dependency: the next one does.
+            (true, Some(_)) => self.breaker.probe_abandoned(now),
+            (false, _) => {}
+        }
         let Some(slot) = self.slots.peek() else { return false };
         let Some(runner) = &mut self.runner else { return false };
         self.sink.owner = self.tail.next_owner();
@@ -268,8 +271,10 @@ impl Worker {
             self.engine.not_started(offset);
             return false;
         };
-        if probing {
-            self.probing = Some(offset);
+        match (probing, &ended) {
+            (true, None) => self.probing = Some(offset),
+            (true, Some(_)) => self.breaker.probe_abandoned(now),
+            (false, _) => {}
         }
         payload.starts_again(&mut self.counts, &self.plan);
         self.sink.owner = self.tail.next_owner();

@@ -13,6 +13,7 @@ impl Worker {
             self.queue.clear();
             self.checks.abandon();
             self.abandon_gathered();
+            planted!(B55: return);
             for offset in self.engine.abandon_waiting() {
                 self.payloads.remove(&offset);
             }
@@ -33,7 +34,7 @@ impl Worker {
 
     fn step(&mut self, drain: &mut Drain, now: MonoTime) -> Option<WorkerReport> {
         let phase = drain.phase(now);
-        planted!(B55: if self.engine.next_due().is_some() { return None });
+        planted!(B55: if self.engine.held_count() > 0 { return None });
         if self.slots.running() > 0 {
             if phase == Phase::Handlers {
                 return None;
@@ -97,7 +98,8 @@ impl Worker {
         }
         let watermark = match in_order {
             true if planted!(B02) => Some(self.engine.ledger().next()),
-            _ => (in_order || planted!(B06)).then(|| self.engine.ledger().watermark()),
+            false if planted!(B06) => Some(self.engine.ledger().next()),
+            _ => in_order.then(|| self.engine.ledger().watermark()),
         };
         WorkerReport { epoch: self.cell.epoch, watermark, note: self.quarantine.note_now(true) }
     }

@@ -100,7 +100,7 @@ impl Worker {
         match self.sink.changed.take() {
             None => self.tail.push(mark, outputs, skipped),
             Some(changed) => {
-                let owner = self.tail.push_kept(mark, outputs, skipped);
+                let owner = self.tail.push_kept(mark, outputs, skipped, changed.record.bytes());
                 let Some(table) = &mut self.table else { return };
                 table.entries.take_over(&changed);
                 table.writes.push(owner, Write { key: changed.key, record: changed.record, ready: outputs == 0 });
@@ -143,7 +143,7 @@ impl Worker {
     pub(super) fn write_entries(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let Some(table) = &mut self.table else { return false };
         let may = self.cell.may_hand_over();
-        let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now);
+        let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now, self.tail.handed_over());
         let Poll::Ready(written) = table.writes.poll(cx) else { return moved };
         let lettered: Vec<Offset> = written.done.iter().filter_map(|owner| table.lettered.remove(owner)).collect();
         self.counts.outputs += written.done.len() as u64;

@@ -58,12 +58,12 @@ pub(super) struct Tail {
     marking: Option<Marking>,
     not_before: Option<MonoTime>,
     failures: u32,
-    /// Outputs handed over and not answered yet.
+    /// Outputs handed over and not answered yet, and entries not written.
     pub(super) owed: usize,
-    /// Entries of records that are finished and not handed over.
-    entries: usize,
     /// Their bytes, as far as handed over together.
     pub(super) owed_bytes: usize,
+    /// Those of them, and their bytes, that are entries of records which are finished and not handed over.
+    entries: (usize, usize),
     spare: (Vec<TailRecord>, Vec<Mark>, Vec<Range<Offset>>),
 }
 
@@ -79,8 +79,8 @@ impl Tail {
             not_before: None,
             failures: 0,
             owed: 0,
-            entries: 0,
             owed_bytes: 0,
+            entries: (0, 0),
             spare: Default::default(),
         }
     }
@@ -112,11 +112,13 @@ impl Tail {
         }
     }
 
-    /// As [`push`](Self::push), of a record whose entry is to be written too; answers who owns it.
-    pub(super) fn push_kept(&mut self, mark: Mark, outputs: u32, skipped: bool) -> Owner {
+    /// As [`push`](Self::push), of a record whose entry of so many bytes is to be written too; answers who owns it.
+    pub(super) fn push_kept(&mut self, mark: Mark, outputs: u32, skipped: bool, bytes: usize) -> Owner {
         let owner = (self.next_generation, self.next_owner());
         self.finished.push(TailRecord { mark, pending: outputs + 1, skipped, kept: true });
-        self.entries += 1;
+        // Owed from now on, not from the hand-over on: what has an outlet is asked before each start.
+        (self.owed, self.owed_bytes) = (self.owed + 1, self.owed_bytes + bytes);
+        self.entries = (self.entries.0 + 1, self.entries.1 + bytes);
         owner
     }
 
@@ -124,6 +126,12 @@ impl Tail {
     #[inline]
     pub(super) fn finished(&self) -> usize {
         self.finished.len()
+    }
+
+    /// The generations below this are handed over.
+    #[inline]
+    pub(super) fn handed_over(&self) -> u64 {
+        self.next_generation
     }
 
     /// Whether outputs are owed.
@@ -145,7 +153,7 @@ impl Tail {
     pub(super) fn abandon_outputs(&mut self) {
         self.finished.clear();
         self.generations.clear();
-        self.entries = 0;
+        self.entries = (0, 0);
         (self.owed, self.owed_bytes) = (0, 0);
     }
 
@@ -184,7 +192,8 @@ impl Worker {
         self.tail.next_generation += 1;
         let records = std::mem::replace(&mut self.tail.finished, std::mem::take(&mut self.tail.spare.0));
         let tail = &mut self.tail;
-        tail.owed += self.sink.len() + std::mem::take(&mut tail.entries);
+        tail.entries = (0, 0);
+        tail.owed += self.sink.len();
         tail.owed_bytes += self.sink.bytes();
         let left = records.len();
         tail.generations.insert(generation, Generation { records, left });
@@ -264,7 +273,7 @@ impl Worker {
                 tail.spare.0 = done.records;
             }
             if tail.generations.is_empty() {
-                (tail.owed, tail.owed_bytes) = (0, 0);
+                (tail.owed, tail.owed_bytes) = tail.entries;
             }
         }
         for (offset, id, error) in refused {
