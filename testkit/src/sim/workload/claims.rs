@@ -1,6 +1,6 @@
 //! Owns the workload of claims: orders that come twice, in two partitions, and of which one at a time may be worked on.
 
-use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN, fed};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
 use crate::sim::{Dice, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
@@ -48,7 +48,7 @@ fn service(node: &Node) -> StreamServiceBuilder<Node> {
         .with_deduplicator(node.claiming_deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(SESSION, Duration::from_secs(8))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
         .with_state(node.clone())
         .add_consumer_handler_with(INPUT, "payer.payments", on_payment, settings)
 }
@@ -97,7 +97,6 @@ pub fn claims() -> Simulation {
         .claims()
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
-        .session(SESSION)
         .stops_within(WITHIN)
         .finally("I1", finally)
 }

@@ -1,7 +1,7 @@
 //! Owns the workload of dead letters: a desk that refuses orders, a clerk who works through its letters and cannot handle all
 //! of them, and orders that are put back by hand, mended or not.
 
-use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN, fed};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
 use crate::sim::{Dice, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Headers, Record};
@@ -78,7 +78,7 @@ fn builder(node: &Node, name: &str, letters: &'static str) -> StreamServiceBuild
         .with_deduplicator(node.deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER).dead_letters(naming))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(SESSION, Duration::from_secs(8))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
         .with_state(node.clone())
 }
 
@@ -180,7 +180,6 @@ pub fn letters() -> Simulation {
         .feed(feed)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
-        .session(SESSION)
         .stops_within(WITHIN)
         .finally("I1", finally);
     topics("new").iter().fold(simulation, |simulation, topic| simulation.topic(topic, TopicConfig::new(2)))

@@ -1,6 +1,6 @@
 //! Owns the workload of bare payloads, known by their positions, in topics that are deleted and created again.
 
-use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN};
 use crate::sim::{Dice, Fault, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
@@ -39,7 +39,7 @@ fn service(node: &Node) -> StreamServiceBuilder<Node> {
         .with_deduplicator(node.deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(SESSION, Duration::from_secs(8))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
         .with_state(node.clone())
         .add_consumer_handler_with(INPUT, "pricer.ticks", on_tick, settings)
 }
@@ -81,7 +81,6 @@ pub fn positions() -> Simulation {
         .also(Fault::TopicRecreated)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
-        .session(SESSION)
         .stops_within(WITHIN)
         .finally("I1", finally)
 }

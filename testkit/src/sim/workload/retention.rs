@@ -1,6 +1,6 @@
 //! Owns the workload of retention: records are deleted that nobody has read yet.
 
-use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN, fed};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
 use crate::sim::{Dice, Fault, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
@@ -46,7 +46,7 @@ fn service(node: &Node) -> StreamServiceBuilder<Node> {
         .with_deduplicator(node.deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(SESSION, Duration::from_secs(8))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
         .with_state(node.clone())
         .add_consumer_handler_with(INPUT, "audit.entries", on_entry, settings)
 }
@@ -75,6 +75,5 @@ pub fn retention() -> Simulation {
         .may_park()
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT / 4)
-        .session(SESSION)
         .stops_within(WITHIN)
 }

@@ -1,7 +1,7 @@
 //! Owns the workload of retry topics: jobs that fail for longer than a key should be held, among records that look like copies
 //! and are none.
 
-use super::{IN_FLIGHT, NO_BREAKER, SESSION, WITHIN, fed};
+use super::{IN_FLIGHT, NO_BREAKER, WITHIN, fed};
 use crate::sim::{Dice, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
@@ -77,7 +77,7 @@ fn service(node: &Node) -> StreamServiceBuilder<Worker> {
         .with_deduplicator(node.deduplicator())
         .with_error_handling(errors)
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(SESSION, Duration::from_secs(8))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
         .add_producer()
         .with_state(Worker { node: node.clone(), failed: Mutex::default() })
         .add_consumer_handler_with(INPUT, GROUP, on_job, settings)
@@ -147,7 +147,6 @@ pub fn retries() -> Simulation {
         .unordered()
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
-        .session(SESSION)
         .stops_within(WITHIN)
         .finally("I1", finally)
 }

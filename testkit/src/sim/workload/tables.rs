@@ -1,7 +1,7 @@
 //! Owns the workload of tables: what is booked to an account is folded into the account's entry, by a service of which a
 //! second version keeps the table and the first one does not.
 
-use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN, fed};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
 use crate::sim::{Dice, Fault, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Error, Offset, Record, RecordView, TopicPartition};
@@ -80,7 +80,7 @@ fn service(node: &Node) -> Result<StreamService, Error> {
         .with_deduplicator(node.deduplicator())
         .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER))
         .with_shutdown(Shutdown::within(WITHIN))
-        .membership(SESSION, Duration::from_secs(8))
+        .membership(Duration::from_secs(10), Duration::from_secs(8))
         .add_producer();
     match node.version() {
         1 => builder.add_consumer_handler_with(INPUT, "book.bookings", first, settings).build(),
@@ -178,7 +178,6 @@ pub fn tables() -> Simulation {
         .keeps_tables()
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
-        .session(SESSION)
         .stops_within(WITHIN)
         .each("I18", each)
         .finally("I18", finally)

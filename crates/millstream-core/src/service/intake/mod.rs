@@ -302,6 +302,10 @@ impl Intake {
         let place = format!("partition {}", session.assigned.partition);
         tracing::error!(partition = %session.assigned.partition, ?fault, "the partition is at fault and stays parked");
         self.parts.board.trouble(&place, Some(format!("parked: {fault:?}")));
+        if matches!(fault, PartitionFault::Recreated(_) | PartitionFault::UnknownTopic) {
+            // What is done was done in a topic that is gone: committed, it would skip what lies in another one of its name (F88).
+            self.commits.close(epoch);
+        }
     }
 
     /// Reads all cells, grants demand, commits what is due. Cheap, and done once per turn.
