@@ -175,3 +175,33 @@ async fn as_many_attempts_are_pending_as_the_settings_say_and_no_more() {
         assert_eq!(pending.1.load(SeqCst), limit);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_in_a_topic_that_is_gone_skips_nothing_in_another_one_of_its_name() {
+    let memory = Memory::new();
+    let seen = Arc::new(Seen::default());
+    let service = |memory: &Memory| {
+        StreamServiceBuilder::new("seen", memory.clone())
+            .with_shared_state(seen.clone())
+            .add_consumer_handler("paper.orders.new", "seen.orders", async |seen: &Seen, order: Event<Order>| {
+                tokio::time::sleep(Duration::from_secs(10)).await;
+                seen.on_order(order).await;
+            })
+            .build()
+            .expect("a valid service")
+    };
+    send_orders(&memory, "paper.orders.new", [order("a", 0), order("b", 1)]).await;
+    let running = Running::start(service(&memory)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    memory.recreate(&topic("paper.orders.new")).expect("it exists");
+    send_orders(&memory, "paper.orders.new", [order("a", 2), order("b", 3), order("c", 4)]).await;
+    // What was under way when the topic was recreated is done now.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    running.stop().await.expect("a clean end");
+    let running = Running::start(service(&memory)).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    running.stop().await.expect("a clean end");
+    let mut numbers = seen.numbers();
+    numbers.sort_unstable();
+    assert_eq!(numbers, [0, 1, 2, 3, 4]);
+}

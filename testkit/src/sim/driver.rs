@@ -1,7 +1,7 @@
 //! Owns one run: what befalls the members and when, until faults stop and everything settles. Leaves what a member is to
 //! `node`, and what is wrong to `checks`.
 
-use super::checks::{Checks, Rules, Violation};
+use super::checks::{Checks, Each, Rules, Violation};
 use super::dice::Dice;
 use super::fault::{Bounds, Fault, Schedule};
 use super::history::{History, What};
@@ -10,7 +10,7 @@ use super::node::{Describe, End, Running, start};
 use super::world::World;
 use millstream_core::contract::{ErrorKind, Produce, Record, TopicPartition, partition_for_key};
 use millstream_core::topic::Topic;
-use millstream_memory::{Memory, TopicConfig};
+use millstream_memory::{Cleanup, Memory, TopicConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +52,10 @@ pub(super) struct Plan {
     pub(super) faults_for: Duration,
     pub(super) most_faults: u64,
     pub(super) excuses: bool,
+    pub(super) also: Vec<Fault>,
+    pub(super) each: Vec<Each>,
+    pub(super) may_park: bool,
+    pub(super) deploys: Option<Duration>,
     pub(super) settles_within: Duration,
     pub(super) stops_within: Duration,
 }
@@ -73,6 +77,8 @@ enum Act {
     Calm,
     OpenLetters,
     OpenOutputs,
+    /// An operator restarts a member.
+    Restart(usize),
 }
 
 struct Member {
@@ -117,6 +123,7 @@ impl Driver {
     fn new(plan: Plan, seed: u64) -> Self {
         let mut checks = Checks::new(plan.rules);
         checks.begin(Instant::now());
+        checks.each = plan.each.clone();
         let world = World::new(seed, plan.brokers, plan.partitions, checks);
         let mut members = Vec::new();
         for (service, of) in plan.services.iter().enumerate() {
@@ -152,6 +159,7 @@ impl Driver {
             until: self.plan.faults_for,
             most: self.plan.most_faults,
             excuses: self.plan.excuses,
+            also: &self.plan.also,
         };
         let schedule = schedule.unwrap_or_else(|| Schedule::random(&mut Dice::new(seed, 3), bounds));
         for (at, fault) in &schedule.0 {
@@ -160,6 +168,9 @@ impl Driver {
         for member in 0..self.members.len() {
             let delay = self.dice.millis(0, 1_500);
             self.at(begin + delay, Act::Start(member));
+        }
+        if let Some(after) = self.plan.deploys {
+            self.restart_all(begin + after);
         }
         let feeding = self.feed(seed);
         let weather = if self.dice.chance(500) { Weather::FAIR } else { Weather::ROUGH };
@@ -277,6 +288,7 @@ impl Driver {
             Act::Calm => self.world.servers().network.weather = Weather::ROUGH,
             Act::OpenLetters => self.closed(".dlq", false),
             Act::OpenOutputs => self.closed("", false),
+            Act::Restart(member) => self.befall(Fault::Restart { member, down: Duration::from_millis(300), twice: false }),
             Act::Befall(fault) => self.befall(fault),
         }
     }
@@ -290,7 +302,9 @@ impl Driver {
         member.starting = false;
         member.incarnation += 1;
         let describe = self.plan.services[member.service].describe.clone();
-        match start(&self.world, number, &member.name, member.incarnation, seed, self.put_off, &describe) {
+        let version = 1 + u32::from(self.plan.deploys.is_some_and(|after| self.world.at() >= after));
+        let process = (member.incarnation, version);
+        match start(&self.world, number, &member.name, process, seed, self.put_off, &describe) {
             Ok(running) => {
                 self.world.servers().processes.insert(number, running.process.clone());
                 member.running = Some(running);
@@ -428,7 +442,7 @@ impl Driver {
                 }
             }
             Fault::Replay { records } => {
-                for topic in self.plan.topics.clone().into_iter().map(|(topic, _)| topic) {
+                for topic in self.inputs() {
                     let all = self.world.memory.records(&topic);
                     for _ in 0..records.min(all.len() as u64) {
                         let mut record = self.dice.pick(&all).clone();
@@ -443,7 +457,37 @@ impl Driver {
                     let _ = self.world.memory.add_partitions(topic, 1);
                 }
             }
+            Fault::Compacts => self.world.compact_all(&self.plan.topics),
+            Fault::RecordsDeleted => self.world.delete_unread(&self.inputs(), &mut self.dice),
+            Fault::TopicRecreated => {
+                self.world.recreate(&self.inputs(), &mut self.dice);
+                let when = now + self.dice.millis(500, 4_000);
+                self.restart_all(when);
+            }
         }
+    }
+
+    /// The topics that records come to from outside.
+    fn inputs(&self) -> Vec<Topic> {
+        let inputs = self.plan.topics.iter().filter(|(_, config)| config.cleanup == Cleanup::Delete);
+        inputs.map(|(topic, _)| topic.clone()).collect()
+    }
+
+    /// Restarts all members, one after the other.
+    fn restart_all(&mut self, mut when: Instant) {
+        for member in 0..self.members.len() {
+            self.at(when, Act::Restart(member));
+            when += self.dice.millis(100, 2_000);
+        }
+    }
+
+    /// Whether a member says that a partition is parked.
+    fn is_parked(&self, place: &TopicPartition) -> bool {
+        let name = format!("partition {place}");
+        self.members.iter().filter_map(|member| member.running.as_ref()).any(|running| {
+            let health = running.handle.health();
+            health.troubles.get(&name).is_some_and(|trouble| trouble.starts_with("parked"))
+        })
     }
 
     /// Ends all faults.
@@ -458,7 +502,7 @@ impl Driver {
         }
         self.closed("", false);
         self.closed(".dlq", false);
-        self.acts.retain(|_, act| matches!(act, Act::Start(_)));
+        self.acts.retain(|_, act| matches!(act, Act::Start(_) | Act::Restart(_)));
         for member in &self.members {
             if let Some(running) = &member.running {
                 running.process.go_on();
@@ -475,7 +519,7 @@ impl Driver {
             for place in self.world.places(&group.topics()) {
                 let end = self.world.memory.end(&place.topic, place.partition).unwrap_or(0);
                 let committed = group.committed.get(&place).map_or(0, |committed| committed.offset);
-                if committed < end {
+                if committed < end && !(self.plan.may_park && self.is_parked(&place)) {
                     lag.push(format!("{name} has committed {place} to {committed} of {end}"));
                 }
             }
@@ -491,7 +535,8 @@ impl Driver {
         while quiet < 3 {
             self.until(Instant::now() + Duration::from_millis(400)).await;
             let lag = self.lag();
-            let all_run = self.members.iter().all(|member| member.running.is_some());
+            let waits = self.acts.values().any(|act| matches!(act, Act::Restart(_)));
+            let all_run = !waits && self.members.iter().all(|member| member.running.is_some());
             quiet = if lag.is_empty() && all_run { quiet + 1 } else { 0 };
             if Instant::now() > by {
                 let within = self.plan.settles_within;

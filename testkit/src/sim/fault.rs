@@ -105,6 +105,12 @@ pub enum Fault {
     },
     /// An input topic gets a partition more.
     PartitionAdded,
+    /// Compacted topics are compacted now.
+    Compacts,
+    /// An operator deletes records of an input that nobody may have read yet.
+    RecordsDeleted,
+    /// An input topic is deleted and created again under its name; its services are restarted when they say so.
+    TopicRecreated,
 }
 
 impl fmt::Display for Fault {
@@ -132,6 +138,9 @@ impl fmt::Display for Fault {
             Fault::Gaps => f.write_str("offsets of input topics hold no record"),
             Fault::Replay { records } => write!(f, "{records} records of each input topic are sent again by hand"),
             Fault::PartitionAdded => f.write_str("input topics get a partition more"),
+            Fault::Compacts => f.write_str("compacted topics are compacted"),
+            Fault::RecordsDeleted => f.write_str("records of an input are deleted"),
+            Fault::TopicRecreated => f.write_str("an input topic is deleted and created again"),
         }
     }
 }
@@ -173,7 +182,7 @@ impl fmt::Display for Schedule {
 
 /// What faults a world can have.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bounds {
+pub(super) struct Bounds<'a> {
     pub(super) members: usize,
     pub(super) brokers: u8,
     /// Faults come until then.
@@ -181,11 +190,13 @@ pub(super) struct Bounds {
     pub(super) most: u64,
     /// Whether the store may forget, and partitions may be added: what excuses effects and order.
     pub(super) excuses: bool,
+    /// What else happens in this world, of which one in three faults is.
+    pub(super) also: &'a [Fault],
 }
 
 impl Schedule {
     /// A random one.
-    pub(super) fn random(dice: &mut Dice, bounds: Bounds) -> Self {
+    pub(super) fn random(dice: &mut Dice, bounds: Bounds<'_>) -> Self {
         let count = dice.between(0, bounds.most);
         let until = u64::try_from(bounds.until.as_millis()).unwrap_or(u64::MAX);
         let mut faults: Vec<(Duration, Fault)> =
@@ -201,7 +212,10 @@ impl Schedule {
     }
 }
 
-fn random_fault(dice: &mut Dice, bounds: Bounds) -> Fault {
+fn random_fault(dice: &mut Dice, bounds: Bounds<'_>) -> Fault {
+    if !bounds.also.is_empty() && dice.chance(333) {
+        return dice.pick(bounds.also).clone();
+    }
     let member = usize::try_from(dice.below(bounds.members as u64)).unwrap_or(0);
     let broker = u8::try_from(dice.below(u64::from(bounds.brokers))).unwrap_or(0);
     let short = dice.millis(50, 3_000);

@@ -10,13 +10,15 @@
 //! | `world` · `served` · `network` | what members share; what servers do; the way there |
 //! | `cluster` | brokers, groups, idempotent producers |
 //! | `client` | the contract's traits over all that |
-//! | `store` | the shared store of ids |
+//! | `store` · `claims` | the shared store of ids; who works on one |
+//! | `operator` | what is done to topics: compaction, deletion, creating again |
 //! | `history` | [`History`]: what happened, its hash and its time line |
 //! | `checks` | the invariants |
 //! | [`workload`] | the services with which the framework simulates itself |
 //! | `dice` | [`Dice`]: chance, from a seed |
 
 mod checks;
+mod claims;
 mod client;
 mod cluster;
 mod dice;
@@ -25,6 +27,7 @@ mod fault;
 mod history;
 mod network;
 mod node;
+mod operator;
 mod rule;
 mod served;
 mod simulation;

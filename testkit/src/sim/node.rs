@@ -19,6 +19,7 @@ use std::sync::Arc;
 pub struct Node {
     world: Arc<World>,
     link: Link,
+    version: u32,
 }
 
 impl fmt::Debug for Node {
@@ -36,6 +37,16 @@ impl Node {
     /// The store of ids that all members share.
     pub fn deduplicator(&self) -> SimDeduplicator {
         SimDeduplicator::new(self.world.clone(), self.link.clone())
+    }
+
+    /// The store of ids that all members share, which also lets one of them at a time work on an id.
+    pub fn claiming_deduplicator(&self) -> SimDeduplicator {
+        self.deduplicator().claiming()
+    }
+
+    /// The version of the service: 2 once another one is deployed.
+    pub fn version(&self) -> u32 {
+        self.version
     }
 
     /// The member's number, from 0.
@@ -74,7 +85,7 @@ pub(super) struct Running {
     pub(super) task: tokio::task::JoinHandle<End>,
 }
 
-/// Starts the so many-th process of a member.
+/// Starts the so many-th process of a member, of a version of its service.
 ///
 /// # Errors
 /// If the service cannot be built.
@@ -82,7 +93,7 @@ pub(super) fn start(
     world: &Arc<World>,
     member: MemberNo,
     name: &str,
-    incarnation: u32,
+    (incarnation, version): (u32, u32),
     seed: u64,
     put_off: u64,
     describe: &Describe,
@@ -91,7 +102,7 @@ pub(super) fn start(
     let process = Process::new(name, seed, wall);
     process.put_off(put_off);
     let link = Link::new(member, incarnation);
-    let node = Node { world: world.clone(), link: link.clone() };
+    let node = Node { world: world.clone(), link: link.clone(), version };
     let watch = Watch { world: world.clone(), member, incarnation };
     world.note(Some(member), What::Started(incarnation));
     let service = process.enter(|| watching(Arc::new(watch), || describe(&node)))?;

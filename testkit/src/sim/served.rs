@@ -6,14 +6,18 @@ use super::history::What;
 use super::network::MemberNo;
 use super::world::{Link, World};
 use millstream_core::contract::{
-    Applied, CommitEntry, CommittedOffset, Epoch, Error, NotApplied, Produce, Producer, Receipt, RecordBatch, TopicPartition,
-    Transport,
+    Applied, CommitEntry, CommittedOffset, Epoch, Error, NotApplied, Produce, Producer, Receipt, RecordBatch, TopicId,
+    TopicPartition, Transport,
 };
 use millstream_core::topic::Topic;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 use tokio::time::Instant;
+
+/// One partition's part of a commit, and the topic for which it is meant, if its client knows it: what is meant for one that
+/// is gone is not written for another one of its name (KIP-848's commits name topics by their ids).
+pub(crate) type Commit = (CommitEntry, Option<TopicId>);
 
 /// The answer of a call that never waits.
 fn at_once<T>(call: impl Future<Output = T>) -> T {
@@ -39,7 +43,7 @@ impl World {
             let Ok(receipt) = answer else { continue };
             landed = true;
             self.note(member, What::Landed(place.clone(), receipt.offset));
-            self.checks().landed(self, place, receipt.offset, view);
+            self.checks().landed(self, member, place, receipt.offset, view);
         }
         if landed {
             self.wrote();
@@ -56,7 +60,7 @@ impl World {
     /// A heartbeat has come.
     pub(crate) fn beat(&self, name: &str, beat: &Beat) -> BeatReply {
         let now = Instant::now();
-        let (reply, fenced, granted) = {
+        let (mut reply, fenced, granted) = {
             let servers = &mut *self.servers();
             let group = servers.coordinator.group(name);
             let mut topics = group.topics();
@@ -65,6 +69,11 @@ impl World {
             let reply = group.beat(beat, now);
             (reply, std::mem::take(&mut group.fenced), std::mem::take(&mut group.granted))
         };
+        if let BeatReply::Holds { grants, .. } = &mut reply {
+            for grant in grants {
+                grant.topic_id = self.memory.describe(&grant.place.topic).map(|(id, _)| id);
+            }
+        }
         for _ in fenced {
             self.note(None, What::Fenced(name.to_owned()));
         }
@@ -79,7 +88,7 @@ impl World {
     }
 
     /// A commit has come: it is checked against the member, and written.
-    pub(crate) fn commit(&self, from: MemberNo, name: &str, id: MemberId, epoch: u64, entries: Vec<CommitEntry>) -> Vec<Applied> {
+    pub(crate) fn commit(&self, from: MemberNo, name: &str, id: MemberId, epoch: u64, entries: Vec<Commit>) -> Vec<Applied> {
         let now = Instant::now();
         let mut written = Vec::new();
         let mut answers = Vec::with_capacity(entries.len());
@@ -90,7 +99,12 @@ impl World {
             let group = servers.coordinator.group(name);
             group.tick(now);
             let taken = !stale && group.takes_commit(id, epoch);
-            for entry in entries {
+            for (entry, topic_id) in entries {
+                if topic_id.is_some_and(|id| self.memory.describe(&entry.partition.topic).is_none_or(|(now, _)| now != id)) {
+                    self.note(Some(from), What::CommitRefused(name.to_owned(), entry.partition, entry.offset));
+                    answers.push(Applied::NotApplied(NotApplied::Refused));
+                    continue;
+                }
                 if !taken {
                     self.note(Some(from), What::CommitRefused(name.to_owned(), entry.partition, entry.offset));
                     answers.push(Applied::NotApplied(NotApplied::Stale));

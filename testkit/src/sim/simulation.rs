@@ -1,13 +1,13 @@
 //! Owns how a user says what is to be simulated, and what it found. Leaves running it to `driver`.
 
-use super::checks::{Rules, Violation};
+use super::checks::{Each, Rules, Violation};
 use super::dice::Dice;
 use super::driver::{Members, Mode, Outcome, Plan, run};
-use super::fault::Schedule;
+use super::fault::{Fault, Schedule};
 use super::history::History;
 use super::node::Node;
 use millstream_core::builder::StreamServiceBuilder;
-use millstream_core::contract::{Error, Record};
+use millstream_core::contract::{Error, Record, RecordView, TopicPartition};
 use millstream_core::service::StreamService;
 use millstream_memory::{Memory, TopicConfig};
 use std::fmt;
@@ -70,6 +70,10 @@ impl Simulation {
             faults_for: Duration::from_secs(40),
             most_faults: 8,
             excuses: false,
+            also: Vec::new(),
+            each: Vec::new(),
+            may_park: false,
+            deploys: None,
             settles_within: Duration::from_secs(300),
             stops_within: Duration::from_secs(25),
         };
@@ -121,6 +125,46 @@ impl Simulation {
         holds: impl Fn(&History, &Memory) -> Result<(), String> + Send + Sync + 'static,
     ) -> Self {
         self.plan.finally.push((name.to_owned(), Arc::new(holds)));
+        self
+    }
+
+    /// What must be true of each record at the moment in which it is written, whatever it is and whoever writes it.
+    #[must_use]
+    pub fn each(
+        mut self,
+        name: &str,
+        holds: impl Fn(&Memory, &TopicPartition, RecordView<'_>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> Self {
+        self.plan.each.push(Each::new(name, holds));
+        self
+    }
+
+    /// Adds a fault that does not happen everywhere.
+    #[must_use]
+    pub fn also(mut self, fault: Fault) -> Self {
+        self.plan.also.push(fault);
+        self
+    }
+
+    /// Says that a partition need not be settled in the end if its member's health says that it is parked.
+    #[must_use]
+    pub fn may_park(mut self) -> Self {
+        self.plan.may_park = true;
+        self
+    }
+
+    /// Says that all members are restarted one after the other so long after the beginning, as when a new version is
+    /// deployed: [`Node::version`] is 1 before and 2 from then on.
+    #[must_use]
+    pub fn deploys(mut self, after: Duration) -> Self {
+        self.plan.deploys = Some(after);
+        self
+    }
+
+    /// Says that ids are claimed: no two records of one id are handled at once, wherever they lie.
+    #[must_use]
+    pub fn claims(mut self) -> Self {
+        self.plan.rules.claims = true;
         self
     }
 

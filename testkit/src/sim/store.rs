@@ -1,5 +1,6 @@
 //! Owns the shared deduplicator's store, and its client. Leaves what befalls them to the network.
 
+use super::claims::Claims;
 use super::history::What;
 use super::network::{Operation as Call, Server};
 use super::world::{Link, Unanswered, WALL_START, World};
@@ -17,6 +18,7 @@ const TTL: Duration = Duration::from_secs(7 * 24 * 3600);
 #[derive(Debug, Default)]
 pub(crate) struct Store {
     marks: BTreeMap<(String, u128), (Mark, Instant)>,
+    claims: Claims,
     /// Answers errors until then.
     pub(crate) failing: Option<Instant>,
 }
@@ -52,6 +54,8 @@ fn wall() -> u64 {
 pub struct SimDeduplicator {
     world: Arc<World>,
     link: Link,
+    /// Whether a look-up also claims what it finds fresh.
+    claims: bool,
 }
 
 impl std::fmt::Debug for SimDeduplicator {
@@ -62,7 +66,13 @@ impl std::fmt::Debug for SimDeduplicator {
 
 impl SimDeduplicator {
     pub(crate) fn new(world: Arc<World>, link: Link) -> Self {
-        SimDeduplicator { world, link }
+        SimDeduplicator { world, link, claims: false }
+    }
+
+    /// The same, letting one at a time work on an id: a look-up claims what it finds fresh for whoever asks, and answers
+    /// [`Seen::Claimed`] to others until it is done, given back, or its lease is over.
+    pub(crate) fn claiming(self) -> Self {
+        SimDeduplicator { claims: true, ..self }
     }
 
     async fn ask<T: Send + 'static>(
@@ -79,24 +89,72 @@ impl SimDeduplicator {
     }
 }
 
+/// A look-up of which nobody knows what it has claimed: dropped, it gives that back.
+struct Claimed {
+    of: SimDeduplicator,
+    scope: String,
+    keys: Vec<u128>,
+    token: u64,
+}
+
+impl Claimed {
+    fn keep(mut self) {
+        self.keys.clear();
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+        if self.keys.is_empty() {
+            return;
+        }
+        let (of, scope, keys, token) =
+            (self.of.clone(), std::mem::take(&mut self.scope), std::mem::take(&mut self.keys), self.token);
+        // It goes its own way, as a request does; a process that is dead sends nothing.
+        runtime.spawn(async move {
+            let does = move |world: &World| {
+                let claims = &mut world.servers().store.claims;
+                keys.iter().for_each(|key| claims.give_back(&scope, *key, token));
+                Some(())
+            };
+            // If it is lost the lease ends it.
+            let _ = of.ask(Call::Mark, Operation::Check, does).await;
+        });
+    }
+}
+
 impl Deduplicator for SimDeduplicator {
     async fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
         let (scope, keys, wall) = (scope.as_str().to_owned(), keys.to_vec(), wall());
         let began = Instant::now();
         let (name, asked) = (scope.clone(), keys.clone());
+        let token = self.claims.then(|| self.world.number());
+        let by = (self.link.member, self.link.incarnation, tokio::task::try_id());
+        let claimed = token.map(|token| Claimed { of: self.clone(), scope: scope.clone(), keys: keys.clone(), token });
         let found = self
             .ask(Call::Check, Operation::Check, move |world| {
-                let (servers, now) = (world.servers(), Instant::now());
+                let (servers, now) = (&mut *world.servers(), Instant::now());
                 if servers.store.fails(now) {
                     return None;
                 }
-                Some(keys.iter().map(|key| servers.store.seen(&scope, *key, now, wall)).collect::<Vec<_>>())
+                let look = |key: &u128| {
+                    let mark = servers.store.seen(&scope, *key, now, wall);
+                    let free =
+                        mark.is_some() || token.is_none_or(|token| servers.store.claims.take(&scope, *key, by, token, now));
+                    (mark, free)
+                };
+                Some(keys.iter().map(look).collect::<Vec<_>>())
             })
             .await?;
-        self.world.checks().looked_up(self.link.member, self.link.incarnation, &name, &asked, began, &found);
+        // It is known what was claimed: whoever claimed it keeps it.
+        claimed.into_iter().for_each(Claimed::keep);
+        let marks: Vec<Option<Mark>> = found.iter().map(|(mark, _)| *mark).collect();
+        self.world.checks().looked_up(self.link.member, self.link.incarnation, &name, &asked, began, &marks);
         answers.extend(found.into_iter().map(|found| match found {
-            Some(mark) => Seen::Done { at: mark.at, fingerprint: mark.fingerprint },
-            None => Seen::Fresh,
+            (Some(mark), _) => Seen::Done { at: mark.at, fingerprint: mark.fingerprint },
+            (None, true) => Seen::Fresh,
+            (None, false) => Seen::Claimed,
         }));
         Ok(())
     }
@@ -114,6 +172,7 @@ impl Deduplicator for SimDeduplicator {
                         return None;
                     }
                     for mark in marks {
+                        servers.store.claims.done(&scope, mark.key);
                         let known = servers.store.seen(&scope, mark.key, now, wall).is_some();
                         if !known {
                             servers.store.marks.insert((scope.clone(), mark.key), (mark, now));

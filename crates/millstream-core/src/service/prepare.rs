@@ -95,6 +95,11 @@ impl PreparedBatch {
     }
 }
 
+/// What a replay is known by in a planted bug, as if its replay id were part of its id.
+fn replayed(key: u128, headers: Headers<'_>) -> u128 {
+    if headers.find("millstream-replay-id").is_some() { !key } else { key }
+}
+
 /// Reads identities of records of one partition.
 pub(crate) struct Preparer {
     pub(crate) source: IdSource,
@@ -144,7 +149,9 @@ impl Preparer {
                 && let Some(value) = record.value()
                 && let Ok(head) = scan(value, &self.limits)
             {
-                into.keys.push(head.key().as_u128());
+                let key = head.key().as_u128();
+                let key = if planted!(B49) { replayed(key, headers) } else { key };
+                into.keys.push(key);
                 into.heads.push(head);
                 continue;
             }
@@ -175,6 +182,10 @@ impl Preparer {
             return without_head(None);
         }
         match read_head_of(record.value(), headers, &self.limits) {
+            Ok(head) if planted!(B49) => {
+                let key = EventKey::from_u128(replayed(head.key().as_u128(), headers));
+                Prepared { key, head: Some(head), poison: None }
+            }
             Ok(head) => Prepared { key: head.key(), head: Some(head), poison: None },
             Err(error) => without_head(Some(error.to_string().into())),
         }
@@ -215,6 +226,7 @@ impl Preparer {
         let origin = if self.copied { Origin::read(record.headers()) } else { None };
         match origin {
             Some(Origin { topic_id, position, .. }) => EventKey::of_position(topic_id.0, position.partition, position.offset),
+            None if planted!(B50) => EventKey::of_position(0, self.partition, record.offset()),
             None => EventKey::of_position(self.topic_id.0, self.partition, record.offset()),
         }
     }

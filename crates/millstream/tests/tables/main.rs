@@ -12,6 +12,7 @@ mod crashes;
 mod deadlines;
 mod folds;
 mod hooks;
+mod letters;
 mod panics;
 mod refused;
 mod restores;

@@ -4,11 +4,12 @@ use super::Checks;
 use super::epochs::Process;
 use super::outputs::cause_of;
 use crate::sim::network::MemberNo;
-use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, RecordView, TopicPartition};
+use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, PartitionId, RecordView, TopicPartition};
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::{Id, try_id};
 use tokio::time::Instant;
 
 /// An output as it was emitted: where to, key and value.
@@ -32,16 +33,17 @@ pub(crate) struct Call {
 pub(super) struct Attempts {
     running: BTreeMap<u64, Call>,
     /// How often a record was called for in an epoch.
-    calls: BTreeMap<(Process, Epoch, Offset), u32>,
+    calls: BTreeMap<(Process, Epoch, PartitionId, Offset), u32>,
     /// The last offset called for, of each key of an epoch.
     last: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
-    /// When the last look-up of an id began that this process has an answer of.
-    looked_up: BTreeMap<(Process, String, u128), Instant>,
+    /// When the last look-up of an id began that a worker of this process has an answer of. A worker is a task: of twins in two
+    /// partitions of a process each has its own.
+    looked_up: BTreeMap<(Process, String, u128), Vec<(Option<Id>, Instant)>>,
     begin: Option<Instant>,
     /// When each member's handlers were called last.
     last_call: BTreeMap<MemberNo, Duration>,
     /// Records that failed for good: no more calls.
-    over: BTreeSet<(Process, Epoch, Offset)>,
+    over: BTreeSet<(Process, Epoch, PartitionId, Offset)>,
     /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
     holding: BTreeMap<(Process, Epoch, Vec<u8>), (Offset, u128)>,
 }
@@ -66,7 +68,9 @@ impl Checks {
         _found: &[Option<Mark>],
     ) {
         for key in keys {
-            self.attempts.looked_up.insert(((member, incarnation), scope.to_owned(), *key), began);
+            let asked = self.attempts.looked_up.entry(((member, incarnation), scope.to_owned(), *key)).or_default();
+            asked.retain(|(by, _)| *by != try_id());
+            asked.push((try_id(), began));
         }
     }
 
@@ -89,15 +93,22 @@ impl Checks {
             Some(_) => {}
         }
         let beside = self.attempts.running.values().find(|other| {
-            other.process == process && other.group == call.group && other.place == call.place && other.epoch != epoch
+            // Told by what is read: a copy in a retry topic is called for as its original.
+            let reads = |epoch| self.epochs.reads.get(&(process, epoch));
+            other.process == process && other.group == call.group && other.epoch != epoch && reads(other.epoch) == reads(epoch)
         });
         if let Some(other) = beside {
             let text = format!("{} is worked on under {} and {epoch} at once", call.place, other.epoch);
             self.violated("I17", at, text);
         }
-        let calls = self.attempts.calls.entry((process, epoch, offset)).or_default();
+        // Copies of one record in a retry topic are deliveries of their own.
+        let deliveries = match self.epochs.open.get(&(process, epoch)) {
+            Some(open) if open.place != call.place => self.copies.count(&open.place, &call.place, offset).max(1),
+            _ => 1,
+        };
+        let calls = self.attempts.calls.entry((process, epoch, call.place.partition, offset)).or_default();
         *calls += 1;
-        if *calls > self.rules.most_calls {
+        if *calls > self.rules.most_calls.saturating_mul(deliveries) {
             let text = format!("{}@{offset} was called for {calls} times, attempt {}", call.place, call.attempt);
             self.violated("I5", at, text);
         }
@@ -141,7 +152,7 @@ impl Checks {
 
     /// A key is held by a record that failed, until that is settled (I8); and who failed for good is not called again (I5).
     fn held(&mut self, call: &Call, at: Duration) {
-        if self.attempts.over.contains(&(call.process, call.epoch, call.offset)) {
+        if self.attempts.over.contains(&(call.process, call.epoch, call.place.partition, call.offset)) {
             self.violated("I5", at, format!("{}@{} was called for again after it had failed for good", call.place, call.offset));
         }
         let twin = self.attempts.running.values().find(|other| {
@@ -149,6 +160,15 @@ impl Checks {
         });
         if let Some(twin) = twin {
             let text = format!("{}@{} and {}, twins by their id, run at once", call.place, call.offset, twin.offset);
+            self.violated("I7", at, text);
+        }
+        let elsewhere = self.attempts.running.values().filter(|_| self.rules.claims).find(|other| {
+            (other.id, &other.handler, &other.place.topic) == (call.id, &call.handler, &call.place.topic)
+                && (other.process, other.epoch) != (call.process, call.epoch)
+        });
+        if let Some(other) = elsewhere {
+            let text =
+                format!("{}@{} and {}@{} have one id, and run at once", call.place, call.offset, other.place, other.offset);
             self.violated("I7", at, text);
         }
         let Some(key) = call.key.clone().filter(|_| self.rules.ordered) else { return };
@@ -169,7 +189,22 @@ impl Checks {
         let namespace = namespace.as_ref().map_or("-", |namespace| namespace.as_str());
         let scope = DedupScope::new(namespace, &call.group, self.rules.run, &call.handler, call.place.topic.logical_name());
         let key = (call.process, scope.as_str().to_owned(), call.id);
-        let Some(began) = self.attempts.looked_up.get(&key) else { return };
+        let Some(asked) = self.attempts.looked_up.get(&key) else {
+            let asked = (call.process, key.1.clone(), 0)..=(call.process, key.1.clone(), u128::MAX);
+            let asks = self.attempts.looked_up.range(asked).next().is_some();
+            let mark = self.settled.marks(call.id).iter().find(|(of, ..)| asks && *of == key.1);
+            if let Some((_, mark, _)) = mark {
+                let text =
+                    format!("{}@{} was called for and not looked up: its id was marked by {}", call.place, call.offset, mark.at);
+                self.violated("I7", at, text);
+            }
+            return;
+        };
+        let Some((_, began)) = asked.iter().find(|(by, _)| *by == try_id()) else { return };
+        if self.is_one_of_many(call) {
+            // For which of them that look-up was nobody can tell.
+            return;
+        }
         let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
             let here = (mark.at.partition, mark.at.offset) == (call.place.partition, call.offset);
             when < began && *of == key.1 && !(here && self.rules.keeps_tables)
@@ -182,6 +217,14 @@ impl Checks {
             );
             self.violated("I7", at, text);
         }
+    }
+
+    /// Whether a twin of the record was delivered behind it in its epoch, or, where copies are read, any other twin.
+    fn is_one_of_many(&self, call: &Call) -> bool {
+        let Some(open) = self.epochs.open.get(&(call.process, call.epoch)) else { return false };
+        let from = if open.place == call.place { call.offset + 1 } else { 0 };
+        let twins = open.delivered.range(from..).filter(|(_, id)| **id == Some(call.id)).count();
+        twins > usize::from(open.place != call.place)
     }
 
     /// A call has ended with an `Ok` and these outputs.
@@ -210,6 +253,10 @@ impl Checks {
                 epochs.push(call.epoch);
             }
         }
+        if self.removed.is_old(&call.place.topic, call.epoch) {
+            let old = self.removed.answered.entry((call.group, call.place)).or_default();
+            return old.entry(call.offset).or_default().push(prints);
+        }
         self.settled.answered(&call.group, &call.place, call.offset, prints);
     }
 
@@ -217,7 +264,10 @@ impl Checks {
     pub(crate) fn failed(&mut self, number: u64, for_good: bool) {
         let Some(call) = self.attempts.running.remove(&number) else { return };
         if for_good {
-            self.attempts.over.insert((call.process, call.epoch, call.offset));
+            let of = self.epochs.open.get(&(call.process, call.epoch));
+            if of.is_some_and(|open| open.place == call.place) {
+                self.attempts.over.insert((call.process, call.epoch, call.place.partition, call.offset));
+            }
         }
         if let Some(key) = call.key {
             self.attempts.holding.insert((call.process, call.epoch, key), (call.offset, call.id));

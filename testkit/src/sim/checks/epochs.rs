@@ -21,12 +21,14 @@ pub(super) struct Open {
     pub(super) group: String,
     pub(super) place: TopicPartition,
     /// Delivered and not found settled yet, with their ids.
-    delivered: BTreeMap<Offset, Option<u128>>,
+    pub(super) delivered: BTreeMap<Offset, Option<u128>>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Epochs {
     pub(super) open: BTreeMap<(Process, Epoch), Open>,
+    /// What was read under an epoch, also after its end.
+    pub(super) reads: BTreeMap<(Process, Epoch), TopicPartition>,
     /// The epochs under which an output was emitted.
     pub(super) emitted: BTreeMap<(Process, u128), Vec<Epoch>>,
     /// From when on the processes that were told to stop have no time left for a commit's outcome.
@@ -56,7 +58,9 @@ impl Checks {
             self.violated("I17", at, format!("{place} is started under {epoch} while {of} is still worked on"));
         }
         let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
-        self.epochs.open.insert(((link.member, link.incarnation), epoch), open);
+        let key = ((link.member, link.incarnation), epoch);
+        self.epochs.reads.insert(key, place.clone());
+        self.epochs.open.insert(key, open);
     }
 
     /// A member goes on after it was away for so long: its ownership is in doubt until a group has answered.
@@ -92,6 +96,9 @@ impl Checks {
     pub(crate) fn delivered(&mut self, link: &Link, group: &str, batch: &RecordBatch, at: Duration) {
         let key = ((link.member, link.incarnation), batch.epoch);
         let of = (group.to_owned(), batch.partition.clone());
+        if self.removed.is_old(&batch.partition.topic, batch.epoch) {
+            return;
+        }
         let Some(mut open) = self.epochs.open.remove(&key) else { return };
         if open.delivered.len() as u64 + batch.len() as u64 > self.rules.in_flight {
             // Looked at only when it matters: what is settled by now is not in flight.

@@ -7,17 +7,25 @@
 //! | `attempts` | calls of handlers | I5, I7, I8, I9, I15, I17 |
 //! | `epochs` | ownership as members see it | I3, I11, I16, I17, I21 |
 //! | `outputs` | what outputs are known by | I15 |
+//! | `copies` | copies in retry topics | I2, I5 |
+//! | `removed` | what is in no log any more: deleted records, topics that were created again | I1 |
+//! | `each` | what a user says of every record | |
 
 mod attempts;
+mod copies;
+mod each;
 mod epochs;
 mod outputs;
+mod removed;
 mod settled;
 
+use super::network::MemberNo;
 use super::world::World;
 use millstream_core::contract::{Offset, RecordView, TopicPartition};
 use std::time::Duration;
 
 pub(crate) use attempts::Call;
+pub(crate) use each::Each;
 pub(crate) use outputs::id_of;
 
 /// What a service must keep beyond the invariants, and what it is allowed.
@@ -35,6 +43,8 @@ pub(crate) struct Rules {
     pub(crate) keeps_tables: bool,
     /// Whether calls for a key follow offset order.
     pub(crate) ordered: bool,
+    /// Whether ids are claimed, so that no two records of one are handled at once.
+    pub(crate) claims: bool,
 }
 
 impl Default for Rules {
@@ -46,6 +56,7 @@ impl Default for Rules {
             session: Duration::from_secs(45),
             keeps_tables: false,
             ordered: true,
+            claims: false,
         }
     }
 }
@@ -71,6 +82,9 @@ pub(crate) struct Checks {
     attempts: attempts::Attempts,
     epochs: epochs::Epochs,
     outputs: outputs::Outputs,
+    copies: copies::Copies,
+    removed: removed::Removed,
+    pub(crate) each: Vec<Each>,
 }
 
 impl Checks {
@@ -94,8 +108,26 @@ impl Checks {
     }
 
     /// A record is in the log.
-    pub(crate) fn landed(&mut self, world: &World, place: &TopicPartition, offset: Offset, view: RecordView<'_>) {
+    pub(crate) fn landed(
+        &mut self,
+        world: &World,
+        member: Option<MemberNo>,
+        place: &TopicPartition,
+        offset: Offset,
+        view: RecordView<'_>,
+    ) {
         let at = world.at();
+        for index in 0..self.each.len() {
+            if let Err(text) = self.each[index].holds(&world.memory, place, view) {
+                let invariant = self.each[index].name().to_owned();
+                self.found(Violation { invariant, at, text });
+            }
+        }
+        self.copies.landed(member.is_some(), place, offset, view);
+        if member.is_none() {
+            // Whatever its headers say: it is nobody's letter, copy or output.
+            return;
+        }
         if let Err(text) = self.outputs.landed(place, view) {
             self.violated("I7", at, text);
         }

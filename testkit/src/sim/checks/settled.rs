@@ -3,10 +3,12 @@
 
 use super::Checks;
 use super::outputs::id_of;
+use super::removed::Answers;
 use crate::sim::network::MemberNo;
 use crate::sim::world::World;
-use millstream_core::contract::{Mark, Offset, RecordView, TopicPartition};
+use millstream_core::contract::{Headers, Mark, Offset, RecordView, TopicPartition};
 use millstream_core::envelope::EventKey;
+use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -17,7 +19,7 @@ pub(super) type Of = (String, TopicPartition);
 #[derive(Debug, Default)]
 pub(super) struct Settled {
     /// Prints of the outputs of each `Ok` of a record's handler.
-    answered: BTreeMap<Of, BTreeMap<Offset, Vec<Vec<u128>>>>,
+    answered: BTreeMap<Of, Answers>,
     /// Dead letters and copies that were accepted.
     handed_on: BTreeMap<Of, BTreeSet<Offset>>,
     /// Marks by id: the scope, where the record lay, and when it was marked.
@@ -26,6 +28,25 @@ pub(super) struct Settled {
     proven: BTreeMap<Of, Offset>,
     /// A commit moved back to where it was: the highest, and when it must have been asserted again.
     back: BTreeMap<Of, (Offset, Duration)>,
+}
+
+/// What headers begin with that the framework makes, in place of those that are there.
+const MADE: [&str; 3] = ["__dlq.errors.", "millstream-dlq-", "millstream-retry-"];
+
+/// Bytes of the headers of a dead letter that say what happened, at most.
+const FAILURE_BYTES: usize = 8 << 10;
+
+/// Whether the headers of a failure are bounded, and there once each.
+fn bounded(headers: Headers<'_>) -> Result<(), String> {
+    let mut names = BTreeSet::new();
+    let mut bytes = 0;
+    for (name, value) in headers.filter(|(name, _)| MADE[..2].iter().any(|made| name.starts_with(made))) {
+        bytes += name.len() + value.map_or(0, <[u8]>::len);
+        if !names.insert(name) {
+            return Err(format!("has the header {name} twice"));
+        }
+    }
+    if bytes > FAILURE_BYTES { Err(format!("has {bytes} bytes of headers that say what failed")) } else { Ok(()) }
 }
 
 /// How long a commit that an older one has overtaken may stay back (I3): two commit intervals, a request that is given up, and
@@ -67,13 +88,25 @@ impl Settled {
         let original = world.memory.read(&from.topic, from.partition, offset, 1);
         if let Some(original) = original.first().map(|batch| batch.view(0)).filter(|found| found.offset() == offset) {
             let same = original.key() == view.key() && original.value() == view.value();
-            let kept = original.headers().all(|(name, value)| headers.clone().any(|(n, v)| n == name && v == value));
+            let mut own = original.headers().filter(|(name, _)| !MADE.iter().any(|made| name.starts_with(made)));
+            let kept = own.all(|(name, value)| headers.clone().any(|(n, v)| n == name && v == value));
             if !same || !kept {
                 return Err(("I6", format!("the dead letter or copy of {from}@{offset} is not the record it was")));
             }
         }
+        if dead && let Err(text) = bounded(headers.clone()) {
+            return Err(("I6", format!("the dead letter of {from}@{offset} {text}")));
+        }
         self.handed_on.entry((group.to_owned(), from)).or_default().insert(offset);
         Ok(())
+    }
+
+    /// A topic is gone; answers what was answered of its records.
+    pub(super) fn forget(&mut self, topic: &Topic) -> BTreeMap<Of, Answers> {
+        self.handed_on.retain(|of, _| of.1.topic != *topic);
+        self.proven.retain(|of, _| of.1.topic != *topic);
+        self.back.retain(|of, _| of.1.topic != *topic);
+        self.answered.extract_if(.., |of, _| of.1.topic == *topic).collect()
     }
 
     pub(super) fn answered(&mut self, group: &str, place: &TopicPartition, offset: Offset, prints: Vec<u128>) {
@@ -95,7 +128,7 @@ fn is_of(scope: &str, group: &str, topic: &str) -> bool {
 
 impl Checks {
     /// Whether a record's handler has answered `Ok` and all it emitted then is in the log.
-    fn is_completed(&self, of: &Of, offset: Offset) -> bool {
+    pub(super) fn is_completed(&self, of: &Of, offset: Offset) -> bool {
         let answers = self.settled.answered.get(of).and_then(|offsets| offsets.get(&offset));
         answers.is_some_and(|answers| answers.iter().any(|prints| self.outputs.are_landed(prints)))
     }
@@ -112,9 +145,14 @@ impl Checks {
 
     /// As [`is_settled`](Self::is_settled), of a record with this id.
     pub(super) fn is_settled_as(&self, of: &Of, offset: Offset, id: Option<u128>) -> bool {
-        if self.is_handed_on_or_completed(of, offset) {
-            return true;
+        if let Some(copy) = self.copies.at(&of.1, offset) {
+            return self.is_copy_settled(copy, &of.0, id);
         }
+        self.is_handed_on_or_completed(of, offset) || self.is_known_elsewhere(of, offset, id)
+    }
+
+    /// Whether the id was marked by another record.
+    pub(super) fn is_known_elsewhere(&self, of: &Of, offset: Offset, id: Option<u128>) -> bool {
         let logical = of.1.topic.logical_name();
         id.is_some_and(|id| {
             let marks = self.settled.marks(id);
@@ -131,6 +169,14 @@ impl Checks {
             place.partition == mark.at.partition && is_of(scope, group, place.topic.logical_name()) && scope_fits(scope, place)
         });
         let completed = of.is_some_and(|of| self.is_completed(of, mark.at.offset));
+        // Of a topic that is gone: what was answered then.
+        let gone = self.removed.answered.iter().any(|((group, place), offsets)| {
+            place.partition == mark.at.partition
+                && is_of(scope, group, place.topic.logical_name())
+                && scope_fits(scope, place)
+                && offsets.contains_key(&mark.at.offset)
+        });
+        let completed = completed || gone;
         let spaced = self.settled.answered.keys().any(|(group, place)| {
             place.topic.namespace().is_some() && is_of(scope, group, place.topic.logical_name()) && scope.starts_with("-:")
         });
@@ -167,6 +213,7 @@ impl Checks {
         } else if self.settled.back.get(&of).is_some_and(|(highest, _)| to >= *highest) {
             self.settled.back.remove(&of);
         }
+        self.skips_nothing(&of, to, at);
         let mut next = self.settled.proven.get(&of).copied().unwrap_or(0);
         if to <= next {
             return;

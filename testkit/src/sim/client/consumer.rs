@@ -236,7 +236,7 @@ impl SimConsumer {
             }
             return;
         }
-        let Some((topic_id, _)) = self.world.memory.describe(&grant.place.topic) else { return };
+        let Some(topic_id) = grant.topic_id else { return };
         let mut held = Held::new(grant.place, Epoch(0), grant.number, topic_id);
         held.committed = grant.committed;
         self.take(held, None);
@@ -306,7 +306,8 @@ impl SimConsumer {
                 answered.push((entry.epoch, entry.offset, Applied::NotApplied(NotApplied::Stale)));
             } else {
                 sent.push((entry.epoch, entry.offset));
-                writes.push(entry);
+                let topic_id = self.index(entry.epoch).map(|index| self.held[index].topic_id);
+                writes.push((entry, topic_id));
             }
         }
         let (world, link, group) = (self.world.clone(), self.link.clone(), self.request.group.clone());

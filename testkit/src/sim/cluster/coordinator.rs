@@ -18,6 +18,10 @@ impl Coordinator {
         self.groups.get_mut(name).expect("it was just put there")
     }
 
+    pub(crate) fn all(&mut self) -> impl Iterator<Item = &mut Group> {
+        self.groups.values_mut()
+    }
+
     pub(crate) fn groups(&self) -> impl Iterator<Item = (&str, &Group)> {
         self.groups.iter().map(|(name, group)| (name.as_str(), group))
     }

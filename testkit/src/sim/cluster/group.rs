@@ -6,7 +6,7 @@
 //! against who holds the partition (F92).
 
 use super::shares::share_out;
-use millstream_core::contract::{CommittedOffset, TopicPartition};
+use millstream_core::contract::{CommittedOffset, TopicId, TopicPartition};
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -33,6 +33,8 @@ pub(crate) struct Beat {
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) place: TopicPartition,
+    /// Which topic of that name it is of; known to whoever answers.
+    pub(crate) topic_id: Option<TopicId>,
     pub(crate) number: u64,
     pub(crate) revoking: bool,
     pub(crate) committed: Option<CommittedOffset>,
@@ -111,6 +113,11 @@ impl Group {
 
     pub(crate) fn holder(&self, place: &TopicPartition) -> Option<MemberId> {
         self.holders.get(place).map(|held| held.id)
+    }
+
+    /// A topic is gone, and with it what was committed for it.
+    pub(crate) fn forget(&mut self, topic: &Topic) {
+        self.committed.retain(|place, _| place.topic != *topic);
     }
 
     /// There are these partitions now.
@@ -198,6 +205,7 @@ impl Group {
         let held = self.holders.iter().filter(|(_, held)| held.id == beat.id);
         let grants = held.map(|(place, held)| Grant {
             place: place.clone(),
+            topic_id: None,
             number: held.number,
             revoking: held.revoked.is_some(),
             committed: self.committed.get(place).cloned(),

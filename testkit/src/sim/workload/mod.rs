@@ -6,15 +6,41 @@
 //! | `order` | what is fed: an order that says how its handler is to behave |
 //! | `desk` | the first service: orders become fills |
 //! | `ledger` | the second: fills become entries, each once |
+//!
+//! And smaller ones, a file each, for what this one does not do:
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `tables` | state that a service keeps, in a compacted topic |
+//! | `retries` | retry topics |
+//! | `letters` | a service that reads dead letters, and letters that are put back |
+//! | `positions` | bare payloads, in topics that are created again |
+//! | `retention` | records that are deleted unread |
+//! | `claims` | ids of which one record at a time is handled |
+//! | `fed` | how an event from outside becomes a record |
 
+mod claims;
 mod desk;
+mod fed;
 mod ledger;
+mod letters;
 mod order;
+mod positions;
+mod retention;
+mod retries;
+mod tables;
 
 use super::Simulation;
+use millstream_core::engine::Breaker;
 use std::time::Duration;
 
+pub use claims::claims;
+pub use letters::letters;
 pub use order::{Audit, Behaviour, Fill, Order};
+pub use positions::positions;
+pub use retention::retention;
+pub use retries::retries;
+pub use tables::tables;
 
 /// The calls that a record may have in one epoch: the attempts of the desk's policy.
 const ATTEMPTS: u32 = 3;
@@ -24,6 +50,9 @@ const IN_FLIGHT: u64 = 12;
 const SESSION: Duration = Duration::from_secs(10);
 /// How long the services have to end.
 const WITHIN: Duration = Duration::from_secs(10);
+
+/// A breaker that never opens: its probes are calls that count no attempt.
+const NO_BREAKER: Breaker = Breaker::after(u32::MAX);
 
 /// The simulation of the workload.
 pub fn orders() -> Simulation {

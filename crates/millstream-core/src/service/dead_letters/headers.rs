@@ -25,7 +25,7 @@ pub(crate) fn letter_id(letter: &DeadLetter) -> String {
 pub(super) fn to_record(letter: &DeadLetter, topic: Topic) -> Record {
     let mut record = letter.record.clone();
     record.topic = topic;
-    record.headers.retain(|(name, _)| !name.starts_with(APACHE) && !name.starts_with(OURS));
+    record.headers.retain(|(name, _)| planted!(B28) || !name.starts_with(APACHE) && !name.starts_with(OURS));
     describe(&mut record, letter);
     record
 }

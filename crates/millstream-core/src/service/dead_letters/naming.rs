@@ -66,6 +66,8 @@ impl DeadLetterTopic {
 
 /// The dead-letter topic of a topic, or of the one it retries, as a group reads it.
 pub(crate) fn letter_topic(topic: &Topic, group: &str, naming: &DeadLetterTopic) -> Result<Topic, Error> {
+    planted!(B20: return Ok(topic.clone()));
+    planted!(B21: return topic.as_str().replacen("zerodha", "paper", 1).parse::<Topic>().and_then(|topic| topic.dlq()).map_err(|error| Error::new(ErrorKind::Internal, Operation::DeadLetter, error.to_string())));
     let no = |why: &str| {
         Error::new(ErrorKind::Configuration, Operation::DeadLetter, format!("{topic} has no dead-letter topic: {why}"))
     };

@@ -296,11 +296,16 @@ impl Intake {
     }
 
     fn fault(&mut self, epoch: Epoch, fault: &PartitionFault) {
+        planted!(B36: if let PartitionFault::OutOfRange { log_start, .. } = fault { return self.parts.consumer.submit(Command::Restart { epoch, at: *log_start }) });
         let Some(session) = self.sessions.get(&epoch) else { return };
         // It stays parked and says so; nothing is skipped without an operator (F20).
         let place = format!("partition {}", session.assigned.partition);
         tracing::error!(partition = %session.assigned.partition, ?fault, "the partition is at fault and stays parked");
         self.parts.board.trouble(&place, Some(format!("parked: {fault:?}")));
+        if matches!(fault, PartitionFault::Recreated(_) | PartitionFault::UnknownTopic) {
+            // What is done was done in a topic that is gone: committed, it would skip what lies in another one of its name (F88).
+            self.commits.close(epoch);
+        }
     }
 
     /// Reads all cells, grants demand, commits what is due. Cheap, and done once per turn.

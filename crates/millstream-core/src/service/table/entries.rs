@@ -1,5 +1,6 @@
 //! Owns what is kept of one partition of a table: a text and a position for each key, bounded.
 
+use super::position::letters_text;
 use crate::contract::{Offset, TopicId};
 use crate::handler::Changed;
 use std::collections::BTreeMap;
@@ -17,6 +18,8 @@ struct Entry {
 pub(crate) enum Found {
     /// It is in the entry already.
     Known,
+    /// It became a dead letter, and those behind it are in the entry.
+    Lettered,
     /// This is kept, if anything is.
     Kept(Option<Arc<str>>),
     /// Nothing is kept, and there is no room for more.
@@ -29,12 +32,16 @@ pub(crate) struct Read<'a> {
     pub(crate) topic: TopicId,
     pub(crate) offset: Offset,
     pub(crate) text: Option<Arc<str>>,
+    /// Records below it that became dead letters and may come again.
+    pub(crate) letters: Vec<Offset>,
 }
 
 /// The entries of one partition.
 pub(crate) struct Entries {
     input: TopicId,
     entries: BTreeMap<Box<[u8]>, Entry>,
+    /// Dead letters that may come again, with their keys: as many as there may be records above the watermark.
+    letters: BTreeMap<Offset, Box<[u8]>>,
     /// How many have a text, and their bytes: a remembered deletion takes no room.
     live: usize,
     bytes: usize,
@@ -47,17 +54,39 @@ const OVERHEAD: usize = 64;
 impl Entries {
     /// None yet, of the input topic `input`, with room for so many entries and bytes.
     pub(crate) fn new(input: TopicId, most: (usize, usize)) -> Self {
-        Entries { input, entries: BTreeMap::new(), live: 0, bytes: 0, most }
+        Entries { input, entries: BTreeMap::new(), letters: BTreeMap::new(), live: 0, bytes: 0, most }
     }
 
     /// What there is for the record at `offset` with this key.
     pub(crate) fn find(&self, key: &[u8], offset: Offset) -> Found {
+        planted!(B51: if self.entries.values().any(|entry| entry.at.is_some_and(|at| offset <= at)) { return Found::Known });
         match self.entries.get(key) {
-            Some(entry) if entry.at.is_some_and(|at| offset <= at) => Found::Known,
+            Some(entry) if entry.at.is_some_and(|at| offset <= at) => {
+                if self.letters.contains_key(&offset) {
+                    Found::Lettered
+                } else {
+                    Found::Known
+                }
+            }
             Some(Entry { text: Some(text), .. }) => Found::Kept(Some(text.clone())),
             _ if self.is_full() => Found::Full,
             _ => Found::Kept(None),
         }
+    }
+
+    /// The record at `offset` with this key became a dead letter: it is no part of the entries behind it.
+    pub(crate) fn lettered(&mut self, key: &[u8], offset: Offset) {
+        self.letters.insert(offset, key.into());
+    }
+
+    /// The dead letters of a key from `watermark` on, as an entry's position says them. Those below it do not come again.
+    pub(crate) fn letters(&mut self, key: &[u8], watermark: Offset) -> String {
+        if self.letters.is_empty() {
+            return String::new();
+        }
+        self.letters = self.letters.split_off(&watermark);
+        let of_key = self.letters.iter().rev().filter(|(_, of)| ***of == *key).map(|(offset, _)| *offset);
+        letters_text(of_key)
     }
 
     /// How many there are, without those that were deleted.
@@ -89,11 +118,18 @@ impl Entries {
         {
             return;
         }
+        if !self.letters.is_empty() {
+            self.letters.retain(|_, key| **key != *read.key);
+        }
+        if at.is_some() {
+            self.letters.extend(read.letters.into_iter().map(|offset| (offset, read.key.into())));
+        }
         self.put(read.key, at, read.text);
     }
 
     /// Forgets what was deleted by records below `start`: they do not come again.
     pub(crate) fn start_at(&mut self, start: Offset) {
+        self.letters = self.letters.split_off(&start);
         self.entries.retain(|_, entry| entry.text.is_some() || entry.at.is_some_and(|at| at >= start));
     }
 
@@ -139,7 +175,7 @@ mod tests {
     }
 
     fn fold(entries: &mut Entries, topic: TopicId, offset: Offset, text: Option<&str>) {
-        entries.fold(Read { key: b"k", topic, offset, text: text.map(Arc::from) });
+        entries.fold(Read { key: b"k", topic, offset, text: text.map(Arc::from), letters: Vec::new() });
     }
 
     fn text(entries: &Entries) -> Option<String> {
@@ -192,10 +228,22 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_letter_below_an_entry_is_known_as_one_until_it_cannot_come_again() {
+        let mut entries = entries();
+        entries.fold(Read { key: b"k", topic: TODAY, offset: 8, text: None, letters: vec![5, 3] });
+        assert!(matches!(entries.find(b"k", 5), Found::Lettered));
+        assert!(matches!(entries.find(b"k", 4), Found::Known));
+        assert_eq!((entries.letters(b"k", 3), entries.letters(b"l", 3)), (";5,3".into(), String::new()));
+        assert_eq!(entries.letters(b"k", 4), ";5");
+        entries.fold(Read { key: b"k", topic: TODAY, offset: 9, text: None, letters: vec![] });
+        assert!(matches!(entries.find(b"k", 5), Found::Known), "the newer entry says that it does not come again");
+    }
+
+    #[test]
     fn a_full_table_has_room_for_the_keys_it_has_and_no_others() {
         let mut entries = entries();
         fold(&mut entries, TODAY, 5, Some("5"));
-        entries.fold(Read { key: b"l", topic: TODAY, offset: 6, text: Some("6".into()) });
+        entries.fold(Read { key: b"l", topic: TODAY, offset: 6, text: Some("6".into()), letters: Vec::new() });
         assert!(matches!(entries.find(b"m", 9), Found::Full));
         assert!(matches!(entries.find(b"k", 9), Found::Kept(Some(_))));
     }
@@ -204,9 +252,9 @@ mod tests {
     fn deletions_take_no_room_and_come_back_only_where_there_is_some() {
         let mut entries = entries();
         fold(&mut entries, TODAY, 5, None);
-        entries.fold(Read { key: b"l", topic: TODAY, offset: 6, text: Some("6".into()) });
+        entries.fold(Read { key: b"l", topic: TODAY, offset: 6, text: Some("6".into()), letters: Vec::new() });
         assert!(matches!(entries.find(b"m", 9), Found::Kept(None)));
-        entries.fold(Read { key: b"m", topic: TODAY, offset: 7, text: Some("7".into()) });
+        entries.fold(Read { key: b"m", topic: TODAY, offset: 7, text: Some("7".into()), letters: Vec::new() });
         assert!(matches!(entries.find(b"k", 9), Found::Full));
     }
 }

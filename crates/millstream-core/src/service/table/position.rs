@@ -14,8 +14,28 @@ pub(crate) struct EntryPosition {
     pub(crate) offset: Offset,
 }
 
+/// Dead letters that one entry can name. 64: together they are shorter than a record's other headers may be, and were there
+/// more, the oldest of them would come again as done.
+const MOST_LETTERS: usize = 64;
+
+/// What stands behind an entry's offset: the dead letters below it that may come again, the latest first.
+pub(super) fn letters_text(offsets: impl Iterator<Item = Offset>) -> String {
+    let mut text = String::new();
+    for offset in offsets.take(MOST_LETTERS) {
+        text.push(if text.is_empty() { ';' } else { ',' });
+        text.push_str(&offset.to_string());
+    }
+    text
+}
+
+/// Reads them; none if there are none, or if they cannot be read.
+pub(super) fn letters(headers: Headers<'_>) -> Vec<Offset> {
+    let list = headers.text(POSITION_HEADER).and_then(|text| text.split(';').nth(4)).unwrap_or_default();
+    list.split(',').take(MOST_LETTERS).filter_map(|offset| offset.parse().ok()).collect()
+}
+
 impl EntryPosition {
-    /// All of its text but the offset.
+    /// Its text before the offset.
     pub(crate) fn origin(run: u32, topic: TopicId) -> Arc<str> {
         format!("1;{run};{:x};", topic.0).into()
     }
@@ -46,6 +66,18 @@ mod tests {
         let topic = TopicId(u128::MAX - 7);
         let text = format!("{}{}", EntryPosition::origin(3, topic), u64::MAX);
         assert_eq!(read(&text), Some(EntryPosition { run: 3, topic, offset: u64::MAX }));
+    }
+
+    #[test]
+    fn the_letters_behind_a_position_are_read_as_they_were_written() {
+        let mut builder = RecordSetBuilder::new(0);
+        let text = format!("{}105{}", EntryPosition::origin(0, TopicId(7)), letters_text([104, 99].into_iter()));
+        builder.header(POSITION_HEADER, Some(text.as_bytes()));
+        builder.push(0, 0, Some(b"k"), None);
+        let set = builder.build();
+        assert_eq!(letters(set.view(0).headers()), [104, 99]);
+        assert_eq!(EntryPosition::read(set.view(0).headers()).map(|position| position.offset), Some(105));
+        assert_eq!(letters_text((0..200).rev()).split(',').count(), MOST_LETTERS);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::TablePlan;
 use super::entries::{Entries, Read};
-use super::position::EntryPosition;
+use super::position::{EntryPosition, letters};
 use crate::contract::{
     Assigned, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, Offset, Operation, RecordBatch,
     TopicPartition, Transport,
@@ -160,7 +160,8 @@ impl Folding<'_> {
                     Some(event.data.get().into())
                 }
             };
-            self.entries.fold(Read { key, topic: position.topic, offset: position.offset, text });
+            let letters = letters(record.headers());
+            self.entries.fold(Read { key, topic: position.topic, offset: position.offset, text, letters });
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ impl Worker {
     pub(super) fn needs_no_start(&mut self, current: &mut Current, now: MonoTime) -> Option<bool> {
         let index = current.cursor;
         let offset = current.batch.view(index).offset();
-        if self.retry_topic().is_some() {
+        if self.retry_topic().is_some() || planted!(B29) {
             match self.copys_turn(current, now) {
                 Turn::Now => {}
                 Turn::Later => return Some(false),

@@ -226,6 +226,12 @@ impl Worker {
 
     /// The mark of a record that is done.
     #[inline(never)]
+    #[cfg(millstream_planted)]
+    pub(super) fn mark_of_held(&self, offset: Offset) -> Option<Mark> {
+        let payload = self.payloads.get(&offset)?;
+        Some(self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index))
+    }
+
     pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize) -> Mark {
         let record = batch.view(index);
         let print = if self.plan.deduplicator.is_some() { fingerprint(record.value()) } else { Fingerprint::default() };

@@ -142,6 +142,7 @@ impl Worker {
         if let Some(meters) = &self.plan.meters {
             meters.dead_letter(reason);
         }
+        planted!(B30: if let Some(mark) = self.mark_of_held(offset) { self.tail.push(mark, 0, false) });
         if self.settles_with_entry(offset) {
             return;
         }

@@ -39,7 +39,7 @@ impl Worker {
     /// Whether a record that is done, itself and no duplicate, must run all the same: the state that is kept may lack it.
     #[inline]
     pub(super) fn replays(&self, offset: Offset, at: Position) -> bool {
-        self.replays.contains(&offset) && at == Position { partition: self.partition.partition, offset }
+        self.replays.contains(&offset) && !planted!(B52) && at == Position { partition: self.partition.partition, offset }
     }
 
     /// As [`replays`](Self::replays), of what was seen of a record.
@@ -74,8 +74,14 @@ impl Worker {
         };
         match table.entries.find(key, record.offset()) {
             Found::Known => Some(Attempted::Done(0)),
+            Found::Lettered => {
+                // Marked as done it would be kept from being replayed.
+                let why = "it became a dead letter before, and records behind it are in the entry of its key";
+                Some(Attempted::Failed(HandlerError::permanent(why)))
+            }
             Found::Kept(stored) => {
-                self.sink.lent = Some(Box::new(Lent::new(stored, table.origin.clone())));
+                let letters = table.entries.letters(key, self.engine.ledger().watermark());
+                self.sink.lent = Some(Box::new(Lent::new(stored, table.origin.clone(), letters)));
                 None
             }
             Found::Full => {
@@ -111,6 +117,10 @@ impl Worker {
     /// nothing of the record is missing.
     pub(super) fn settles_with_entry(&mut self, offset: Offset) -> bool {
         let Some(table) = &mut self.table else { return false };
+        let record = self.payloads.get(&offset).map(|payload| payload.batch.view(payload.index));
+        if let Some(key) = record.and_then(|record| record.key()) {
+            table.entries.lettered(key, offset);
+        }
         let Some(owner) = table.refused.remove(&offset) else { return false };
         table.lettered.insert(owner, offset);
         table.writes.ready(owner);
