@@ -7,6 +7,7 @@ use super::dice::Dice;
 use super::history::{Event, History, What};
 use super::network::{GIVEN_UP, MemberNo, Network, Operation, Server};
 use super::store::Store;
+use crate::now::instant_now;
 use millstream_core::contract::TopicPartition;
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, WallClock};
@@ -92,7 +93,7 @@ impl World {
         };
         Arc::new(World {
             memory,
-            start: Instant::now(),
+            start: instant_now(),
             servers: Mutex::new(servers),
             history: Mutex::default(),
             checks: Mutex::new(checks),
@@ -169,7 +170,7 @@ impl World {
         if !link.is_alive() {
             std::future::pending::<()>().await;
         }
-        let now = Instant::now();
+        let now = instant_now();
         let (fate, down) = {
             let network = &mut self.servers().network;
             (network.fate(link.member, server, operation, now), network.is_down(server, now))
@@ -184,7 +185,7 @@ impl World {
             if let Some(arrives) = fate.arrives {
                 sleep_until(arrives).await;
                 // A server that went down meanwhile has not heard it.
-                if !world.servers().network.is_down(server, Instant::now()) {
+                if !world.servers().network.is_down(server, instant_now()) {
                     let reply = does(&world);
                     if let Some(back) = fate.reply {
                         sleep(back).await;
