@@ -1,5 +1,5 @@
-//! Owns the testkit's look at tokio's clock, which is paused in a simulation. What it answers serves as a deadline, or is compared with
-//! another one; written down, it would make two runs differ.
+//! Owns the testkit's look at tokio's clock, which is paused in a simulation. What it answers is compared with another one;
+//! written down by itself, it would make two runs differ.
 
 use tokio::time::Instant;
 

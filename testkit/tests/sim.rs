@@ -4,7 +4,10 @@ use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
 use millstream_core::envelope::{EventData, EventEnvelope, IdGenerator, Key, Timestamp};
 use millstream_core::handler::{Event, HandlerError, Outputs};
-use millstream_core::topic::Sibling;
+use millstream_core::process::Process;
+use millstream_core::service::Publisher;
+use millstream_core::topic::{Sibling, Topic};
+use millstream_memory::Memory;
 use millstream_testkit::sim::{Dice, Mode, Node, Simulation, What, workload};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -72,4 +75,24 @@ fn a_service_of_two_groups_that_is_stopped_repeats_exactly() {
         hashes.insert(report.hash);
     }
     assert_eq!(hashes.len(), 50, "different seeds are different runs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_publisher_that_is_made_in_a_simulated_process_draws_its_ids_from_the_seed() {
+    let topic: Topic = "paper.market.ticks".parse().expect("a topic's name");
+    let mut ids = Vec::new();
+    for seed in [7, 7, 8] {
+        let memory = Memory::new();
+        let publishing = async {
+            let publisher = Publisher::new("feed", memory.clone()).await.expect("memory can be reached");
+            let tick = Tick { symbol: "s".into(), number: 1 };
+            publisher.publish(&topic, &tick).await.expect("memory takes records");
+        };
+        Process::new("feed", seed, 1_780_000_000_000).run(publishing).await;
+        let batches = memory.batches(&topic);
+        let record = batches.iter().flat_map(|batch| batch.iter()).next().expect("a record");
+        ids.push(EventEnvelope::<Tick>::from_record(record).expect("a tick").id);
+    }
+    assert_eq!(ids[0], ids[1]);
+    assert_ne!(ids[0], ids[2]);
 }
