@@ -12,8 +12,12 @@
 //! | [`model`] | every interleaving of a small world, with the engine's own values |
 //! | `naive_deduplicator` | [`NaiveDeduplicator`]: the contract in its plainest form, whole or with one planted [`Flaw`] |
 //! | [`sim`] | the simulator: a user's own services on virtual time, with everything that can go wrong |
+//! | `now` | the look at the clock |
 //! | `switches` | [`Switches`]: what befalls the calls of a faulty part, switched by the test |
 //! | `flaky_deduplicator` · `flaky_sink` · `flaky_transport` | parts that fail as stores, sinks and brokers do |
+
+// Runs of one seed are equal (I14): what clippy.toml lists is refused here, except in tests.
+#![cfg_attr(not(test), warn(clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros))]
 
 mod bench;
 pub mod conformance;
@@ -25,6 +29,7 @@ mod flaky_transport;
 pub mod mocks;
 pub mod model;
 mod naive_deduplicator;
+mod now;
 mod published;
 mod recording_producer;
 pub mod sim;

@@ -4,6 +4,8 @@
 //! that meets it, so that readers not far behind learn of the deletion, and falls in the next. Offsets never change: what
 //! is gone leaves a gap.
 
+#![expect(clippy::disallowed_types, reason = "only looked up, never iterated")]
+
 use crate::log::Limits;
 use crate::segment::{Open, Segment};
 use hashbrown::HashMap;
@@ -13,7 +15,6 @@ use std::collections::VecDeque;
 /// Compacts `sealed`; tombstones below `survived` fall.
 pub(crate) fn compact(sealed: &mut VecDeque<Segment>, survived: Offset, limits: &Limits) {
     let old: Vec<Segment> = sealed.drain(..).collect();
-    // Only looked up, never iterated.
     let mut last: HashMap<&[u8], Offset> = HashMap::new();
     for record in old.iter().flat_map(|segment| segment.set.iter()) {
         if let Some(key) = record.key() {

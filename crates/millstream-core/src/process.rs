@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -69,6 +70,7 @@ impl fmt::Debug for Process {
 
 impl Process {
     /// A process that begins now, whose wall clock shows `wall_millis` milliseconds since the Unix epoch.
+    #[expect(clippy::disallowed_methods, reason = "the beginning of its wall clock, which is only ever a difference")]
     pub fn new(name: impl Into<String>, seed: u64, wall_millis: u64) -> Self {
         let inside =
             Inside { state: State::Running, waiting: BTreeMap::new(), polls_left: None, put_off: 0, entropy: seed, death: None };
@@ -305,6 +307,16 @@ impl<F: Future> Future for InProcess<F> {
         let _entered = Entered::new(&this.process);
         this.future.as_mut().poll(cx)
     }
+}
+
+/// The first random number of what is made here: of the simulated process, or another one each time.
+#[expect(
+    clippy::disallowed_types,
+    reason = "outside a simulation runs are to differ, and the standard library has no other dice"
+)]
+pub(crate) fn entropy() -> u64 {
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    Process::current().map_or_else(random, |process| process.entropy())
 }
 
 /// Starts a task that belongs to the process of whoever starts it.

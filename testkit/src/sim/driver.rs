@@ -8,6 +8,7 @@ use super::history::{History, What};
 use super::network::{Server, Weather};
 use super::node::{Describe, End, Running, start};
 use super::world::World;
+use crate::now::instant_now;
 use millstream_core::contract::{ErrorKind, Produce, Record, TopicPartition, partition_for_key};
 use millstream_core::topic::Topic;
 use millstream_memory::{Cleanup, Memory, TopicConfig};
@@ -122,7 +123,7 @@ pub(super) fn run(plan: &Plan, seed: u64, mode: Mode, schedule: Option<Schedule>
 impl Driver {
     fn new(plan: Plan, seed: u64) -> Self {
         let mut checks = Checks::new(plan.rules);
-        checks.begin(Instant::now());
+        checks.begin(instant_now());
         checks.each = plan.each.clone();
         let world = World::new(seed, plan.brokers, plan.partitions, checks);
         let mut members = Vec::new();
@@ -139,7 +140,7 @@ impl Driver {
         let mut dice = Dice::new(seed, 2);
         // Some worlds run as they would, in others tasks overtake each other.
         let put_off = if dice.chance(500) { 0 } else { dice.between(20, 300) };
-        Driver { plan, world, members, acts: BTreeMap::new(), dice, last_act: 0, put_off, foul_until: Instant::now() }
+        Driver { plan, world, members, acts: BTreeMap::new(), dice, last_act: 0, put_off, foul_until: instant_now() }
     }
 
     fn at(&mut self, when: Instant, act: Act) {
@@ -148,7 +149,7 @@ impl Driver {
     }
 
     async fn run(mut self, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Outcome {
-        let begin = Instant::now();
+        let begin = instant_now();
         for (topic, config) in &self.plan.topics {
             // A topic that is named twice is there already.
             let _ = self.world.memory.create_topic(topic, config.clone());
@@ -221,7 +222,7 @@ impl Driver {
     async fn until(&mut self, end: Instant) {
         loop {
             self.look();
-            let now = Instant::now();
+            let now = instant_now();
             while let Some(due) = self.acts.first_key_value().map(|(key, _)| *key).filter(|(when, _)| *when <= now) {
                 if let Some(act) = self.acts.remove(&due) {
                     self.act(act);
@@ -268,7 +269,7 @@ impl Driver {
             }
             if !self.members[number].starting {
                 self.members[number].starting = true;
-                self.at(Instant::now() + down, Act::Start(number));
+                self.at(instant_now() + down, Act::Start(number));
             }
         }
     }
@@ -340,7 +341,7 @@ impl Driver {
     }
 
     fn befall(&mut self, fault: Fault) {
-        let now = Instant::now();
+        let now = instant_now();
         let about = match &fault {
             Fault::Crash { member, .. }
             | Fault::Pause { member, .. }
@@ -529,16 +530,16 @@ impl Driver {
 
     /// Waits until everything is settled (I10).
     async fn settle(&mut self) {
-        let by = Instant::now() + self.plan.settles_within;
+        let by = instant_now() + self.plan.settles_within;
         // Twice in a row: what is settled may have led to more.
         let mut quiet = 0;
         while quiet < 3 {
-            self.until(Instant::now() + Duration::from_millis(400)).await;
+            self.until(instant_now() + Duration::from_millis(400)).await;
             let lag = self.lag();
             let waits = self.acts.values().any(|act| matches!(act, Act::Restart(_)));
             let all_run = !waits && self.members.iter().all(|member| member.running.is_some());
             quiet = if lag.is_empty() && all_run { quiet + 1 } else { 0 };
-            if Instant::now() > by {
+            if instant_now() > by {
                 let within = self.plan.settles_within;
                 let lag = lag.first().map_or("a member does not run", String::as_str);
                 return self.world.violated("I10", format!("not settled {within:?} after faults stopped: {lag}"));

@@ -5,6 +5,7 @@ use super::cluster::{Beat, BeatReply, MemberId};
 use super::history::What;
 use super::network::MemberNo;
 use super::world::{Link, World};
+use crate::now::instant_now;
 use millstream_core::contract::{
     Applied, CommitEntry, CommittedOffset, Epoch, Error, NotApplied, Produce, Producer, Receipt, RecordBatch, TopicId,
     TopicPartition, Transport,
@@ -13,7 +14,6 @@ use millstream_core::topic::Topic;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
-use tokio::time::Instant;
 
 /// One partition's part of a commit, and the topic for which it is meant, if its client knows it: what is meant for one that
 /// is gone is not written for another one of its name (KIP-848's commits name topics by their ids).
@@ -59,7 +59,7 @@ impl World {
 
     /// A heartbeat has come.
     pub(crate) fn beat(&self, name: &str, beat: &Beat) -> BeatReply {
-        let now = Instant::now();
+        let now = instant_now();
         let (mut reply, fenced, granted) = {
             let servers = &mut *self.servers();
             let group = servers.coordinator.group(name);
@@ -84,12 +84,12 @@ impl World {
     }
 
     pub(crate) fn leave(&self, name: &str, id: MemberId) {
-        self.servers().coordinator.group(name).leave(id, Instant::now());
+        self.servers().coordinator.group(name).leave(id, instant_now());
     }
 
     /// A commit has come: it is checked against the member, and written.
     pub(crate) fn commit(&self, from: MemberNo, name: &str, id: MemberId, epoch: u64, entries: Vec<Commit>) -> Vec<Applied> {
-        let now = Instant::now();
+        let now = instant_now();
         let mut written = Vec::new();
         let mut answers = Vec::with_capacity(entries.len());
         {

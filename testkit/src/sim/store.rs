@@ -4,6 +4,7 @@ use super::claims::Claims;
 use super::history::What;
 use super::network::{Operation as Call, Server};
 use super::world::{Link, Unanswered, WALL_START, World};
+use crate::now::instant_now;
 use millstream_core::contract::{DedupScope, Deduplicator, Error, ErrorKind, Mark, Marked, Operation, Scope, Seen};
 use millstream_core::process::Process;
 use std::collections::BTreeMap;
@@ -127,14 +128,14 @@ impl Drop for Claimed {
 impl Deduplicator for SimDeduplicator {
     async fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
         let (scope, keys, wall) = (scope.as_str().to_owned(), keys.to_vec(), wall());
-        let began = Instant::now();
+        let began = instant_now();
         let (name, asked) = (scope.clone(), keys.clone());
         let token = self.claims.then(|| self.world.number());
         let by = (self.link.member, self.link.incarnation, tokio::task::try_id());
         let claimed = token.map(|token| Claimed { of: self.clone(), scope: scope.clone(), keys: keys.clone(), token });
         let found = self
             .ask(Call::Check, Operation::Check, move |world| {
-                let (servers, now) = (&mut *world.servers(), Instant::now());
+                let (servers, now) = (&mut *world.servers(), instant_now());
                 if servers.store.fails(now) {
                     return None;
                 }
@@ -163,7 +164,7 @@ impl Deduplicator for SimDeduplicator {
         let (scope, marks, member, wall) = (scope.as_str().to_owned(), marks.to_vec(), self.link.member, wall());
         let answers = self
             .ask(Call::Mark, Operation::Complete, move |world| {
-                let now = Instant::now();
+                let now = instant_now();
                 let mut answers = Vec::with_capacity(marks.len());
                 let mut news = Vec::new();
                 {

@@ -8,6 +8,7 @@ use super::history::{Event, History, What};
 use super::network::{GIVEN_UP, MemberNo, Network, Operation, Server};
 use super::rule::{Effect, Rules};
 use super::store::Store;
+use crate::now::instant_now;
 use millstream_core::contract::TopicPartition;
 use millstream_core::process::Process;
 use millstream_core::topic::Topic;
@@ -101,7 +102,7 @@ impl World {
         };
         Arc::new(World {
             memory,
-            start: Instant::now(),
+            start: instant_now(),
             servers: Mutex::new(servers),
             history: Mutex::default(),
             checks: Mutex::new(checks),
@@ -178,7 +179,7 @@ impl World {
         if !link.is_alive() {
             std::future::pending::<()>().await;
         }
-        let now = Instant::now();
+        let now = instant_now();
         let (fate, down) = {
             let network = &mut self.servers().network;
             (network.fate(link.member, server, operation, now), network.is_down(server, now))
@@ -199,7 +200,7 @@ impl World {
                 }
                 // A server that went down meanwhile has not heard it.
                 let lost = matches!(effect, Some(Effect::RequestLost | Effect::KillsBefore));
-                if !lost && !world.servers().network.is_down(server, Instant::now()) {
+                if !lost && !world.servers().network.is_down(server, instant_now()) {
                     let reply = does(&world);
                     if effect == Some(Effect::KillsWhenDone) {
                         world.kill(member);

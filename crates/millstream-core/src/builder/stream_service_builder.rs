@@ -5,14 +5,13 @@ use super::validate::validate;
 use crate::contract::{AnyDeduplicator, AnyTransport, Assigned, Deduplicator, Error, Protocol, Transport};
 use crate::handler::{BatchHandler, Handler, TableOf, Wants};
 use crate::layer::{AnyLayer, Layer, Watcher, watcher};
-use crate::process::Process;
+use crate::process::entropy;
 use crate::service::hook as hooked;
 use crate::service::{
     BatchSettings, Calls, ErrorHandling, HandlerSettings, Hooks, PartitionHook, ProducerSettings, Restored, Revoked,
     ServiceParts, Shutdown, SpanHook, StartAt, StreamService, make_batch_runner, make_runner,
 };
 use crate::topic::{Topic, TopicError};
-use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,9 +65,6 @@ pub struct StreamServiceBuilder<S = ()> {
 impl StreamServiceBuilder<()> {
     /// A service called `name` on `transport`. The name is the `source` of its events and the client id of its members.
     pub fn new(name: &str, transport: impl Transport) -> Self {
-        // Two hashers are seeded differently by the standard library: enough to tell one process from another.
-        let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let incarnation = Process::current().map_or_else(random, |process| process.entropy());
         let said = ServiceParts {
             name: name.to_owned(),
             transport: AnyTransport::new(transport),
@@ -83,7 +79,8 @@ impl StreamServiceBuilder<()> {
             start_at: StartAt::default(),
             protocol: Protocol::default(),
             run: 0,
-            incarnation,
+            // Tells one process from another.
+            incarnation: entropy(),
             commit_every: Duration::from_millis(100),
             max_batch: 512,
             session_timeout: Duration::from_secs(45),

@@ -4,6 +4,8 @@
 //! Only keys that are busy exist here. While nothing parks and nothing fails the map is empty, and the fast path asks
 //! [`Lanes::is_empty`] and nothing else.
 
+#![expect(clippy::disallowed_types, reason = "its hasher has no seed, and its order is never seen")]
+
 use crate::contract::Offset;
 use hashbrown::HashMap;
 use std::collections::VecDeque;

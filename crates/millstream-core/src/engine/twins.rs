@@ -5,6 +5,8 @@
 //! the end of a list, behind a filter that says of most ids that they are surely not under way; a map is made of the list
 //! only when somebody asks for more.
 
+#![expect(clippy::disallowed_types, reason = "its hasher has no seed, and its order is never seen")]
+
 use crate::contract::Offset;
 use hashbrown::HashMap;
 use std::collections::{BTreeMap, VecDeque};

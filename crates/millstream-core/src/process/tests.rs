@@ -72,3 +72,11 @@ async fn polls_that_are_put_off_come_a_turn_later() {
     }
     assert_eq!(process.polls(), 100);
 }
+
+#[test]
+fn what_is_made_in_it_draws_from_its_seed_and_elsewhere_from_the_system() {
+    let first = |seed| Process::new("a", seed, 0).enter(super::entropy);
+    assert_eq!(first(7), first(7));
+    assert_ne!(first(7), first(8));
+    assert_ne!(super::entropy(), super::entropy());
+}

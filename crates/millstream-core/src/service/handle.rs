@@ -35,10 +35,8 @@ impl ServiceHandle {
     }
 
     /// Waits until its health is as asked. Cancel safe.
-    pub async fn until(&self, mut is: impl FnMut(&Health) -> bool) {
-        let mut health = self.board.subscribe();
-        // The sender lives in the board that this handle holds.
-        let _ = health.wait_for(|health| is(health)).await;
+    pub async fn until(&self, is: impl FnMut(&Health) -> bool) {
+        self.board.listen().until(is).await;
     }
 
     /// Waits until the service has ended. Cancel safe.

@@ -1,9 +1,9 @@
 //! Owns what a service says of itself: starting, ready, degraded and why, stopping, ended. Latest wins; never waits.
 
+use super::latest::{Latest, Listener};
 use super::quote;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::watch;
 
 /// Where a service is in its life.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,18 +54,18 @@ impl Health {
 /// Where the parts of a service say how they are.
 #[derive(Clone)]
 pub(crate) struct Board {
-    health: Arc<watch::Sender<Health>>,
+    health: Latest<Health>,
     waiting: Arc<Mutex<usize>>,
 }
 
 impl Board {
     pub(crate) fn new(consumers: usize) -> Self {
-        Board { health: Arc::new(watch::Sender::new(Health::default())), waiting: Arc::new(Mutex::new(consumers)) }
+        Board { health: Latest::new(Health::default()), waiting: Arc::new(Mutex::new(consumers)) }
     }
 
     /// Says where the service is.
     pub(crate) fn life(&self, life: Life) {
-        self.health.send_if_modified(|health| std::mem::replace(&mut health.life, life) != life);
+        self.health.change(|health| std::mem::replace(&mut health.life, life) != life);
     }
 
     /// Says that one more consumer has its first assignment.
@@ -73,13 +73,13 @@ impl Board {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         *waiting = waiting.saturating_sub(1);
         if *waiting == 0 {
-            self.health.send_if_modified(|health| !std::mem::replace(&mut health.assigned, true));
+            self.health.change(|health| !std::mem::replace(&mut health.assigned, true));
         }
     }
 
     /// Says that something is wrong at `place`, or (`None`) that it is right again. Logs the change, once.
     pub(crate) fn trouble(&self, place: &str, trouble: Option<String>) {
-        self.health.send_if_modified(|health| match &trouble {
+        self.health.change(|health| match &trouble {
             Some(text) if health.troubles.get(place) == Some(text) => false,
             Some(text) => {
                 if !health.troubles.contains_key(place) {
@@ -100,7 +100,7 @@ impl Board {
 
     /// Says that the state of `place` is read back, or that it no longer is.
     pub(crate) fn restoring(&self, place: &str, restoring: bool) {
-        self.health.send_if_modified(|health| match restoring {
+        self.health.change(|health| match restoring {
             true => health.restoring.insert(place.to_owned()),
             false => health.restoring.remove(place),
         });
@@ -108,11 +108,11 @@ impl Board {
 
     /// What the service says of itself now.
     pub(crate) fn now(&self) -> Health {
-        self.health.borrow().clone()
+        self.health.get()
     }
 
     /// A view that can be waited on.
-    pub(crate) fn subscribe(&self) -> watch::Receiver<Health> {
-        self.health.subscribe()
+    pub(crate) fn listen(&self) -> Listener<Health> {
+        self.health.listen()
     }
 }

@@ -31,14 +31,14 @@ impl<T> Clone for Latest<T> {
     }
 }
 
-impl<T: Copy> Latest<T> {
+impl<T: Clone> Latest<T> {
     pub(crate) fn new(value: T) -> Self {
         let state = State { value, version: 0, last_listener: 0, waiting: BTreeMap::new() };
         Latest(Arc::new(Shared(Mutex::new(state))))
     }
 
     pub(crate) fn get(&self) -> T {
-        self.0.state().value
+        self.0.state().value.clone()
     }
 
     /// Changes the value in one step; `change` answers whether it did.
@@ -54,6 +54,20 @@ impl<T: Copy> Latest<T> {
         waiting.into_values().for_each(Waker::wake);
     }
 
+    /// Makes the value this one, if it is higher.
+    pub(crate) fn raise(&self, to: T)
+    where
+        T: Ord,
+    {
+        self.change(|value| {
+            let higher = *value < to;
+            if higher {
+                *value = to;
+            }
+            higher
+        });
+    }
+
     /// Hears of the value as it is, and of every change from now on.
     pub(crate) fn listen(&self) -> Listener<T> {
         Listener::new(self.0.clone())
@@ -61,14 +75,14 @@ impl<T: Copy> Latest<T> {
 }
 
 /// Hears of changes. What changes twice before it looks it hears of once.
-pub(crate) struct Listener<T: Copy> {
+pub(crate) struct Listener<T> {
     shared: Arc<Shared<T>>,
     number: u64,
     /// The version that it has seen; none at first.
     seen: Option<u64>,
 }
 
-impl<T: Copy> Listener<T> {
+impl<T: Clone> Listener<T> {
     fn new(shared: Arc<Shared<T>>) -> Self {
         let number = {
             let state = &mut *shared.state();
@@ -80,14 +94,14 @@ impl<T: Copy> Listener<T> {
 
     /// The value, not looked at as far as [`changed`](Self::changed) is concerned.
     pub(crate) fn get(&self) -> T {
-        self.shared.state().value
+        self.shared.state().value.clone()
     }
 
     /// The value, seen.
     pub(crate) fn look(&mut self) -> T {
         let state = self.shared.state();
         self.seen = Some(state.version);
-        state.value
+        state.value.clone()
     }
 
     /// Waits until the value is one that was not seen. Cancel safe.
@@ -103,15 +117,15 @@ impl<T: Copy> Listener<T> {
         self.seen = Some(seen.await);
     }
 
-    /// Waits until the value is as asked. Cancel safe.
-    pub(crate) async fn until(&mut self, is: impl Fn(T) -> bool) {
-        while !is(self.look()) {
+    /// Waits until the value is as asked. `is` looks at a copy, so it may ask for the value again. Cancel safe.
+    pub(crate) async fn until(&mut self, mut is: impl FnMut(&T) -> bool) {
+        while !is(&self.look()) {
             self.changed().await;
         }
     }
 }
 
-impl<T: Copy> Clone for Listener<T> {
+impl<T: Clone> Clone for Listener<T> {
     fn clone(&self) -> Self {
         let mut clone = Listener::new(self.shared.clone());
         clone.seen = self.seen;
@@ -119,7 +133,7 @@ impl<T: Copy> Clone for Listener<T> {
     }
 }
 
-impl<T: Copy> Drop for Listener<T> {
+impl<T> Drop for Listener<T> {
     fn drop(&mut self) {
         self.shared.state().waiting.remove(&self.number);
     }
@@ -138,7 +152,7 @@ mod tests {
             for number in 0..6 {
                 let (mut listener, order) = (latest.listen(), order.clone());
                 tasks.spawn(async move {
-                    listener.until(|value| value == 1).await;
+                    listener.until(|value| *value == 1).await;
                     order.lock().expect("no panic under the lock").push(number);
                 });
             }

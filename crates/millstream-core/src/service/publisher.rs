@@ -7,11 +7,10 @@ use crate::contract::{AnyProducer, AnyTransport, Error, ErrorKind, Operation, Pr
 use crate::contract::{RecordSetBuilder, TopicPartition, Transport, partition_for_key};
 use crate::envelope::{EnvelopeMeta, EventData, EventDraft, EventId, IdGenerator, Limits, Timestamp, WireId};
 use crate::handler::{EmitError, Writing, check_key};
-use crate::process::Process;
+use crate::process::entropy;
 use crate::topic::Topic;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
@@ -97,10 +96,7 @@ impl Publisher {
             let text = "a publisher's name is not 1 to 255 bytes: give the name under which its events are known";
             return Err(Error::new(ErrorKind::Configuration, Operation::Build, text));
         }
-        // The standard library seeds each hasher differently: enough that no two publishers make the same ids.
-        let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let seed = Process::current().map_or_else(random, |process| process.entropy());
-        let publisher = Self::lazy(source, AnyTransport::new(transport), settings, seed, Clock::new());
+        let publisher = Self::lazy(source, AnyTransport::new(transport), settings, entropy(), Clock::new());
         publisher.producer().await?;
         Ok(publisher)
     }

@@ -294,7 +294,7 @@ async fn unless_told<T>(stopper: &Stopper, connecting: impl Future<Output = T>) 
     tokio::select! {
         biased;
         done = connecting => Some(done),
-        () = told.until(|told| told != Told::Run) => None,
+        () = told.until(|told| *told != Told::Run) => None,
     }
 }
 
@@ -319,6 +319,7 @@ async fn on_own_thread(intake: Intake) -> Result<(), Error> {
         // The receiver is gone only if `run` was dropped.
         let _ = done.send(outcome);
     };
+    #[expect(clippy::disallowed_methods, reason = "only on a multi-threaded runtime, which promises no order")]
     let thread = std::thread::Builder::new().name("millstream-intake".into()).spawn(body);
     let thread = thread.map_err(|error| broken("no thread for the intake").with_source(error))?;
     let outcome = result.await.unwrap_or_else(|_| Err(broken("the intake died")));

@@ -71,6 +71,7 @@ impl Drop for Signals {
 }
 
 /// Ends the process after `wait`, unless the run has finished.
+#[expect(clippy::disallowed_methods, reason = "begins at a signal of the system, and must work when the runtime does not")]
 fn last_resort(wait: Duration, code: i32, finished: Arc<AtomicBool>) {
     let body = move || {
         std::thread::sleep(wait);
@@ -79,7 +80,7 @@ fn last_resort(wait: Duration, code: i32, finished: Arc<AtomicBool>) {
             std::process::exit(code);
         }
     };
-    // Detached on purpose: it must work when the runtime does not, and dies with the process.
+    // Detached on purpose: it dies with the process.
     let _ = std::thread::Builder::new().name("millstream-deadline".into()).spawn(body);
 }
 

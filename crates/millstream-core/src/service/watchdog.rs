@@ -50,6 +50,10 @@ impl Watchdog {
                 look(&seen, &clock, &board, &mut named);
             }
         };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "it looks at threads that block, from outside; of a simulation it is no part"
+        )]
         let thread = std::thread::Builder::new().name("millstream-watchdog".into()).spawn(look).ok();
         Watchdog { watched, _alive: Some(Arc::new(Alive { stop: Some(stop), thread })) }
     }

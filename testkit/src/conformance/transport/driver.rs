@@ -2,6 +2,7 @@
 
 use super::Scene;
 use crate::conformance::World;
+use crate::now::instant_now;
 use bytes::Bytes;
 use millstream_core::contract::{
     Applied, Assigned, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, Offset,
@@ -12,7 +13,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 /// What most partitions are filled with.
 pub(crate) const ABC: [&str; 3] = ["a", "b", "c"];
@@ -70,7 +71,7 @@ pub(crate) async fn member_of<W: World>(scene: &Scene<W>, request: ConsumerReque
 impl<C: Consumer> Member<C> {
     /// Polls until `pick` takes something. Trouble that passes is not looked at.
     pub(crate) async fn until<T>(&mut self, what: &str, mut pick: impl FnMut(ConsumerEvent) -> Option<T>) -> T {
-        let deadline = Instant::now() + self.patience;
+        let deadline = instant_now() + self.patience;
         for _ in 0..FLOOD {
             match timeout_at(deadline, self.consumer.poll()).await {
                 Err(_) => panic!("waited {:?} in vain for {what}", self.patience),
@@ -155,7 +156,7 @@ pub(crate) async fn race<C: Consumer, T>(
     mut pick: impl FnMut(usize, ConsumerEvent, &mut Member<C>) -> Option<T>,
 ) -> T {
     let patience = members.iter().map(|member| member.patience).max().unwrap_or_default();
-    let deadline = Instant::now() + patience;
+    let deadline = instant_now() + patience;
     for _ in 0..FLOOD {
         let mut polls: Vec<Pin<Box<dyn Future<Output = ConsumerEvent> + '_>>> = Vec::new();
         for member in members.iter_mut() {

@@ -4,6 +4,7 @@ use super::Scene;
 use super::driver::{alone, member, member_of, race};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
 use crate::conformance::{Act, World};
+use crate::now::instant_now;
 use millstream_core::contract::{
     Applied, Close, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd,
 };
@@ -12,7 +13,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 table! {
     /// The cases of this room.
@@ -45,7 +46,7 @@ async fn a_member_that_leaves_is_replaced_at_once<W: World>(scene: &Scene<W>) {
         (held == [1, 1]).then_some(())
     })
     .await;
-    let start = Instant::now();
+    let start = instant_now();
     a.consumer.close(Close::Leave(scene.patience())).await.expect("leaving in time");
     b.until("the partition of who left", |event| match event {
         ConsumerEvent::Assigned(_) => Some(()),
@@ -83,7 +84,7 @@ async fn two_members_leaving_at_once_are_replaced<W: World>(scene: &Scene<W>) {
         let entry = CommitEntry::new(place.clone(), *epoch, offset);
         assert_eq!(member.commit(1, vec![entry]).await, [(*epoch, offset, Applied::Applied)]);
     }
-    let start = Instant::now();
+    let start = instant_now();
     {
         let leave = Close::Leave(scene.patience());
         let (mut one, mut two) = (pin!(a.consumer.close(leave)), pin!(b.consumer.close(leave)));

@@ -4,8 +4,9 @@ use super::Scene;
 use super::driver::{alone, member_of, race};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
 use crate::conformance::{Act, World};
+use crate::now::instant_now;
 use millstream_core::contract::{Applied, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, EpochEnd};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 table! {
     /// The cases of this room.
@@ -87,7 +88,7 @@ async fn a_silent_member_keeps_its_partitions_for_its_session<W: World>(scene: &
     let mut quiet = member_of(scene, request()).await;
     let held = quiet.assigned_one().await;
     let mut other = member_of(scene, request()).await;
-    let until = Instant::now() + scene.session() / 3;
+    let until = instant_now() + scene.session() / 3;
     while let Ok(event) = timeout_at(until, other.consumer.poll()).await {
         assert!(!matches!(event, ConsumerEvent::Assigned(_)), "it was thrown out after a third of its session");
     }

@@ -3,6 +3,7 @@
 
 use super::fetch::{Ask, Fetched, fetch};
 use super::held::Held;
+use crate::now::instant_now;
 use crate::sim::cluster::{Beat, BeatReply, Grant, MemberId};
 use crate::sim::history::What;
 use crate::sim::network::{Operation as Call, Server};
@@ -91,7 +92,7 @@ impl SimConsumer {
             held: Vec::new(),
             released: Vec::new(),
             beat: None,
-            next_beat: Instant::now(),
+            next_beat: instant_now(),
             confirm: false,
             commits: VecDeque::new(),
             committing: None,
@@ -100,7 +101,7 @@ impl SimConsumer {
             again: Vec::new(),
             alone: !request.partitions.is_empty(),
             looking_up: None,
-            timer: Box::pin(sleep_until(Instant::now())),
+            timer: Box::pin(sleep_until(instant_now())),
             closed: false,
             round: 0,
             #[cfg(millstream_planted)]
@@ -168,7 +169,7 @@ impl SimConsumer {
             let does = move |world: &World| world.beat(&group, &beat);
             world.call_in_time(&link, server, Call::Group, does).await
         });
-        self.next_beat = Instant::now() + self.every();
+        self.next_beat = instant_now() + self.every();
         self.beat = Some((call, released, std::mem::take(&mut self.confirm)));
     }
 
@@ -177,7 +178,7 @@ impl SimConsumer {
         match reply {
             Err(_) => {
                 self.confirm |= confirms;
-                self.next_beat = self.next_beat.min(Instant::now() + Duration::from_millis(100));
+                self.next_beat = self.next_beat.min(instant_now() + Duration::from_millis(100));
             }
             Ok(BeatReply::Unknown) => {
                 self.world.checks().group_answered(self.link.member);
@@ -188,7 +189,7 @@ impl SimConsumer {
                 self.id = MemberId(self.world.number());
                 self.joined = false;
                 self.released.clear();
-                self.next_beat = Instant::now();
+                self.next_beat = instant_now();
                 // That it lost all it held is its answer (C13).
                 self.confirm |= confirms && !lost;
             }
@@ -222,7 +223,7 @@ impl SimConsumer {
         if let Some(held) = self.held.iter_mut().find(|held| held.grant == grant.number) {
             if grant.revoking && !held.revoking {
                 held.revoking = true;
-                held.until = Some(Instant::now() + budget);
+                held.until = Some(instant_now() + budget);
                 let epoch = held.epoch;
                 self.world.note(Some(self.link.member), What::Ending(held.place.clone(), epoch, false));
                 self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(budget) });
@@ -232,7 +233,7 @@ impl SimConsumer {
         if grant.revoking || self.again.iter().any(|(held, _)| held.grant == grant.number) {
             if grant.revoking {
                 self.released.push(grant.number);
-                self.next_beat = Instant::now();
+                self.next_beat = instant_now();
             }
             return;
         }
@@ -331,7 +332,7 @@ impl SimConsumer {
             Err(Unanswered::Unknown) => vec![Applied::Unknown; done.sent.len()],
         };
         if applied.contains(&Applied::NotApplied(NotApplied::Stale)) {
-            self.next_beat = Instant::now();
+            self.next_beat = instant_now();
         }
         let mut results = done.answered;
         for ((epoch, offset), applied) in done.sent.into_iter().zip(applied) {
@@ -393,7 +394,7 @@ impl SimConsumer {
             moved = true;
         }
         if !self.alone {
-            if self.beat.is_none() && (self.confirm || Instant::now() >= self.next_beat) {
+            if self.beat.is_none() && (self.confirm || instant_now() >= self.next_beat) {
                 self.begin_beat();
             }
             if let Some((call, released, confirms)) = &mut self.beat
@@ -568,10 +569,10 @@ impl Consumer for SimConsumer {
                     && !self.alone
                 {
                     self.world.note(Some(self.link.member), What::Released(held.place.clone(), epoch));
-                    let waits = self.waits_for_a_commit(epoch) && held.until.is_some_and(|until| Instant::now() < until);
+                    let waits = self.waits_for_a_commit(epoch) && held.until.is_some_and(|until| instant_now() < until);
                     self.world.released(&self.link, &held.place, epoch, waits);
                     self.released.push(held.grant);
-                    self.next_beat = Instant::now();
+                    self.next_beat = instant_now();
                 }
             }
             Command::Restart { epoch, at } => {
@@ -584,7 +585,7 @@ impl Consumer for SimConsumer {
                         next.committed = held.committed;
                         self.again.push((next, at));
                     }
-                    self.next_beat = Instant::now();
+                    self.next_beat = instant_now();
                 }
             }
             _ => {}
@@ -595,7 +596,7 @@ impl Consumer for SimConsumer {
         let (Close::Leave(within) | Close::Stay(within)) = how else {
             return Ok(());
         };
-        let until = Instant::now() + within;
+        let until = instant_now() + within;
         self.closed = true;
         let left = async {
             poll_fn(|cx| {

@@ -1,6 +1,7 @@
 //! Owns writing as an idempotent client does: each partition's requests are numbered, repeated until they are answered, and
 //! fenced by a new epoch once they were given up.
 
+use crate::now::instant_now;
 use crate::sim::cluster::{Write, Wrote};
 use crate::sim::network::{Operation as Call, Server};
 use crate::sim::world::{Link, Unanswered, World};
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// Requests are repeated for so long; then what became of them is unknown. Below the framework's own deadline of 30 s.
 const DELIVERY: Duration = Duration::from_secs(20);
@@ -80,7 +81,7 @@ impl SimProducer {
 
     /// Writes the records of one partition.
     async fn write(&self, place: TopicPartition, records: Arc<Produce>) -> Vec<Result<Receipt, Error>> {
-        let until = Instant::now() + DELIVERY;
+        let until = instant_now() + DELIVERY;
         let mut given_up = GivenUp(self, true);
         let mut write = self.number(&place);
         let mut unknown = false;
@@ -102,14 +103,14 @@ impl SimProducer {
                         break;
                     }
                     write = self.number(&place);
-                    if Instant::now() >= until {
+                    if instant_now() >= until {
                         break;
                     }
                 }
                 Ok(Reply::OutOfOrder | Reply::NotLeader) | Err(Unanswered::Refused) => {}
                 Err(Unanswered::Unknown) => unknown = true,
             }
-            if Instant::now() >= until {
+            if instant_now() >= until {
                 break;
             }
             sleep(PAUSE).await;

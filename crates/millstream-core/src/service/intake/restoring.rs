@@ -5,7 +5,7 @@
 
 use super::Intake;
 use super::start::{StartAt, start_at};
-use crate::clock::MonoTime;
+use crate::clock::{Clock, MonoTime};
 use crate::contract::{Assigned, Epoch, Error, ErrorKind, Offset, Operation};
 use crate::engine::{Backoff, EpochAction, Failure, Note};
 use crate::process::spawn;
@@ -84,7 +84,7 @@ impl Intake {
 /// Reads everything back that the epoch keeps.
 async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prepared, Error> {
     let at = start_at(assigned, policy)?;
-    let began = tokio::time::Instant::now();
+    let clock = Clock::new();
     let mut prepared = match &plan.table {
         Some(table) => {
             let restored = restore(table, assigned, plan.run, &plan.settings.limits).await?;
@@ -94,7 +94,7 @@ async fn ready(plan: &Plan, assigned: &Assigned, policy: StartAt) -> Result<Prep
     };
     if let Some(hook) = &plan.hooks.assigned {
         let within = plan.settings.table.restore_within;
-        let restored = tokio::time::timeout_at(began + within, call(plan, hook, assigned)).await;
+        let restored = tokio::time::timeout_at(clock.instant(MonoTime::ZERO.after(within)), call(plan, hook, assigned)).await;
         let text = || format!("the hook for {} did not restore it within {within:?}; nothing was started", assigned.partition);
         let restored = restored.map_err(|_| Error::new(ErrorKind::TimedOut, Operation::Restore, text()))??;
         prepared.at = restored.start(prepared.at, assigned.log_start.unwrap_or(0));

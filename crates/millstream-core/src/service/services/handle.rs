@@ -2,15 +2,14 @@
 
 use super::{Asked, Stage};
 use crate::service::handle::ServiceHandle;
-use std::sync::Arc;
-use tokio::sync::watch;
+use crate::service::latest::Latest;
 
 /// A view of several services from outside. Cheap to clone; stays valid after they have ended.
 #[derive(Clone)]
 pub struct ServicesHandle {
     pub(super) services: Vec<(String, ServiceHandle)>,
-    pub(super) asked: Arc<watch::Sender<Asked>>,
-    pub(super) stage: Arc<watch::Sender<Stage>>,
+    pub(super) asked: Latest<Asked>,
+    pub(super) stage: Latest<Stage>,
 }
 
 impl std::fmt::Debug for ServicesHandle {
@@ -23,7 +22,11 @@ impl ServicesHandle {
     /// Tells all to stop: the first call in order, one after the other; the second at once and all together. Returns at
     /// once; wait with [`ended`](Self::ended).
     pub fn stop(&self) {
-        self.asked.send_modify(|asked| *asked = if *asked == Asked::Run { Asked::Stop } else { Asked::Abandon });
+        self.asked.change(|asked| {
+            let before = *asked;
+            *asked = if before == Asked::Run { Asked::Stop } else { Asked::Abandon };
+            *asked != before
+        });
     }
 
     /// The services that were added before this handle was made, by name, in the order in which they start.
@@ -42,8 +45,6 @@ impl ServicesHandle {
     }
 
     async fn at_least(&self, stage: Stage) {
-        let mut now = self.stage.subscribe();
-        // The sender lives in this handle.
-        let _ = now.wait_for(|now| *now >= stage).await;
+        self.stage.listen().until(|now| *now >= stage).await;
     }
 }

@@ -15,15 +15,14 @@ mod stop_signal;
 pub use handle::ServicesHandle;
 pub use stop_signal::StopSignal;
 
+use super::latest::Latest;
 use super::run::StreamService;
 use super::shutdown::{Shutdown, Stopper};
 use super::signals::Signals;
 use crate::clock::Clock;
 use crate::contract::Error;
 use part::Part;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 
 /// What all are asked to do. Rises only.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,8 +68,8 @@ enum Stage {
 pub struct Services {
     parts: Vec<Part>,
     shutdown: Option<Shutdown>,
-    asked: Arc<watch::Sender<Asked>>,
-    stage: Arc<watch::Sender<Stage>>,
+    asked: Latest<Asked>,
+    stage: Latest<Stage>,
     clock: Clock,
 }
 
@@ -89,7 +88,7 @@ impl Default for Services {
 impl Services {
     /// None yet.
     pub fn new() -> Self {
-        let (asked, stage) = (Arc::new(watch::Sender::new(Asked::Run)), Arc::new(watch::Sender::new(Stage::Starting)));
+        let (asked, stage) = (Latest::new(Asked::Run), Latest::new(Stage::Starting));
         Services { parts: Vec::new(), shutdown: None, asked, stage, clock: Clock::new() }
     }
 
@@ -163,9 +162,8 @@ impl Services {
     /// As [`run`](Self::run), and [`Interrupted`](crate::contract::ErrorKind::Interrupted) after a second signal.
     pub async fn run_until_signal(self) -> Result<(), Error> {
         let (first, second) = (self.asked.clone(), self.asked.clone());
-        let raise = |asked: &watch::Sender<Asked>, to: Asked| asked.send_modify(|asked| *asked = to.max(*asked));
-        let in_order = move || raise(&first, Asked::Stop);
-        let signals = Signals::listen(self.within(), in_order, move || raise(&second, Asked::Abandon))?;
+        let in_order = move || first.raise(Asked::Stop);
+        let signals = Signals::listen(self.within(), in_order, move || second.raise(Asked::Abandon))?;
         signals.verdict(self.run().await)
     }
 

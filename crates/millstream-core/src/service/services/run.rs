@@ -4,21 +4,20 @@ use super::part::Started;
 use super::{Asked, Services, Stage};
 use crate::clock::Clock;
 use crate::contract::{Error, ErrorKind, Operation};
+use crate::service::latest::{Latest, Listener};
 use crate::service::quote;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 
 /// What is kept for each that is still to be told: a service that drops everything commits what is settled in this time.
 const RESERVE: Duration = Duration::from_secs(1);
 
 /// Says that all have ended, also of a run that was dropped.
-struct Ends(Arc<watch::Sender<Stage>>);
+struct Ends(Latest<Stage>);
 
 impl Drop for Ends {
     fn drop(&mut self) {
-        self.0.send_replace(Stage::Ended);
+        self.0.raise(Stage::Ended);
     }
 }
 
@@ -37,11 +36,10 @@ pub(super) async fn run(services: Services) -> Result<(), Error> {
     if parts.is_empty() {
         return Err(Error::new(ErrorKind::Configuration, Operation::Run, "there is no service to run: add one"));
     }
-    let mut told = asked.subscribe();
-    told.mark_changed();
+    let mut told = asked.listen();
     let mut running = Running { tasks: JoinSet::new(), started: Vec::new(), first_error: None };
     for part in parts {
-        if *told.borrow_and_update() != Asked::Run || running.first_error.is_some() {
+        if told.look() != Asked::Run || running.first_error.is_some() {
             break;
         }
         let (started, run) = part.start(&clock);
@@ -49,35 +47,35 @@ pub(super) async fn run(services: Services) -> Result<(), Error> {
         running.started.push((id, started));
         running.until_ready(&mut told).await;
     }
-    if *told.borrow() == Asked::Run && running.first_error.is_none() {
-        stage.send_replace(Stage::Ready);
+    if told.get() == Asked::Run && running.first_error.is_none() {
+        stage.raise(Stage::Ready);
     }
-    while running.first_error.is_none() && *told.borrow_and_update() == Asked::Run {
+    while running.first_error.is_none() && told.look() == Asked::Run {
         tokio::select! {
             biased;
-            _ = told.changed() => {}
+            () = told.changed() => {}
             ended = running.tasks.join_next_with_id() => match ended {
                 Some(ended) => running.note(ended),
                 None => break,
             }
         }
     }
-    stage.send_replace(Stage::Stopping);
+    stage.raise(Stage::Stopping);
     running.stop(&mut told, within, &clock).await;
     running.first_error.map_or(Ok(()), Err)
 }
 
 impl Running {
     /// Waits until the last one is ready or has ended, until another fails, or until all are told to stop.
-    async fn until_ready(&mut self, told: &mut watch::Receiver<Asked>) {
-        while *told.borrow_and_update() == Asked::Run && self.first_error.is_none() {
+    async fn until_ready(&mut self, told: &mut Listener<Asked>) {
+        while told.look() == Asked::Run && self.first_error.is_none() {
             let Some((_, last)) = self.started.last() else { return };
             if last.ended {
                 return;
             }
             tokio::select! {
                 biased;
-                _ = told.changed() => {}
+                () = told.changed() => {}
                 Some(ended) = self.tasks.join_next_with_id() => self.note(ended),
                 () = last.ready() => return,
             }
@@ -85,7 +83,7 @@ impl Running {
     }
 
     /// Stops them in the reverse order; all at once as soon as that is asked.
-    async fn stop(&mut self, told: &mut watch::Receiver<Asked>, within: Duration, clock: &Clock) {
+    async fn stop(&mut self, told: &mut Listener<Asked>, within: Duration, clock: &Clock) {
         let by = clock.now().after(within);
         let reserve = RESERVE.min(within / (u32::try_from(self.started.len()).unwrap_or(u32::MAX).saturating_add(1)));
         for at in (0..self.started.len()).rev() {
@@ -94,14 +92,13 @@ impl Running {
             let own = by.since(clock.now()).saturating_sub(keep).max(reserve);
             self.started[at].1.stopper.stop_within(own);
             while !self.started[at].1.ended {
-                if *told.borrow_and_update() == Asked::Abandon {
+                if told.look() == Asked::Abandon {
                     self.started.iter().for_each(|(_, one)| one.stopper.abandon());
                 }
                 tokio::select! {
                     biased;
-                    Ok(()) = told.changed() => {}
+                    () = told.changed() => {}
                     Some(ended) = self.tasks.join_next_with_id() => self.note(ended),
-                    else => break,
                 }
             }
         }

@@ -22,7 +22,7 @@ impl StopSignal {
     /// Waits until it is to end. Cancel safe.
     pub async fn told(&self) {
         // An error means that nobody is left who could tell: as good as being told.
-        self.0.clone().until(|told| told != Told::Run).await;
+        self.0.clone().until(|told| *told != Told::Run).await;
     }
 
     /// What `work` answers, or `None` if it is told to end first; `work` is then dropped where it is. Cancel safe if `work` is.
