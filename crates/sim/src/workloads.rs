@@ -6,7 +6,7 @@ use millstream_testkit::sim::{Simulation, workload};
 pub(crate) type Workload = (&'static str, fn() -> Simulation);
 
 /// All of them.
-pub(crate) const ALL: &[Workload] = &[("orders", workload::orders)];
+pub(crate) const ALL: &[Workload] = &[("orders", workload::orders), ("trading", millstream_examples::simulation)];
 
 /// The workload of a name, or all.
 pub(crate) fn named(name: Option<&str>) -> Result<Vec<Workload>, String> {

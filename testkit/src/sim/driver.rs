@@ -10,7 +10,7 @@ use super::node::{Describe, End, Running, start};
 use super::world::World;
 use millstream_core::contract::{ErrorKind, Produce, Record, TopicPartition, partition_for_key};
 use millstream_core::topic::Topic;
-use millstream_memory::{Memory, TopicConfig};
+use millstream_memory::{Cleanup, Memory, TopicConfig};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -299,7 +299,7 @@ impl Driver {
     fn closed(&self, suffix: &str, yes: bool) {
         for topic in self.world.memory.topics() {
             let is_letters = topic.as_str().ends_with(".dlq");
-            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic);
+            let is_input = self.inputs().any(|input| *input == topic);
             if (suffix.is_empty() && !is_letters && !is_input) || (!suffix.is_empty() && is_letters) {
                 // It was just listed.
                 let _ = self.world.memory.set_writable(&topic, !yes);
@@ -307,8 +307,14 @@ impl Driver {
         }
     }
 
+    /// The topics that are fed. Compacted ones are tables: nobody but their service writes to them.
+    fn inputs(&self) -> impl Iterator<Item = &Topic> {
+        let fed = self.plan.topics.iter().filter(|(_, config)| config.cleanup == Cleanup::Delete);
+        fed.map(|(topic, _)| topic)
+    }
+
     fn input_places(&self) -> Vec<TopicPartition> {
-        self.world.places(self.plan.topics.iter().map(|(topic, _)| topic))
+        self.world.places(self.inputs())
     }
 
     fn befall(&mut self, fault: Fault) {
@@ -413,7 +419,7 @@ impl Driver {
                 }
             }
             Fault::Replay { records } => {
-                for topic in self.plan.topics.clone().into_iter().map(|(topic, _)| topic) {
+                for topic in self.inputs().cloned().collect::<Vec<_>>() {
                     let all = self.world.memory.records(&topic);
                     for _ in 0..records.min(all.len() as u64) {
                         let mut record = self.dice.pick(&all).clone();
@@ -423,7 +429,7 @@ impl Driver {
                 }
             }
             Fault::PartitionAdded => {
-                for (topic, _) in &self.plan.topics {
+                for topic in self.inputs() {
                     // It was created by the run itself.
                     let _ = self.world.memory.add_partitions(topic, 1);
                 }
