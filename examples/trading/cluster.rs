@@ -9,7 +9,7 @@ use millstream::memory::TopicConfig;
 use millstream::prelude::*;
 
 use crate::readback::{LogRecord, Readback};
-use crate::topics::{HOLDINGS, Leg, PARTITIONS, Venue, legs};
+use crate::topics::{Leg, PARTITIONS, Venue, legs, tables};
 
 /// Records of a partition that are kept although everybody has read them: a cut costs a lock, so it is worth some.
 const KEPT: u64 = 256;
@@ -64,9 +64,9 @@ impl Cluster {
         for (topic, _, _) in &topics {
             memory.create_topic(topic, TopicConfig::new(PARTITIONS).segment_bytes(SEGMENT))?;
         }
-        for venue in venues {
+        for table in tables(venues) {
             // Nobody reads it back here: what is in it shows in what follows from it.
-            memory.create_topic(&named(&venue.topic(HOLDINGS))?, TopicConfig::compacted(PARTITIONS).segment_bytes(SEGMENT))?;
+            memory.create_topic(&named(&table)?, TopicConfig::compacted(PARTITIONS).segment_bytes(SEGMENT))?;
         }
         let next = vec![0; PARTITIONS as usize];
         let topics = topics.into_iter().map(|(topic, group, letters)| Kept { topic, group, letters, next: next.clone() });

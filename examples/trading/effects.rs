@@ -5,6 +5,7 @@
 //! the audit. An entry is 16 bytes, so a long run stays small.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::ids::fingerprint;
@@ -31,9 +32,19 @@ impl Executions {
     }
 }
 
+/// Told of every execution, at once.
+struct Told(Box<dyn Fn(Venue, &str) + Send + Sync>);
+
+impl fmt::Debug for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
+}
+
 /// The effects of one run, shared by its services.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
+    told: Option<Told>,
     published: Mutex<Vec<u128>>,
     spoken: Mutex<Vec<u128>>,
     handled: BTreeMap<String, Mutex<Vec<u128>>>,
@@ -72,6 +83,24 @@ impl Effects {
     pub(crate) fn handled(&self, topic: &str, event: u128) {
         if let Some(list) = self.handled.get(topic) {
             lock(list).push(event);
+        }
+    }
+
+    /// Tells `told` of every execution too: the venue and the client order id, each time it is executed.
+    pub(crate) fn telling(mut self, told: impl Fn(Venue, &str) + Send + Sync + 'static) -> Self {
+        self.told = Some(Told(Box::new(told)));
+        self
+    }
+
+    /// A venue executed this order. One that is `knowing` executes a client order id once, and leaves a known one as it is.
+    pub(crate) fn executed(&self, venue: Venue, order_id: &str, knowing: bool) {
+        if let Some(told) = &self.told {
+            (told.0)(venue, order_id);
+        }
+        match self.executions.get(&venue) {
+            Some(executions) if knowing => executions.note_once(order_id),
+            Some(executions) => executions.note(order_id),
+            None => {}
         }
     }
 

@@ -37,23 +37,12 @@ impl<P: Producer> MarketFeed<P> {
 
     /// Publishes one record, now or with those that follow.
     pub(crate) async fn publish(&mut self, item: Item) -> Result<(), Error> {
-        match item {
-            Item::Tick { id, tick, again } => {
-                let at = Timestamp::from_millis(tick.time);
-                let event = EventEnvelope::new(EventId::from_u128(id), Tick::TYPE, at, "market-feed", &tick);
-                let json = event.to_json().map_err(|error| {
-                    Error::new(ErrorKind::Invalid, Operation::Send, "a tick cannot be written as an event").with_source(error)
-                })?;
-                self.put(TICKS, tick.instrument.into_bytes(), json);
-                self.fresh.extend((!again).then_some(id));
-            }
-            Item::Poison(poison) => {
-                let topic: Topic = poison.topic.parse().map_err(|error| {
-                    Error::new(ErrorKind::Invalid, Operation::Send, "poison has no such place").with_source(error)
-                })?;
-                self.put(topic, poison.key.into_bytes(), poison.value);
-            }
+        if let Item::Tick { id, again: false, .. } = item {
+            self.fresh.push(id);
         }
+        let record = record(item)?;
+        let partition = partition_for_key(record.key.as_deref().unwrap_or_default(), PARTITIONS);
+        self.batch.push(record.to_partition(partition));
         if self.batch.len() >= BATCH { self.flush().await } else { Ok(()) }
     }
 
@@ -77,9 +66,21 @@ impl<P: Producer> MarketFeed<P> {
         self.fresh.drain(..).for_each(|id| self.effects.published(id));
         Ok(())
     }
+}
 
-    fn put(&mut self, topic: Topic, key: Vec<u8>, value: Vec<u8>) {
-        let partition = partition_for_key(&key, PARTITIONS);
-        self.batch.push(Record::new(topic, key, value).to_partition(partition));
+/// An item as it is written.
+pub(crate) fn record(item: Item) -> Result<Record, Error> {
+    let invalid = |what| Error::new(ErrorKind::Invalid, Operation::Send, what);
+    match item {
+        Item::Tick { id, tick, .. } => {
+            let at = Timestamp::from_millis(tick.time);
+            let event = EventEnvelope::new(EventId::from_u128(id), Tick::TYPE, at, "market-feed", &tick);
+            let json = event.to_json().map_err(|error| invalid("a tick cannot be written as an event").with_source(error))?;
+            Ok(Record::new(TICKS, tick.instrument.into_bytes(), json))
+        }
+        Item::Poison(poison) => {
+            let topic: Topic = poison.topic.parse().map_err(|error| invalid("poison has no such place").with_source(error))?;
+            Ok(Record::new(topic, poison.key.into_bytes(), poison.value))
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::csv::DataError;
 use crate::desk::Desk;
 use crate::events::{OrderFilled, PnlSnapshot, Tick};
-use crate::faults::Trouble;
+use crate::faults::{Faults, Trouble};
 use crate::feed::Feed;
 use crate::ids::fingerprint;
 use crate::order::Order;
@@ -63,23 +63,34 @@ pub(crate) fn digest<T: serde::Serialize>(event: &T) -> u64 {
 
 impl Oracle {
     /// Runs the feed through the pipeline; `each` sees every fill with its snapshot.
-    pub(crate) fn run(feed: &Feed, mut each: impl FnMut(Venue, &OrderFilled, &PnlSnapshot)) -> Result<Self, DataError> {
+    pub(crate) fn run(feed: &Feed, each: impl FnMut(Venue, &OrderFilled, &PnlSnapshot)) -> Result<Self, DataError> {
+        let mut oracle = Self::of(feed.ticks(), &feed.faults, &feed.venues, each)?;
+        oracle.planted.duplicates = feed.faults.duplicates_per_lap() * feed.laps;
+        oracle.planted.poison = feed.faults.rates.poison;
+        Ok(oracle)
+    }
+
+    /// Runs these ticks through the pipeline, each once.
+    pub(crate) fn of<E>(
+        ticks: impl Iterator<Item = Result<Tick, E>>,
+        faults: &Faults,
+        venues: &[Venue],
+        mut each: impl FnMut(Venue, &OrderFilled, &PnlSnapshot),
+    ) -> Result<Self, E> {
         let (strategies, limits) = (book(), Limits::default());
         let mut instruments: HashMap<String, (Desk, Exposures)> = HashMap::new();
         let mut holdings: HashMap<Account, Holding> = HashMap::new();
         let mut oracle = Self::default();
-        oracle.planted.duplicates = feed.faults.duplicates_per_lap() * feed.laps;
-        oracle.planted.poison = feed.faults.rates.poison;
-        for tick in feed.ticks() {
+        for tick in ticks {
             let tick = tick?;
             oracle.ticks += 1;
-            oracle.planted.retries += u64::from(feed.faults.failures("strategy-runner", &tick_name(&tick)));
+            oracle.planted.retries += u64::from(faults.failures("strategy-runner", &tick_name(&tick)));
             let (desk, exposures) = instruments.entry(tick.instrument.clone()).or_default();
             for signal in desk.take(&strategies, &tick) {
                 oracle.signals += 1;
-                for venue in &feed.venues {
+                for venue in venues {
                     oracle.planted.retries +=
-                        u64::from(feed.faults.failures("risk-manager", &format!("{venue}/{}", signal.signal_id)));
+                        u64::from(faults.failures("risk-manager", &format!("{venue}/{}", signal.signal_id)));
                 }
                 let signal = match judge(&limits, exposures, &signal) {
                     Ok(signal) => signal,
@@ -89,9 +100,9 @@ impl Oracle {
                     }
                 };
                 oracle.validated += 1;
-                for venue in &feed.venues {
+                for venue in venues {
                     let order = Order::of(venue.name(), &signal);
-                    if !oracle.plan(feed, *venue, &order) {
+                    if !oracle.plan(faults, *venue, &order) {
                         continue;
                     }
                     let fill = order.filled(&order.terms(*venue));
@@ -109,12 +120,12 @@ impl Oracle {
     }
 
     /// Counts what the plan holds for an order; whether the venue fills it.
-    fn plan(&mut self, feed: &Feed, venue: Venue, order: &Order) -> bool {
+    fn plan(&mut self, faults: &Faults, venue: Venue, order: &Order) -> bool {
         let planted = &mut self.planted;
         if venue == Venue::Paper {
-            planted.retries += u64::from(feed.faults.failures("paper-trader", &order.id));
+            planted.retries += u64::from(faults.failures("paper-trader", &order.id));
         } else {
-            match feed.faults.trouble(&order.id, order.signal.tick) {
+            match faults.trouble(&order.id, order.signal.tick) {
                 Some(Trouble::Refused) => {
                     planted.refusals += 1;
                     return false;
@@ -127,7 +138,7 @@ impl Oracle {
                 None => {}
             }
         }
-        planted.retries += u64::from(feed.faults.failures("portfolio-manager", &order.id));
+        planted.retries += u64::from(faults.failures("portfolio-manager", &order.id));
         true
     }
 }
@@ -177,7 +188,7 @@ mod tests {
         // One instrument's accounts are those of a feed that holds only this instrument.
         let whole = oracle(&embedded(2, 1));
         let mut desk = Desk::default();
-        let (mut exposures, mut holding, mut last) = (Exposures::new(), Holding::default(), None);
+        let (mut exposures, mut holding, mut last) = (Exposures::default(), Holding::default(), None);
         for tick in embedded(2, 1).ticks().map(|tick| tick.expect("valid")).filter(|tick| tick.instrument == "EURUSD.5") {
             for signal in desk.take(&book(), &tick) {
                 if let Ok(signal) = judge(&Limits::default(), &mut exposures, &signal) {

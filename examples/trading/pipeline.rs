@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use millstream::moka::Limits;
 use millstream::prelude::*;
 use millstream::service::Counts;
 use tokio::task::{AbortHandle, JoinSet};
@@ -15,12 +15,12 @@ use crate::effects::Effects;
 use crate::feed::Feed;
 use crate::portfolio_manager::{self, PortfolioManager};
 use crate::risk_manager::{self, RiskManager};
+use crate::settings::Settings;
 use crate::strategy_runner::{self, StrategyRunner};
 use crate::trading_engine::{self, TradingEngine};
 
-/// How long a group waits for a member that is silent, Kafka's default; and for one that crashes and comes back at once.
-const SESSION: Duration = Duration::from_secs(45);
-const CRASHED: Duration = Duration::from_millis(400);
+/// Ids that a service remembers of each partition: more than lie between a tick and its duplicate.
+const REMEMBERED: usize = 65_536;
 
 /// The services, in the order in which a tick travels.
 pub(crate) struct Pipeline {
@@ -41,15 +41,20 @@ impl Pipeline {
         restarts: bool,
     ) -> Result<Self, Error> {
         let (venues, faults) = (&feed.venues, &feed.faults);
-        let session = if restarts { CRASHED } else { SESSION };
+        let settings = Settings::default();
+        let managing = if restarts { Settings::crashing() } else { settings };
+        let dedup = || WindowDeduplicator::new(Limits::new().with_ids(REMEMBERED));
         let portfolio = {
             let (transport, venues, faults, effects) = (transport.clone(), venues.clone(), faults.clone(), effects.clone());
-            move || portfolio_manager::service(transport.clone(), &venues, PortfolioManager::new(&faults, &effects), session)
+            move || {
+                let manager = PortfolioManager::new(&faults, &effects);
+                portfolio_manager::service(transport.clone(), dedup(), managing, &venues, manager)
+            }
         };
         let services = [
-            strategy_runner::service(transport.clone(), StrategyRunner::new(venues, faults, effects))?,
-            risk_manager::service(transport.clone(), venues, RiskManager::new(faults, effects))?,
-            trading_engine::service(transport.clone(), venues, TradingEngine::new(venues, faults, effects))?,
+            strategy_runner::service(transport.clone(), dedup(), settings, StrategyRunner::new(venues, faults, effects))?,
+            risk_manager::service(transport.clone(), dedup(), settings, venues, RiskManager::new(faults, effects))?,
+            trading_engine::service(transport.clone(), dedup(), settings, venues, TradingEngine::new(venues, faults, effects))?,
             portfolio()?,
         ];
         let (handles, running) = (Vec::new(), JoinSet::new());

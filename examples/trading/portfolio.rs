@@ -33,6 +33,16 @@ impl TableEntry for Holding {
 }
 
 impl Holding {
+    /// How many fills are in it.
+    pub(crate) fn fills(&self) -> u64 {
+        self.fills
+    }
+
+    /// What is held, and the profit of closed trades.
+    pub(crate) fn stands(&self) -> (Decimal, Decimal) {
+        (self.position, self.realised)
+    }
+
     /// Takes a fill in and says how things stand after it.
     pub(crate) fn take(&mut self, fill: &OrderFilled) -> PnlSnapshot {
         let change = fill.side.signed(fill.quantity);

@@ -4,15 +4,15 @@
 //! back after a restart, and sees to it that every fill is in them once. Leaves the arithmetic to `portfolio`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use millstream::moka::Limits;
+use millstream::contract::Deduplicator;
 use millstream::prelude::*;
 
 use crate::effects::Effects;
 use crate::events::OrderFilled;
 use crate::faults::{Faults, Flaky};
 use crate::portfolio::Holding;
+use crate::settings::Settings;
 use crate::topics::{PORTFOLIO_GROUP, SNAPSHOTS, Venue, topics};
 
 /// The service's state: none of it is about money.
@@ -42,19 +42,20 @@ impl PortfolioManager {
     }
 }
 
-/// The service. The group waits as long as a `session` for one that has crashed.
+/// The service.
 pub(crate) fn service(
     transport: impl Transport,
+    deduplicator: impl Deduplicator,
+    settings: Settings,
     venues: &[Venue],
     portfolio: PortfolioManager,
-    session: Duration,
 ) -> Result<StreamService, Error> {
-    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
     StreamServiceBuilder::new("portfolio-manager", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
-        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_deduplicator(deduplicator)
+        .with_error_handling(ErrorHandling::new().retry(Settings::retry()))
+        .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
-        .membership(session, session)
+        .membership(settings.session, settings.revoke)
         .with_state(portfolio)
         .add_producer()
         .add_consumer_handler(topics(venues, TopicMap::orders_filled), PORTFOLIO_GROUP, PortfolioManager::on_fill)

@@ -1,14 +1,17 @@
 //! Risk: pure rules over what was allowed before.
 //!
 //! Owns limits, rules and the exposure of each strategy in one instrument, as a fold of that instrument's raw
-//! signals. It counts what it allowed, not what was filled, so its answers depend on one topic's order alone.
+//! signals, and the name of the table in which the framework keeps it. It counts what it allowed, not what was filled, so its answers depend on one topic's order alone.
 //! Leaves topics and retries to the risk manager.
 
 use std::collections::BTreeMap;
 
+use millstream::prelude::{Sibling, TableEntry};
 use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
 
 use crate::events::{Rejection, Signal};
+use crate::topics::EXPOSURES;
 
 /// What is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +31,19 @@ impl Default for Limits {
 }
 
 /// What one strategy holds in one instrument, as far as risk allowed it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Exposure {
     position: Decimal,
     latest: Option<i64>,
 }
 
 /// All strategies' exposures in one instrument.
-pub(crate) type Exposures = BTreeMap<String, Exposure>;
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Exposures(BTreeMap<String, Exposure>);
+
+impl TableEntry for Exposures {
+    const TABLE: Sibling = EXPOSURES;
+}
 
 /// A rule answers with a reason if the signal breaks it.
 type Rule = fn(&Limits, &Exposure, &Signal) -> Option<String>;
@@ -60,7 +68,7 @@ fn cool_down(limits: &Limits, held: &Exposure, signal: &Signal) -> Option<String
 
 /// Judges one signal; an allowed one counts from then on.
 pub(crate) fn judge(limits: &Limits, exposures: &mut Exposures, signal: &Signal) -> Result<Signal, Rejection> {
-    let held = exposures.entry(signal.strategy.clone()).or_default();
+    let held = exposures.0.entry(signal.strategy.clone()).or_default();
     for (name, rule) in RULES {
         if let Some(reason) = rule(limits, held, signal) {
             return Err(Rejection {
@@ -88,7 +96,7 @@ mod tests {
     }
 
     fn rules(signals: &[Signal]) -> Vec<String> {
-        let mut exposures = Exposures::new();
+        let mut exposures = Exposures::default();
         let judged = signals.iter().map(|signal| judge(&Limits::default(), &mut exposures, signal));
         judged.map(|answer| answer.map_or_else(|rejection| rejection.rule, |_| "allowed".to_owned())).collect()
     }
@@ -114,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_rejected_signal_leaves_no_trace() {
-        let mut exposures = Exposures::new();
+        let mut exposures = Exposures::default();
         let limits = Limits::default();
         judge(&limits, &mut exposures, &signal(0, Side::Buy, 100)).expect("within the limits");
         let before = exposures.clone();

@@ -83,9 +83,7 @@ impl Sdk {
         if trouble == Some(Trouble::Refused) {
             return Err(SdkError::Refused);
         }
-        if let Some(executions) = self.effects.executions(Venue::Zerodha) {
-            executions.note_once(&order.id);
-        }
+        self.effects.executed(Venue::Zerodha, &order.id, true);
         if let Some(Trouble::ReplyLost(calls)) = trouble {
             self.fail(order, calls, SdkError::ReplyLost)?;
         }

@@ -1,27 +1,25 @@
 //! The strategy runner: ticks in, raw signals out, into every active namespace.
 //!
-//! Owns one desk per instrument and the fan-out. Leaves the strategies to `strategies` and what may be traded
-//! to the risk manager. Strategies run once per tick; namespaces get the same signals.
+//! Owns the fan-out. The framework keeps a desk per instrument, as it does holdings. Leaves the strategies to `strategies`
+//! and what may be traded to the risk manager. Strategies run once per tick; namespaces get the same signals.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use millstream::moka::Limits;
+use millstream::contract::Deduplicator;
 use millstream::prelude::*;
 
 use crate::desk::Desk;
 use crate::effects::Effects;
-use crate::events::{Signal, Tick};
+use crate::events::Tick;
 use crate::faults::{Faults, Flaky};
-use crate::keyed::{Keyed, Sequenced};
 use crate::oracle::tick_name;
+use crate::settings::Settings;
 use crate::strategies::{Strategy, book};
 use crate::topics::{RAW, RUNNER_GROUP, TICKS, Venue};
 
 /// The service's state.
 pub(crate) struct StrategyRunner {
     book: Vec<Strategy>,
-    desks: Keyed<Sequenced<Desk, Vec<Signal>>>,
     namespaces: Vec<Namespace>,
     flaky: Flaky,
     effects: Arc<Effects>,
@@ -32,7 +30,6 @@ impl StrategyRunner {
     pub(crate) fn new(venues: &[Venue], faults: &Faults, effects: &Arc<Effects>) -> Self {
         Self {
             book: book(),
-            desks: Keyed::default(),
             namespaces: venues.iter().map(|venue| venue.namespace()).collect(),
             flaky: Flaky::new("strategy-runner", faults),
             effects: effects.clone(),
@@ -41,10 +38,9 @@ impl StrategyRunner {
 
     /// Asks every strategy about a tick. A tick's signals are named after their strategies: they are equal in
     /// topic, type and key, and their number varies.
-    pub(crate) async fn on_tick(&self, tick: Event<Tick>, out: &mut Outputs) -> Result<(), HandlerError> {
+    pub(crate) async fn on_tick(&self, tick: Event<Tick>, desk: &mut Desk, out: &mut Outputs) -> Result<(), HandlerError> {
         self.flaky.attempt(&tick_name(&tick))?;
-        let take = |desk: &mut Desk| desk.take(&self.book, &tick);
-        let signals = self.desks.with(&tick.instrument, |desk| desk.apply(tick.sequence, take)).unwrap_or_default();
+        let signals = desk.take(&self.book, &tick);
         for signal in &signals {
             for namespace in &self.namespaces {
                 out.emit_named(RAW.of(namespace.clone()), &signal.strategy, signal)?;
@@ -58,14 +54,20 @@ impl StrategyRunner {
 
 /// The service.
 ///
-/// A planned failure passes at once, so retries come quickly. Duplicates come within a few hundred ticks of each other:
-/// the deduplicator is to remember more than that, and need not remember the day.
-pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Result<StreamService, Error> {
-    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
+/// Duplicates come within a few hundred ticks of each other: the deduplicator is to remember more than that, and need not
+/// remember the day.
+pub(crate) fn service(
+    transport: impl Transport,
+    deduplicator: impl Deduplicator,
+    settings: Settings,
+    runner: StrategyRunner,
+) -> Result<StreamService, Error> {
     StreamServiceBuilder::new("strategy-runner", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
-        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_deduplicator(deduplicator)
+        .with_error_handling(ErrorHandling::new().retry(Settings::retry()))
+        .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
+        .membership(settings.session, settings.revoke)
         .with_state(runner)
         .add_producer()
         .add_consumer_handler(TICKS, RUNNER_GROUP, StrategyRunner::on_tick)
@@ -75,6 +77,7 @@ pub(crate) fn service(transport: impl Transport, runner: StrategyRunner) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::events::Signal;
     use crate::faults::Rates;
     use crate::strategies::tests::tick;
 
@@ -95,11 +98,11 @@ mod tests {
 
     /// Sends a rise that momentum follows and returns what the last tick led to.
     async fn rise(runner: &StrategyRunner) -> Vec<String> {
-        let mut last = Vec::new();
+        let (mut desk, mut last) = (Desk::default(), Vec::new());
         for sequence in 1..=40 {
             let mut out = Outputs::of(&TICKS);
             let event = event(tick(sequence, 112_000 + i64::try_from(sequence).expect("small") * 3));
-            runner.on_tick(event, &mut out).await.expect("nothing is planned to fail");
+            runner.on_tick(event, &mut desk, &mut out).await.expect("nothing is planned to fail");
             last = texts(&out);
         }
         last
@@ -115,21 +118,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_tick_delivered_again_gives_the_same_outputs_and_changes_nothing() {
-        let runner = runner(CALM);
-        let first = rise(&runner).await;
-        let mut out = Outputs::of(&TICKS);
-        runner.on_tick(event(tick(40, 112_120)), &mut out).await.expect("nothing is planned to fail");
-        let again = texts(&out);
-        assert_eq!(again, first);
-    }
-
-    #[tokio::test]
     async fn a_failed_attempt_leaves_no_trace() {
         let flaky = runner(Rates { transient: 1000, ..CALM });
-        let mut out = Outputs::of(&TICKS);
-        assert!(flaky.on_tick(event(tick(1, 100)), &mut out).await.is_err());
-        assert!(flaky.desks.with("EURUSD.0", |desk| desk.apply(1, |_| vec![])).is_some_and(|signals| signals.is_empty()));
+        let (mut desk, mut out) = (Desk::default(), Outputs::of(&TICKS));
+        assert!(flaky.on_tick(event(tick(1, 100)), &mut desk, &mut out).await.is_err());
+        assert_eq!((desk, out.iter().count()), (Desk::default(), 0));
         assert_eq!(flaky.effects.ticks(), 0);
+    }
+
+    #[test]
+    fn a_desk_that_was_read_back_is_the_desk_that_was_written() {
+        let (mut desk, book) = (Desk::default(), book());
+        for sequence in 1..=70 {
+            desk.take(&book, &tick(sequence, 112_000 + i64::try_from(sequence % 13).expect("small")));
+            let json = serde_json::to_string(&desk).expect("a desk serialises");
+            assert_eq!(serde_json::from_str::<Desk>(&json).expect("and back"), desk);
+        }
     }
 }

@@ -24,6 +24,10 @@ pub(crate) const FILLED: Sibling = Sibling::new("orders", "filled");
 /// Portfolios after each fill.
 pub(crate) const SNAPSHOTS: Sibling = Sibling::new("pnl", "snapshots");
 
+/// The prices of each instrument so far: the strategy runner's table.
+pub(crate) const DESKS: Sibling = Sibling::new("strategy", "desks");
+/// What each strategy was allowed so far: the risk manager's table.
+pub(crate) const EXPOSURES: Sibling = Sibling::new("risk", "exposures");
 /// What is held after each fill: the portfolio manager's table.
 pub(crate) const HOLDINGS: Sibling = Sibling::new("portfolio", "holdings");
 
@@ -106,6 +110,13 @@ pub(crate) fn legs(venues: &[Venue]) -> Vec<Leg> {
         legs.extend(own.iter().map(|(sibling, group)| Leg { topic: venue.topic(*sibling), group: *group }));
     }
     legs
+}
+
+/// The topics of the services' tables, all to be compacted. Ticks belong to no namespace, and so neither do the desks.
+pub(crate) fn tables(venues: &[Venue]) -> Vec<String> {
+    let mut tables = vec![format!("{}.{}", DESKS.domain(), DESKS.event_type())];
+    tables.extend(venues.iter().flat_map(|venue| [venue.topic(EXPOSURES), venue.topic(HOLDINGS)]));
+    tables
 }
 
 /// One topic of each venue.

@@ -44,9 +44,7 @@ pub(crate) struct PaperTrader {
 impl PaperTrader {
     fn execute(&self, order: &Order) -> Result<Execution, TradeError> {
         self.flaky.attempt(&order.id).map_err(|planned| TradeError::Unavailable(planned.to_string()))?;
-        if let Some(executions) = self.effects.executions(Venue::Paper) {
-            executions.note(&order.id);
-        }
+        self.effects.executed(Venue::Paper, &order.id, false);
         Ok(order.terms(Venue::Paper))
     }
 }

@@ -6,14 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use millstream::contract::Deduplicator;
 use millstream::engine::Breaker;
-use millstream::moka::Limits;
 use millstream::prelude::*;
 
 use crate::effects::Effects;
 use crate::events::Signal;
 use crate::faults::Faults;
 use crate::order::Order;
+use crate::settings::Settings;
 use crate::topics::{ACK, ENGINE_GROUP, FILLED, SUBMITTED, Venue, topics};
 use crate::trader::{TradeError, TraderFactory};
 
@@ -55,13 +56,20 @@ impl TradingEngine {
 ///
 /// A venue that is down fails every order, and none of these failures is the order's fault: the breaker opens, and no
 /// order becomes a dead letter because it was tried too often meanwhile.
-pub(crate) fn service(transport: impl Transport, venues: &[Venue], engine: TradingEngine) -> Result<StreamService, Error> {
-    let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(20)).attempts(5);
+pub(crate) fn service(
+    transport: impl Transport,
+    deduplicator: impl Deduplicator,
+    settings: Settings,
+    venues: &[Venue],
+    engine: TradingEngine,
+) -> Result<StreamService, Error> {
     let breaker = Breaker::after(20).within(Duration::from_secs(10)).probe_every(Duration::from_millis(20));
     StreamServiceBuilder::new("trading-engine", transport)
-        .with_deduplicator(WindowDeduplicator::new(Limits::new().with_ids(65_536)))
-        .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
+        .with_deduplicator(deduplicator)
+        .with_error_handling(ErrorHandling::new().retry(Settings::retry()).breaker(breaker))
+        .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
+        .membership(settings.session, settings.revoke)
         .with_state(engine)
         .add_producer()
         .add_consumer_handler(topics(venues, TopicMap::signals_validated), ENGINE_GROUP, TradingEngine::on_signal)

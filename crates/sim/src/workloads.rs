@@ -14,6 +14,7 @@ pub(crate) const ALL: &[Workload] = &[
     ("positions", workload::positions),
     ("retention", workload::retention),
     ("claims", workload::claims),
+    ("trading", millstream_examples::simulation),
 ];
 
 /// The workload of a name, or all.

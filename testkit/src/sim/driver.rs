@@ -317,7 +317,7 @@ impl Driver {
     fn closed(&self, suffix: &str, yes: bool) {
         for topic in self.world.memory.topics() {
             let is_letters = topic.as_str().ends_with(".dlq");
-            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic);
+            let is_input = self.inputs().any(|input| *input == topic);
             if (suffix.is_empty() && !is_letters && !is_input) || (!suffix.is_empty() && is_letters) {
                 // It was just listed.
                 let _ = self.world.memory.set_writable(&topic, !yes);
@@ -337,7 +337,7 @@ impl Driver {
     }
 
     fn input_places(&self) -> Vec<TopicPartition> {
-        self.world.places(self.plan.topics.iter().map(|(topic, _)| topic))
+        self.world.places(&self.inputs())
     }
 
     fn befall(&mut self, fault: Fault) {
@@ -453,9 +453,9 @@ impl Driver {
                 }
             }
             Fault::PartitionAdded => {
-                for (topic, _) in &self.plan.topics {
+                for topic in self.inputs() {
                     // It was created by the run itself.
-                    let _ = self.world.memory.add_partitions(topic, 1);
+                    let _ = self.world.memory.add_partitions(&topic, 1);
                 }
             }
             Fault::Compacts => self.world.compact_all(&self.plan.topics),
