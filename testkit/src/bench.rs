@@ -158,6 +158,7 @@ impl TestBench {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
+        #[expect(clippy::disallowed_types, reason = "it tells a clock that is not paused from one that is")]
         let started = std::time::Instant::now();
         if waited.await.is_err() {
             let health = self.handle.health();

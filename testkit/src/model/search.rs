@@ -1,6 +1,8 @@
 //! Owns the search: every state that can be reached, breadth first, so that the first trace to a violation is a shortest
 //! one. Leaves what a state is and what may happen in it to a [`Model`].
 
+#![expect(clippy::disallowed_types, reason = "its hasher has no seed, and its order is never seen")]
+
 use super::print::{ByPrint, Fingerprint, fingerprint};
 use std::collections::HashSet;
 use std::fmt;

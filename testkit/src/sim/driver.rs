@@ -317,7 +317,7 @@ impl Driver {
     fn closed(&self, suffix: &str, yes: bool) {
         for topic in self.world.memory.topics() {
             let is_letters = topic.as_str().ends_with(".dlq");
-            let is_input = self.inputs().any(|input| *input == topic);
+            let is_input = self.inputs().contains(&topic);
             if (suffix.is_empty() && !is_letters && !is_input) || (!suffix.is_empty() && is_letters) {
                 // It was just listed.
                 let _ = self.world.memory.set_writable(&topic, !yes);

@@ -1,6 +1,8 @@
 //! Owns all moments of a world: what a state is, and how a trace speaks of it. Leaves what members and the group do to
 //! `member` and `group`, and the walk through all moments to `search`.
 
+#![expect(clippy::disallowed_types, reason = "its hasher has no seed, and its order is never seen")]
+
 mod happens;
 mod may;
 

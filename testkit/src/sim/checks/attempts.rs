@@ -29,6 +29,9 @@ pub(crate) struct Call {
     pub(crate) id: u128,
 }
 
+/// A look-up: the task that made it, and when it began.
+type LookUp = (Option<Id>, Instant);
+
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     running: BTreeMap<u64, Call>,
@@ -38,7 +41,7 @@ pub(super) struct Attempts {
     last: BTreeMap<(Process, Epoch, Vec<u8>), Offset>,
     /// When the last look-up of an id began that a worker of this process has an answer of. A worker is a task: of twins in two
     /// partitions of a process each has its own.
-    looked_up: BTreeMap<(Process, String, u128), Vec<(Option<Id>, Instant)>>,
+    looked_up: BTreeMap<(Process, String, u128), Vec<LookUp>>,
     begin: Option<Instant>,
     /// When each member's handlers were called last.
     last_call: BTreeMap<MemberNo, Duration>,

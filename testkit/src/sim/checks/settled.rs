@@ -94,7 +94,7 @@ impl Settled {
                 return Err(("I6", format!("the dead letter or copy of {from}@{offset} is not the record it was")));
             }
         }
-        if dead && let Err(text) = bounded(headers.clone()) {
+        if dead && let Err(text) = bounded(headers) {
             return Err(("I6", format!("the dead letter of {from}@{offset} {text}")));
         }
         self.handed_on.entry((group.to_owned(), from)).or_default().insert(offset);

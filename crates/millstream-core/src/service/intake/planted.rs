@@ -41,15 +41,14 @@ impl Intake {
             None => drop(self.ended.late.insert(partition.clone(), watermark)),
         }
     }
-
-    pub(super) fn inherit(&mut self, epoch: Epoch, partition: &TopicPartition, now: MonoTime) {
-        if let Some(watermark) = self.ended.late.remove(partition) {
-            self.commits.mark(epoch, watermark, None, now);
-        }
-    }
 }
 
 impl Ended {
+    /// What completed late for a partition.
+    pub(super) fn late(&mut self, partition: &TopicPartition) -> Option<Offset> {
+        self.late.remove(partition)
+    }
+
     /// The window of a new epoch.
     pub(super) fn window(&self, mut window: Window, policy: WindowPolicy) -> Window {
         if planted!(B66) {

@@ -59,7 +59,7 @@ impl Intake {
         self.commits.open(epoch, partition, commit, committed, now);
         // It goes before anything is read: a record that kills its process at once must be met with care the next time.
         self.commits.mark(epoch, commit, Some(open_note.to_string()), now);
-        planted!(B06: self.inherit(epoch, &place, now));
+        planted!(B06: if let Some(late) = self.ended.late(&place) { self.commits.mark(epoch, late, None, now) });
         self.commits.flush_now();
         self.parts.consumer.submit(Command::Start { epoch, at });
         let window = Window::new(plan.window());
