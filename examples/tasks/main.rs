@@ -35,7 +35,9 @@ const TASKS: &[(&str, &str, Task)] = &[
     ("errors", "errors by type, retry topics, and a pager beside the dead-letter topic", || Box::pin(errors::run())),
     ("batch", "many records in one call, and an answer for each", || Box::pin(batch::run())),
     ("state", "an entry for each key, restored after a restart", || Box::pin(state::run())),
-    ("testing", "a handler called, and a whole service on memory", || Box::pin(testing::run())),
+    ("testing", "a handler called, a whole service on memory, and a producer that keeps what it is given", || {
+        Box::pin(testing::run())
+    }),
     ("producing", "root events, explicit envelopes, CloudEvents", || Box::pin(producing::run())),
     ("topics", "names checked when compiled, and namespaces that never mix", || Box::pin(topics::run())),
     ("lifecycle", "two services and a feed in one process, started and stopped in order", || Box::pin(lifecycle::run())),

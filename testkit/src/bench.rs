@@ -4,6 +4,7 @@
 use crate::FoundLetter;
 use millstream_core::contract::{Error, ProducerExt, Record, Transport};
 use millstream_core::envelope::{EventData, EventEnvelope};
+use millstream_core::process::Process;
 use millstream_core::service::{Counts, Publisher, ServiceHandle, StreamService};
 use millstream_core::topic::Topic;
 use millstream_memory::Memory;
@@ -18,10 +19,15 @@ use tokio::task::JoinHandle;
 /// where tokio's clock is paused.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// What a bench's wall clock shows when its log begins: 2026-01-01T00:00:00Z, in milliseconds since the Unix epoch.
+pub(crate) const BEGINNING: i64 = 1_767_225_600_000;
+
 /// A service on memory that a test feeds and watches.
 ///
 /// Use it with a paused clock (`#[tokio::test(start_paused = true)]`): time then jumps over back-offs and delays, and the
-/// run is the same each time. Its methods panic where a test would: on a wrong topic name, or if the service has ended.
+/// run is the same each time. The wall clock of the service and of the log follows tokio's time, from
+/// 2026-01-01T00:00:00Z on, through restarts on one log; and what looks random is the same each time. A log that
+/// had its clock before, or was given one, keeps it, and the service has the same. Its methods panic where a test would: on a wrong topic name, or if the service has ended.
 ///
 /// ```
 /// use millstream_core::builder::StreamServiceBuilder;
@@ -70,9 +76,13 @@ impl TestBench {
     /// # Errors
     /// If it cannot be built, or ends before it runs.
     pub async fn start_on(memory: Memory, service: impl FnOnce(Memory) -> Result<StreamService, Error>) -> Result<Self, Error> {
-        let service = service(memory.clone())?;
-        let (handle, publisher) = (service.handle(), Publisher::new("test", memory.clone()).await?);
-        let task = tokio::spawn(service.run());
+        // A number of its own for each start: two runs must not take each other for themselves.
+        let process = Process::new("bench", memory.epochs(), BEGINNING.unsigned_abs());
+        let wall = process.enter(|| memory.wall_millis());
+        process.jump(wall - i64::try_from(process.wall_millis()).unwrap_or(i64::MAX));
+        let service = process.enter(|| service(memory.clone()))?;
+        let (handle, publisher) = (service.handle(), process.run(Publisher::new("test", memory.clone())).await?);
+        let task = tokio::spawn(process.run(service.run()));
         handle.ready().await;
         if task.is_finished() {
             end_of(task).await?;
@@ -137,20 +147,28 @@ impl TestBench {
     /// Waits until every record of the service's topics is settled and committed by its groups.
     ///
     /// # Panics
-    /// If the service ends, with how it ended, or after 10 minutes (of tokio's clock, which jumps if it is paused), with the list of what is
-    /// not settled and what health says of it.
+    /// If the service ends, with how it ended; or after 10 minutes of tokio's clock, which jumps if it is paused, with what is
+    /// not settled and what is wrong. What is put off for longer comes by [`advance`](Self::advance).
     pub async fn settled(&self) {
         let waited = tokio::time::timeout(PATIENCE, async {
             while !self.unsettled().is_empty() {
                 if let Some(end) = self.end().await {
-                    panic!("{end}\n  not settled: {}", self.unsettled().join(", "));
+                    panic!("{end}\n  not settled: {}", self.unsettled().join("\n  not settled: "));
                 }
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
         });
+        let started = std::time::Instant::now();
         if waited.await.is_err() {
             let health = self.handle.health();
-            panic!("not settled within {PATIENCE:?}: {}; health: {health:?}", self.unsettled().join(", "));
+            let mut text = format!("not settled within {PATIENCE:?}");
+            self.unsettled().iter().for_each(|place| text += &format!("\n  not settled: {place}"));
+            health.restoring.iter().for_each(|place| text += &format!("\n  restoring: {place}"));
+            health.troubles.iter().for_each(|(place, trouble)| text += &format!("\n  trouble: {place}: {trouble}"));
+            if started.elapsed() >= PATIENCE {
+                text += "\n  this took as long as it says: with a paused clock, `#[tokio::test(start_paused = true)]`, it takes no time";
+            }
+            panic!("{text}");
         }
     }
 

@@ -13,7 +13,8 @@ use std::fmt;
 /// An event as a test says it. **What is said is sent, and what is said is expected; what is not said has a fixed default
 /// where it is sent, and is not compared where it is expected.** Type, data and key are always said.
 ///
-/// The defaults are the same in every run: the time is 1970-01-01T00:00:00Z, the source `test`, and the id is made of all
+/// The defaults are the same in every run: the time is 2026-01-01T00:00:00Z, when a
+/// [`TestBench`](crate::TestBench) begins, the source `test`, and the id is made of all
 /// that is said. So an event that is said twice is one event twice, which a deduplicator drops; of two alike that are to be
 /// two, give one an id of its own. The namespace (`broker`) is that of the topic it is sent to.
 ///
@@ -246,7 +247,7 @@ impl TestEvent {
             return self.headers.iter().fold(tombstone, |record, (name, value)| record.header(name, value.clone()));
         };
         let source = self.source.as_deref().unwrap_or("test");
-        let time = self.timestamp.unwrap_or(Timestamp::UNIX_EPOCH);
+        let time = self.timestamp.unwrap_or_else(|| Timestamp::from_millis(crate::bench::BEGINNING));
         let mut event = EventEnvelope::new(self.id(), &self.event_type, time, source, data);
         event.correlation_id = self.correlation.clone().unwrap_or_else(|| self.id());
         event.causation_id = self.causation.clone();

@@ -6,10 +6,10 @@ use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Error, Transport};
 use millstream_core::handler::{Event, HandlerError, Outcome, Outputs};
 use millstream_core::service::StreamService;
-use millstream_core::topic::Sibling;
+use millstream_core::topic::{Sibling, Topic};
 use millstream_testkit::{TestBench, TestEvent, assert_no_dead_letters, assert_nothing_published, assert_published};
 use std::time::Duration;
-use support::{Alert, alert, words};
+use support::{Alert, alert, words, words_of};
 
 const ORDERS: &str = "paper.orders.placed";
 const ALERTS: &str = "paper.orders.alerts";
@@ -60,6 +60,23 @@ async fn a_missing_output_is_explained_by_the_dead_letter() -> Result<(), Error>
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_never_settles_is_named_with_what_is_wrong() {
+    let waited = tokio::spawn(async {
+        let bench = TestBench::start(service).await.expect("it starts");
+        let letters = Topic::literal("paper.orders.placed.dlq");
+        bench.memory().set_writable(&letters, false).expect("it exists");
+        bench.feed([TestEvent::of(alert("ann", 0)).to(ORDERS)]).await;
+    });
+    let said = words_of(waited.await.expect_err("it does not settle").into_panic());
+    assert_eq!(
+        said,
+        "not settled within 600s\n  \
+         not settled: paper.orders.placed-0 from 0 to 1 by group watch.orders\n  \
+         trouble: dead letters of paper.orders.placed on paper.orders.placed-0: send failed: topic paper.orders.placed.dlq is closed to writes"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn time_passes_as_the_test_says() -> Result<(), Error> {
     let later = async |_: Event<Alert>| Outcome::defer_for(Duration::from_secs(3_600), "before the market opens");
     let bench = TestBench::start(move |memory| {
@@ -73,4 +90,58 @@ async fn time_passes_as_the_test_says() -> Result<(), Error> {
     assert_eq!(bench.account().deferred, 2);
     drop(bench.crash().await);
     Ok(())
+}
+
+/// What lies in all topics after two orders, a refused one, and a restart.
+async fn a_run() -> Result<Vec<String>, Error> {
+    let bench = TestBench::start(service).await?;
+    bench.publish(ORDERS, &alert("ann", 1)).await;
+    bench.publish(ORDERS, &alert("bob", 0)).await;
+    bench.settled().await;
+    bench.advance(Duration::from_secs(3_600)).await;
+    let bench = TestBench::start_on(bench.crash().await, service).await?;
+    bench.publish(ORDERS, &alert("cid", 3)).await;
+    bench.settled().await;
+    let memory = bench.memory().clone();
+    bench.stop().await?;
+    Ok(memory.topics().iter().flat_map(|topic| memory.records(topic)).map(|record| format!("{record:?}")).collect())
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_runs_write_the_same_bytes() -> Result<(), Error> {
+    let (one, other) = (a_run().await?, a_run().await?);
+    assert_eq!(one.len(), 6);
+    assert_eq!(one, other);
+    Ok(())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_wall_clock_follows_time_and_goes_on_through_a_restart() -> Result<(), Error> {
+    let hour = Duration::from_secs(3_600);
+    let bench = TestBench::start(service).await?;
+    bench.feed([TestEvent::of(alert("ann", 1)).to(ORDERS)]).await;
+    assert!(stamp_of_last_alert(&bench).starts_with("2026-01-01T00:00:0"));
+    bench.advance(hour).await;
+    let memory = bench.crash().await;
+    tokio::time::sleep(hour).await;
+    let bench = TestBench::start_on(memory, service).await?;
+    bench.feed([TestEvent::of(alert("bob", 1)).to(ORDERS)]).await;
+    assert!(stamp_of_last_alert(&bench).starts_with("2026-01-01T02:00:"));
+    bench.stop().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_publishes_under_other_ids() -> Result<(), Error> {
+    let bench = TestBench::start(service).await?;
+    bench.publish(ORDERS, &alert("ann", 1)).await;
+    let bench = TestBench::start_on(bench.crash().await, service).await?;
+    bench.publish(ORDERS, &alert("ann", 1)).await;
+    let all = assert_published(&bench, ORDERS).all::<Alert>();
+    assert_ne!(all[0].id, all[1].id);
+    bench.stop().await
+}
+
+fn stamp_of_last_alert(bench: &TestBench) -> String {
+    let alerts = assert_published(bench, ALERTS).all::<Alert>();
+    alerts.last().expect("there is an alert").timestamp.to_string()
 }

@@ -79,6 +79,16 @@ fn what_is_not_said_of_the_envelope_is_not_compared() {
 }
 
 #[test]
+fn of_headers_with_one_name_the_last_counts() {
+    let twice = TestEvent::of(alert("ann", 1)).header("tenant", "green").header("tenant", "blue");
+    let found = sent([twice.to(ALERTS)]);
+    assert_published(&found, ALERTS).exactly([TestEvent::of(alert("ann", 1)).header("tenant", "blue")]);
+    assert_published(&found, ALERTS).exactly([twice]);
+    let said = words(|| assert_published(&found, ALERTS).exactly([TestEvent::of(alert("ann", 1)).header("tenant", "green")]));
+    assert!(said.ends_with("header tenant   green      blue"), "{said}");
+}
+
+#[test]
 fn each_field_that_is_said_is_compared() {
     let plain = || TestEvent::of(alert("ann", 1));
     let found = sent([plain().to(ALERTS)]);

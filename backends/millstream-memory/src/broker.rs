@@ -66,6 +66,10 @@ impl Broker {
         Epoch(self.last_epoch.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
+    pub(crate) fn epochs(&self) -> u64 {
+        self.last_epoch.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn topics(&self) -> RwLockReadGuard<'_, Topics> {
         self.topics.read().unwrap_or_else(PoisonError::into_inner)
     }

@@ -26,6 +26,16 @@ impl Memory {
         self.broker.topics().keys().cloned().collect()
     }
 
+    /// Milliseconds since the Unix epoch by the clock that stamps records. A log without a clock of its own has one from here on.
+    pub fn wall_millis(&self) -> i64 {
+        self.broker.wall_millis()
+    }
+
+    /// How many epochs have been given out: more after each assignment.
+    pub fn epochs(&self) -> u64 {
+        self.broker.epochs()
+    }
+
     /// The identity of a topic and how many partitions it has.
     pub fn describe(&self, topic: &Topic) -> Option<(TopicId, u32)> {
         self.broker.find(topic).map(|state| (state.id, state.partition_count()))

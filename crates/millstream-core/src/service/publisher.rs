@@ -7,6 +7,7 @@ use crate::contract::{AnyProducer, AnyTransport, Error, ErrorKind, Operation, Pr
 use crate::contract::{RecordSetBuilder, TopicPartition, Transport, partition_for_key};
 use crate::envelope::{EnvelopeMeta, EventData, EventDraft, EventId, IdGenerator, Limits, Timestamp, WireId};
 use crate::handler::{EmitError, Writing, check_key};
+use crate::process::Process;
 use crate::topic::Topic;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -97,7 +98,8 @@ impl Publisher {
             return Err(Error::new(ErrorKind::Configuration, Operation::Build, text));
         }
         // The standard library seeds each hasher differently: enough that no two publishers make the same ids.
-        let seed = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+        let seed = Process::current().map_or_else(random, |process| process.entropy());
         let publisher = Self::lazy(source, AnyTransport::new(transport), settings, seed, Clock::new());
         publisher.producer().await?;
         Ok(publisher)

@@ -9,6 +9,7 @@
 //! | [`errors`] | what follows a failure: retries, dead letters, breaker, sinks |
 //! | [`deduplication`] | what is promised of duplicates and redeliveries, and what is not |
 //! | [`state`] | an entry for each key, folded by a handler and restored before it starts |
+//! | [`testing`] | your service under test: its handlers called, the whole on memory, its parts mocked |
 //! | [`producing`] | outputs, root events, explicit envelopes, CloudEvents |
 //! | [`lifecycle`] | health, shutdown, several services in a process, exit codes |
 //! | [`settings`] | a file, the environment and code, each value with its source |
@@ -45,6 +46,9 @@ pub mod records_way {}
 pub mod settings {}
 #[doc = include_str!("state.md")]
 pub mod state {}
+#[cfg(any(doc, feature = "mocks"))]
+#[doc = include_str!("testing.md")]
+pub mod testing {}
 #[doc = include_str!("transports.md")]
 pub mod transports {}
 #[doc = include_str!("writing_a_backend.md")]
