@@ -9,6 +9,7 @@
 //! | `mocks` | mocks of the four traits, in the feature `mocks` |
 //! | `dead_letter` | [`FoundLetter`]: a dead letter as a test reads it |
 //! | [`conformance`] | the contract's clauses as cases that any backend can run |
+//! | [`model`] | every interleaving of a small world, with the engine's own values |
 //! | `naive_deduplicator` | [`NaiveDeduplicator`]: the contract in its plainest form, whole or with one planted [`Flaw`] |
 //! | `switches` | [`Switches`]: what befalls the calls of a faulty part, switched by the test |
 //! | `flaky_deduplicator` · `flaky_sink` · `flaky_transport` | parts that fail as stores, sinks and brokers do |
@@ -21,6 +22,7 @@ mod flaky_sink;
 mod flaky_transport;
 #[cfg(feature = "mocks")]
 pub mod mocks;
+pub mod model;
 mod naive_deduplicator;
 mod published;
 mod recording_producer;

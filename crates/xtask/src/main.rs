@@ -7,6 +7,7 @@
 
 mod bench;
 mod mistakes;
+mod model;
 mod report;
 mod seeds;
 mod step;
@@ -31,6 +32,8 @@ enum Chore {
     Bench(bench::Arguments),
     /// The main job with many seeds, and twice with one: the reports must agree
     Seeds(seeds::Arguments),
+    /// Every interleaving of small worlds with the engine's own values: states, violations, shortest traces
+    Model(model::Arguments),
     /// The table of typical mistakes and what the compiler says about each
     Mistakes,
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Some(Chore::Test(arguments)) => test::run(&arguments),
         Some(Chore::Bench(arguments)) => bench::run(&arguments),
         Some(Chore::Seeds(arguments)) => seeds::run(&arguments),
+        Some(Chore::Model(arguments)) => model::run(&arguments),
         Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),
     };

@@ -129,6 +129,17 @@ pub enum Permit {
     DeadLetter,
 }
 
+/// How far a record under care is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum UnderWay {
+    /// Its note is on its way.
+    Noting,
+    /// Its note is committed: it may start.
+    Noted,
+    /// It has started.
+    Runs,
+}
+
 /// What one epoch knows of records that kill their process.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Quarantine {
@@ -137,8 +148,8 @@ pub struct Quarantine {
     care: Option<(u64, Offset)>,
     /// Suspects known from the note found: at most one and [`OTHERS`], the most suspect first.
     known: Vec<Suspect>,
-    /// The record that is about to start or runs, and whether its note is committed.
-    under_way: Option<(Offset, bool)>,
+    /// The record that is about to start or runs, and how far it is.
+    under_way: Option<(Offset, UnderWay)>,
     /// What its notes say of the table.
     table: Option<Offset>,
 }
@@ -186,26 +197,32 @@ impl Quarantine {
     }
 
     /// Whether the record at `offset` may start. To be asked in offset order while careful, so that the next process meets
-    /// the same record first. A suspect known from before is noted and watched in every mode.
+    /// the same record first; one that has its turn later than a higher one goes before it unless that runs already. A suspect
+    /// known from before is noted and watched in every mode.
     pub fn before_start(&mut self, offset: Offset) -> Permit {
         let crashes = self.crashes_of(offset);
         if crashes >= MAX_CRASHES {
             return Permit::DeadLetter;
         }
-        match self.under_way {
-            Some((under_way, true)) if under_way == offset => return Permit::Run,
-            Some((under_way, _)) if under_way == offset => {}
+        match &mut self.under_way {
+            Some((under_way, far)) if *under_way == offset => {
+                if *far != UnderWay::Noting {
+                    *far = UnderWay::Runs;
+                    return Permit::Run;
+                }
+            }
             _ if self.care.is_none() && crashes == 0 => return Permit::Run,
-            Some(_) => return Permit::Wait,
-            None => self.under_way = Some((offset, false)),
+            // One below that has its turn meanwhile goes first: it stands before the other and would keep it from asking.
+            Some((under_way, far)) if *far == UnderWay::Runs || *under_way < offset => return Permit::Wait,
+            _ => self.under_way = Some((offset, UnderWay::Noting)),
         }
         Permit::NoteFirst(self.note_now(false))
     }
 
     /// The note that names `offset` is committed: it may start.
     pub fn noted(&mut self, offset: Offset) {
-        if let Some((_, committed)) = self.under_way.as_mut().filter(|(at, _)| *at == offset) {
-            *committed = true;
+        if let Some((_, far)) = self.under_way.as_mut().filter(|(at, far)| *at == offset && *far == UnderWay::Noting) {
+            *far = UnderWay::Noted;
         }
     }
 

@@ -206,6 +206,22 @@ fn a_record_put_back_lets_others_run_and_is_noted_again() {
 }
 
 #[test]
+fn a_record_goes_before_a_higher_one_that_is_noted_and_does_not_run_yet() {
+    for noted in [false, true] {
+        let mut quarantine = after_crash(None);
+        assert!(matches!(quarantine.before_start(105), Permit::NoteFirst(_)));
+        if noted {
+            quarantine.noted(105);
+        }
+        assert_eq!(start(&mut quarantine, 101).suspect, Some((101, 0)), "its backoff ended meanwhile");
+        assert_eq!([quarantine.before_start(101), quarantine.before_start(105)], [Permit::Run, Permit::Wait]);
+        quarantine.settled(101, 102);
+        start(&mut quarantine, 105);
+        assert_eq!([quarantine.before_start(101), quarantine.before_start(105)], [Permit::Wait, Permit::Run], "now it runs");
+    }
+}
+
+#[test]
 fn a_clean_note_names_no_suspect() {
     let mut quarantine = after_crash(None);
     start(&mut quarantine, 100);
