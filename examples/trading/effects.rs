@@ -32,8 +32,10 @@ impl Executions {
     }
 }
 
+type Tell = dyn Fn(Venue, &str) + Send + Sync;
+
 /// Told of every execution, at once.
-struct Told(Box<dyn Fn(Venue, &str) + Send + Sync>);
+struct Told(Box<Tell>);
 
 impl fmt::Debug for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
