@@ -34,6 +34,11 @@ impl Suspicion {
         Suspicion { longest_gap: session_timeout / 2, last: None, suspect: false, generation: 0 }
     }
 
+    /// How long the intake may not turn without a doubt: half a session.
+    pub fn longest_gap(&self) -> Duration {
+        self.longest_gap
+    }
+
     /// Stamps a turn, with the clock that counts suspended time. Answers true if there is new doubt: hold everything back
     /// and ask the group (again, if it was asked already: an answer to a question from before the gap proves nothing).
     #[inline]

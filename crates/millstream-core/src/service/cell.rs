@@ -11,6 +11,7 @@ use atomic_waker::AtomicWaker;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// What an epoch's worker is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +66,8 @@ pub(crate) struct Cell {
     busy_since: AtomicU64,
     pub(crate) progress: AtomicU64,
     suspect: Arc<Suspect>,
+    /// Whether whoever looked last found that the intake has not turned for too long.
+    away: AtomicBool,
 }
 
 /// Wakes an intake. A ring between two looks is not lost: it stays rung until heard.
@@ -95,9 +98,25 @@ impl Bell {
 pub(crate) struct Suspect {
     on: AtomicBool,
     generation: AtomicU64,
+    /// When the intake turned last, in nanoseconds, and how long it may not; 0 before it is known.
+    turned: AtomicU64,
+    longest_gap: AtomicU64,
 }
 
 impl Suspect {
+    /// The intake turns now. After `longest_gap` it will suspect, and until it is woken to do so the others do.
+    pub(crate) fn turned(&self, now: MonoTime, longest_gap: Duration) {
+        self.longest_gap.store(u64::try_from(longest_gap.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.turned.store(now.as_nanos(), Ordering::Release);
+    }
+
+    /// Whether the intake will find, when it turns, that the process was away.
+    fn is_away(&self, now: MonoTime) -> bool {
+        let gap = now.as_nanos().saturating_sub(self.turned.load(Ordering::Acquire));
+        let longest = self.longest_gap.load(Ordering::Relaxed);
+        longest > 0 && gap > longest && !planted!(B64)
+    }
+
     pub(crate) fn set(&self, suspect: bool) {
         if suspect {
             self.generation.fetch_add(1, Ordering::Relaxed);
@@ -141,6 +160,7 @@ impl Cell {
             busy_since: AtomicU64::new(0),
             progress: AtomicU64::new(0),
             suspect,
+            away: AtomicBool::new(false),
         })
     }
 
@@ -236,7 +256,20 @@ impl Cell {
 
     /// Whether anything made under this epoch may still be handed over (I16, §8).
     pub(crate) fn may_hand_over(&self) -> bool {
-        self.control.load(Ordering::Acquire) != STOP && !self.suspect.is_on()
+        self.control.load(Ordering::Acquire) != STOP && !self.is_suspect()
+    }
+
+    /// Whether ownership is in doubt, as far as the intake knows, or [`looked`](Self::look) has shown.
+    pub(crate) fn is_suspect(&self) -> bool {
+        self.away.load(Ordering::Relaxed) || self.suspect.is_on()
+    }
+
+    /// Looks at the time, at the beginning of a turn: after a pause whoever is woken before the intake must know it too.
+    pub(crate) fn look(&self, now: MonoTime) {
+        let away = self.suspect.is_away(now);
+        if self.away.load(Ordering::Relaxed) != away {
+            self.away.store(away, Ordering::Relaxed);
+        }
     }
 
     /// Whether the epoch is over.
@@ -312,6 +345,23 @@ impl Cell {
 mod tests {
     use super::*;
     use crate::contract::{RecordSetBuilder, TopicPartition};
+
+    #[test]
+    fn who_is_woken_before_the_intake_after_a_pause_hands_nothing_over() {
+        let suspect: Arc<Suspect> = Arc::default();
+        let cell = Cell::new(Epoch(1), 0, Arc::default(), suspect.clone());
+        let at = MonoTime::from_millis;
+        cell.look(at(60_000));
+        assert!(cell.may_hand_over(), "no intake has turned yet");
+        suspect.turned(at(60_000), Duration::from_secs(5));
+        cell.look(at(65_000));
+        assert!(cell.may_hand_over());
+        cell.look(at(65_001));
+        assert!(cell.is_suspect() && !cell.may_hand_over());
+        suspect.turned(at(65_002), Duration::from_secs(5));
+        cell.look(at(65_003));
+        assert!(cell.may_hand_over());
+    }
 
     #[test]
     fn an_advance_never_comes_out_before_the_batches_put_in_before_it() {

@@ -316,6 +316,7 @@ impl Intake {
             self.doubted = self.sessions.last_key_value().map(|(epoch, _)| *epoch);
             self.parts.consumer.submit(Command::Confirm);
         }
+        self.suspect.turned(now, self.suspicion.longest_gap());
         let max_batch = self.parts.request.max_batch;
         for (&epoch, session) in &mut self.sessions {
             let Some(running) = &mut session.running else { continue };

@@ -46,6 +46,7 @@ impl Lane {
                 self.queue.pop_front();
                 continue;
             }
+            message.cell.look(now);
             if !message.cell.may_hand_over() {
                 break;
             }

@@ -133,6 +133,7 @@ impl Outbox {
         if message.is_void() {
             return;
         }
+        message.cell.look(now);
         if !message.cell.may_hand_over() {
             self.suspect.push(message);
             return;

@@ -160,7 +160,7 @@ impl Worker {
 
     /// Whether records may be gathered: what [`may_start`](Self::may_start) asks, but for a free slot.
     pub(super) fn may_gather(&self) -> bool {
-        self.cell.state() == Control::Run && !self.cell.suspect().is_on() && self.has_outlet()
+        self.cell.state() == Control::Run && !self.cell.is_suspect() && self.has_outlet()
     }
 
     /// One record arrives; answers whether the next may follow.

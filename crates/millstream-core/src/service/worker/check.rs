@@ -177,7 +177,7 @@ impl Worker {
         if let Some((_, offsets)) = self.checks.claimed.take_if(|(at, _)| *at <= now) {
             self.checks.held.extend(offsets);
         }
-        if self.checks.under_way.is_none() && !self.cell.suspect().is_on() && self.checks.not_before.is_none_or(|at| at <= now) {
+        if self.checks.under_way.is_none() && !self.cell.is_suspect() && self.checks.not_before.is_none_or(|at| at <= now) {
             moved |= self.ask(dedup, now);
         }
         let asked;

@@ -71,7 +71,7 @@ impl Worker {
     /// Whether anything may start at all: looked at before each start, so that control never waits behind data.
     #[inline]
     pub(super) fn may_start(&mut self) -> bool {
-        self.cell.state() == Control::Run && !self.cell.suspect().is_on() && self.slots.peek().is_some() && self.has_outlet()
+        self.cell.state() == Control::Run && !self.cell.is_suspect() && self.slots.peek().is_some() && self.has_outlet()
     }
 
     /// Whether what finishes now would find room behind the handlers.

@@ -26,6 +26,7 @@ impl Worker {
             loop {
                 let now = self.plan.clock.now();
                 self.cell.busy(Some(now));
+                self.cell.look(now);
                 let turned = self.turn(now, cx, &mut budget);
                 self.publish(now);
                 self.cell.busy(None);
