@@ -59,7 +59,7 @@ struct Arguments {
     /// How many seeds run at a time; as many as there are cores if not given
     #[arg(long)]
     jobs: Option<usize>,
-    /// Stop after so many seconds
+    /// Stop after so many seconds, of which each workload and mode has its share
     #[arg(long)]
     within: Option<u64>,
     /// Run every planted bug against the seeds

@@ -27,9 +27,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
         return Ok(clean);
     }
     let mut clean = true;
+    let runs = u32::try_from(workloads.len() * arguments.mode.all().len()).unwrap_or(u32::MAX);
+    let within = arguments.within.map(|within| Duration::from_secs(within) / runs.max(1));
     for (name, make) in workloads {
         for mode in arguments.mode.all() {
-            clean &= run_all(name, &make(), *mode, arguments);
+            clean &= run_all(name, &make(), *mode, arguments, within);
         }
     }
     Ok(clean)
@@ -39,7 +41,7 @@ fn jobs(arguments: &Arguments) -> usize {
     arguments.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
-fn run_all(name: &str, simulation: &Simulation, mode: Mode, arguments: &Arguments) -> bool {
+fn run_all(name: &str, simulation: &Simulation, mode: Mode, arguments: &Arguments, within: Option<Duration>) -> bool {
     let word = format!("{mode:?}").to_lowercase();
     let bar = ProgressBar::new(arguments.seeds);
     let style = ProgressStyle::with_template("{prefix:<22} {bar:32} {pos}/{len} seeds, {per_sec}, {eta} left {msg}");
@@ -60,7 +62,7 @@ fn run_all(name: &str, simulation: &Simulation, mode: Mode, arguments: &Argument
                     if seed >= arguments.from.saturating_add(arguments.seeds) {
                         break;
                     }
-                    if arguments.within.is_some_and(|within| began.elapsed() > Duration::from_secs(within)) {
+                    if within.is_some_and(|within| began.elapsed() > within) {
                         break;
                     }
                     let mut report = simulation.run(seed, mode);

@@ -46,6 +46,6 @@ pub(crate) fn kill_matrix(arguments: &Arguments) -> Result<(), String> {
 pub(crate) fn of_this_commit() -> Result<Duration, String> {
     let commit = Step::program("git", &["rev-parse", "HEAD"]).silent();
     let from = commit.ok().and_then(|done| u64::from_str_radix(done.stdout.get(..8)?, 16).ok()).unwrap_or(0);
-    // Half of three minutes for each mode.
-    simulator(&[], &["--seeds", "10000", "--within", "80", "--from", &from.to_string()]).run()
+    // With the building of it, three minutes.
+    simulator(&[], &["--seeds", "10000", "--within", "120", "--from", &from.to_string()]).run()
 }
