@@ -1,6 +1,9 @@
 //! Owns reading as a member of a group: what is said to the coordinator and when, and the order in which events come out.
 //! Leaves reading to `fetch`. It lives while it is polled: heartbeats stop when polling stops.
 
+mod commits;
+mod membership;
+
 use super::fetch::{Ask, Fetched, fetch};
 use super::held::Held;
 use crate::now::instant_now;
@@ -120,11 +123,6 @@ impl SimConsumer {
         Server::Broker(self.world.servers().leaders.coordinator())
     }
 
-    /// How often it shows itself: a fifth of its session, so that two may be lost; 3 s at most, Kafka's own.
-    fn every(&self) -> Duration {
-        (self.request.session_timeout / 5).min(Duration::from_secs(3))
-    }
-
     fn look_up(&mut self) {
         let (world, link, places) = (self.world.clone(), self.link.clone(), self.request.partitions.clone());
         let server = self.coordinator();
@@ -150,97 +148,6 @@ impl SimConsumer {
             self.held.push(Held::new(place, epoch, 0, topic_id));
             self.events.push_back(ConsumerEvent::Assigned(assigned));
         }
-    }
-
-    fn begin_beat(&mut self) {
-        let beat = Beat {
-            id: self.id,
-            joins: !self.joined,
-            topics: self.request.topics.iter().cloned().collect(),
-            session: self.request.session_timeout,
-            budget: self.request.revoke_budget,
-            released: self.released.clone(),
-            eager: self.request.protocol == Protocol::Eager,
-        };
-        let (world, link, group) = (self.world.clone(), self.link.clone(), self.request.group.clone());
-        let released = self.released.clone();
-        let server = self.coordinator();
-        let call: Calling<BeatReply> = Box::pin(async move {
-            let does = move |world: &World| world.beat(&group, &beat);
-            world.call_in_time(&link, server, Call::Group, does).await
-        });
-        self.next_beat = instant_now() + self.every();
-        self.beat = Some((call, released, std::mem::take(&mut self.confirm)));
-    }
-
-    /// The coordinator has answered, or not.
-    fn beaten(&mut self, reply: Result<BeatReply, Unanswered>, released: &[u64], confirms: bool) {
-        match reply {
-            Err(_) => {
-                self.confirm |= confirms;
-                self.next_beat = self.next_beat.min(instant_now() + Duration::from_millis(100));
-            }
-            Ok(BeatReply::Unknown) => {
-                self.world.checks().group_answered(self.link.member);
-                let lost = !self.held.is_empty();
-                while let Some(epoch) = self.held.last().map(|held| held.epoch) {
-                    self.lose(epoch);
-                }
-                self.id = MemberId(self.world.number());
-                self.joined = false;
-                self.released.clear();
-                self.next_beat = instant_now();
-                // That it lost all it held is its answer (C13).
-                self.confirm |= confirms && !lost;
-            }
-            Ok(BeatReply::Holds { epoch, grants }) => {
-                self.world.checks().group_answered(self.link.member);
-                self.joined = true;
-                self.member_epoch = epoch;
-                self.released.retain(|grant| !released.contains(grant));
-                let gone: Vec<Epoch> = self
-                    .held
-                    .iter()
-                    .filter(|held| !grants.iter().any(|grant| grant.number == held.grant))
-                    .map(|held| held.epoch)
-                    .collect();
-                gone.into_iter().for_each(|epoch| self.lose(epoch));
-                for grant in grants {
-                    self.granted(grant);
-                }
-                if confirms {
-                    self.events.push_back(ConsumerEvent::Confirmed);
-                }
-            }
-        }
-    }
-
-    fn granted(&mut self, grant: Grant) {
-        if self.released.contains(&grant.number) {
-            return;
-        }
-        let budget = self.request.revoke_budget;
-        if let Some(held) = self.held.iter_mut().find(|held| held.grant == grant.number) {
-            if grant.revoking && !held.revoking {
-                held.revoking = true;
-                held.until = Some(instant_now() + budget);
-                let epoch = held.epoch;
-                self.world.note(Some(self.link.member), What::Ending(held.place.clone(), epoch, false));
-                self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(budget) });
-            }
-            return;
-        }
-        if grant.revoking || self.again.iter().any(|(held, _)| held.grant == grant.number) {
-            if grant.revoking {
-                self.released.push(grant.number);
-                self.next_beat = instant_now();
-            }
-            return;
-        }
-        let Some(topic_id) = grant.topic_id else { return };
-        let mut held = Held::new(grant.place, Epoch(0), grant.number, topic_id);
-        held.committed = grant.committed;
-        self.take(held, None);
     }
 
     /// Begins an epoch.
@@ -280,13 +187,6 @@ impl SimConsumer {
         Some(held)
     }
 
-    /// Whether a commit of the epoch has no outcome yet.
-    fn waits_for_a_commit(&self, epoch: Epoch) -> bool {
-        let queued = self.commits.iter().flat_map(|(_, entries)| entries).map(|entry| entry.epoch);
-        let sent = self.committing.iter().flat_map(|committing| &committing.sent).map(|(epoch, _)| *epoch);
-        queued.chain(sent).any(|of| of == epoch)
-    }
-
     fn index(&self, epoch: Epoch) -> Option<usize> {
         self.held.iter().position(|held| held.epoch == epoch)
     }
@@ -294,56 +194,6 @@ impl SimConsumer {
     fn held(&mut self, epoch: Epoch) -> Option<&mut Held> {
         let index = self.index(epoch)?;
         Some(&mut self.held[index])
-    }
-
-    /// Writes the next commit, filtered to the epochs that are open now.
-    fn begin_commit(&mut self) {
-        let Some((id, entries)) = self.commits.pop_front() else { return };
-        let (mut sent, mut answered, mut writes) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in entries {
-            if self.alone {
-                answered.push((entry.epoch, entry.offset, Applied::NotApplied(NotApplied::Refused)));
-            } else if self.index(entry.epoch).is_none() && !writes_anything() {
-                answered.push((entry.epoch, entry.offset, Applied::NotApplied(NotApplied::Stale)));
-            } else {
-                sent.push((entry.epoch, entry.offset));
-                let topic_id = self.index(entry.epoch).map(|index| self.held[index].topic_id);
-                writes.push((entry, topic_id));
-            }
-        }
-        let (world, link, group) = (self.world.clone(), self.link.clone(), self.request.group.clone());
-        let (member, member_epoch, server) = (self.id, self.member_epoch, self.coordinator());
-        let call: Calling<Vec<Applied>> = Box::pin(async move {
-            if writes.is_empty() {
-                return Ok(Vec::new());
-            }
-            let from = link.member;
-            let does = move |world: &World| world.commit(from, &group, member, member_epoch, writes);
-            world.call_in_time(&link, server, Call::Commit, does).await
-        });
-        self.committing = Some(Committing { id, sent, answered, call });
-    }
-
-    fn committed(&mut self, reply: Result<Vec<Applied>, Unanswered>) {
-        let Some(done) = self.committing.take() else { return };
-        let applied = match reply {
-            Ok(applied) => applied,
-            Err(Unanswered::Refused) => vec![Applied::NotApplied(NotApplied::Stale); done.sent.len()],
-            Err(Unanswered::Unknown) => vec![Applied::Unknown; done.sent.len()],
-        };
-        if applied.contains(&Applied::NotApplied(NotApplied::Stale)) {
-            self.next_beat = instant_now();
-        }
-        let mut results = done.answered;
-        for ((epoch, offset), applied) in done.sent.into_iter().zip(applied) {
-            if applied == Applied::Applied
-                && let Some(held) = self.held(epoch)
-            {
-                held.committed = Some(CommittedOffset::new(offset, None));
-            }
-            results.push((epoch, offset, applied));
-        }
-        self.events.push_back(ConsumerEvent::Committed(Committed::new(done.id, results)));
     }
 
     fn fetched(&mut self, index: usize, fetched: Fetched) {
@@ -415,17 +265,6 @@ impl SimConsumer {
         }
         moved |= self.drive_commits(cx);
         moved | self.drive_fetches(cx)
-    }
-
-    fn drive_commits(&mut self, cx: &mut Context<'_>) -> bool {
-        // What is said to the coordinator is said one after the other: a commit may wait for a heartbeat's answer.
-        if self.committing.is_none() && self.beat.is_none() {
-            self.begin_commit();
-        }
-        let Some(committing) = &mut self.committing else { return false };
-        let Poll::Ready(reply) = committing.call.as_mut().poll(cx) else { return false };
-        self.committed(reply);
-        true
     }
 
     fn drive_fetches(&mut self, cx: &mut Context<'_>) -> bool {
