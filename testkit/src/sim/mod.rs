@@ -4,6 +4,7 @@
 //! | file | noun |
 //! | --- | --- |
 //! | `simulation` | [`Simulation`]: what is to be simulated; [`Report`]: what it has shown |
+//! | `replay` | the line that replays a run |
 //! | `driver` | one run: what befalls the members, and when |
 //! | `fault` | [`Fault`], [`Schedule`]: what goes wrong |
 //! | `node` · `watch` | [`Node`]: a member's process; how its attempts are seen |
@@ -25,6 +26,7 @@ mod fault;
 mod history;
 mod network;
 mod node;
+mod replay;
 mod served;
 mod simulation;
 mod store;
