@@ -59,7 +59,9 @@ async fn an_output_that_was_made_again_is_a_duplicate_and_one_with_other_data_a_
     let text = String::from_utf8(first.value.clone().expect("a value").to_vec()).expect("JSON");
     let but = |from: &str, to: &str| {
         assert!(text.contains(from), "{text}");
-        Record { value: Some(text.replace(from, to).into()), ..first.clone() }
+        let mut record = first.clone();
+        record.value = Some(text.replace(from, to).into());
+        record
     };
     let (later, other) = (but(r#""timestamp":"20"#, r#""timestamp":"21"#), but(r#""number":1"#, r#""number":2"#));
     send(&memory, vec![first.clone(), later, other]).await;

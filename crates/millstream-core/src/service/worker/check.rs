@@ -335,7 +335,7 @@ impl Worker {
         match seen {
             Seen::Done { at, fingerprint } if !replays => {
                 let Payload { batch, index, prepared, .. } = payload;
-                let (batch, index, head) = (batch.clone(), *index, prepared.head.clone());
+                let (batch, index, head) = (batch.clone(), *index, prepared.head);
                 self.settle_done_before(offset, (&batch, index, head.as_ref()), at, fingerprint);
             }
             Seen::Claimed => self.checks.claimed(offset, now),
