@@ -49,6 +49,30 @@ async fn a_twin_that_starts_after_its_twin_was_marked_is_dropped() {
     assert_eq!(seen.numbers(), (0..8).collect::<Vec<_>>());
 }
 
+/// After a crash between the outputs and the mark an output is made again: with its id and its data, at another time. Found by
+/// the simulator with the trading services.
+#[tokio::test(start_paused = true)]
+async fn an_output_that_was_made_again_is_a_duplicate_and_one_with_other_data_a_conflict() {
+    let memory = Memory::new();
+    let seen = Arc::new(Slow::default());
+    let first = record("paper.orders.new", &order("a", 1));
+    let text = String::from_utf8(first.value.clone().expect("a value").to_vec()).expect("JSON");
+    let but = |from: &str, to: &str| {
+        assert!(text.contains(from), "{text}");
+        let mut record = first.clone();
+        record.value = Some(text.replace(from, to).into());
+        record
+    };
+    let (later, other) = (but(r#""timestamp":"20"#, r#""timestamp":"21"#), but(r#""number":1"#, r#""number":2"#));
+    send(&memory, vec![first.clone(), later, other]).await;
+    let running = Running::start(service(&memory, WindowDeduplicator::default(), &seen, HandlerSettings::new())).await;
+    running.settled(3).await;
+    let total = running.handle.account().total();
+    running.stop().await.expect("a clean end");
+    assert_eq!((total.duplicates, total.conflicts), (1, 1));
+    assert_eq!(seen.numbers(), [1]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_twin_that_waited_for_its_key_is_dropped() {
     let memory = Memory::new();

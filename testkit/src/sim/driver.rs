@@ -63,6 +63,21 @@ pub(super) struct Plan {
     pub(super) stops_within: Duration,
 }
 
+impl Plan {
+    /// The faults of a seed.
+    pub(super) fn faults_of(&self, seed: u64) -> Schedule {
+        let bounds = Bounds {
+            members: self.services.iter().map(|service| service.count).sum(),
+            brokers: self.brokers,
+            until: self.faults_for,
+            most: self.most_faults,
+            excuses: self.excuses,
+            also: &self.also,
+        };
+        Schedule::random(&mut Dice::new(seed, 3), bounds)
+    }
+}
+
 /// What came of a run.
 pub(super) struct Outcome {
     pub(super) violations: Vec<Violation>,
@@ -156,15 +171,7 @@ impl Driver {
             // A topic that is named twice is there already.
             let _ = self.world.memory.create_topic(topic, config.clone());
         }
-        let bounds = Bounds {
-            members: self.members.len(),
-            brokers: self.plan.brokers,
-            until: self.plan.faults_for,
-            most: self.plan.most_faults,
-            excuses: self.plan.excuses,
-            also: &self.plan.also,
-        };
-        let schedule = schedule.unwrap_or_else(|| Schedule::random(&mut Dice::new(seed, 3), bounds));
+        let schedule = schedule.unwrap_or_else(|| self.plan.faults_of(seed));
         for (at, fault) in &schedule.0 {
             self.at(begin + *at, Act::Befall(fault.clone()));
         }

@@ -108,17 +108,29 @@ impl History {
         hasher.finish()
     }
 
+    /// A text about members, by their names.
+    pub(crate) fn named(&self, text: &str) -> String {
+        // From the last one on: `member 1` begins `member 12` too.
+        let names = self.names.iter().enumerate().rev();
+        names.fold(text.to_owned(), |text, (member, name)| text.replace(&format!("member {member}"), name))
+    }
+
     /// The last events before the end, as a time line a reader can follow; all of them if there are fewer than `most`.
     pub fn time_line(&self, most: usize) -> String {
         use fmt::Write;
         let mut text = String::new();
+        let wide = self.names.iter().map(|name| name.len()).max().unwrap_or(0);
         let skipped = self.events.len().saturating_sub(most);
         if skipped > 0 {
             let _ = writeln!(text, "        … {skipped} events before");
         }
         for event in &self.events[skipped..] {
             let who = event.member.and_then(|member| self.names.get(member)).map_or("", |name| name);
-            let _ = writeln!(text, "{:>10.3} s  {who:<14} {}", event.at.as_secs_f64(), event.what);
+            let what = match &event.what {
+                What::Fault(fault) => self.named(&format!("⚡ {fault}")),
+                what => what.to_string(),
+            };
+            let _ = writeln!(text, "{:>10.3} s  {who:<wide$}  {what}", event.at.as_secs_f64());
         }
         text
     }

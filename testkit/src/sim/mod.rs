@@ -4,6 +4,7 @@
 //! | file | noun |
 //! | --- | --- |
 //! | `simulation` | [`Simulation`]: what is to be simulated; [`Report`]: what it has shown |
+//! | `replay` | the line that replays a run |
 //! | `driver` | one run: what befalls the members, and when |
 //! | `fault` · `rule` | [`Fault`], [`Schedule`]: what goes wrong; [`Rule`]: what befalls a certain request |
 //! | `node` · `watch` | [`Node`]: a member's process; how its attempts are seen |
@@ -28,6 +29,7 @@ mod history;
 mod network;
 mod node;
 mod operator;
+mod replay;
 mod rule;
 mod served;
 mod simulation;

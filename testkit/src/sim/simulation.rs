@@ -6,6 +6,7 @@ use super::driver::{Members, Mode, Outcome, Plan, run};
 use super::fault::{Fault, Schedule};
 use super::history::History;
 use super::node::Node;
+use super::replay::Replay;
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Error, Record, RecordView, TopicPartition};
 use millstream_core::service::StreamService;
@@ -219,15 +220,35 @@ impl Simulation {
 
     /// Runs one seed.
     pub fn run(&self, seed: u64, mode: Mode) -> Report {
-        Report::new(seed, mode, run(&self.plan, seed, mode, None))
+        self.report(seed, mode, None)
+    }
+
+    fn report(&self, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Report {
+        let Outcome { violations, history, schedule, took } = run(&self.plan, seed, mode, schedule);
+        let replay = Replay::of(seed, mode, &self.plan.faults_of(seed), &schedule);
+        let hash = history.hash();
+        Report { seed, mode, violations, schedule, history, hash, took, replay }
+    }
+
+    /// Runs what a report's [`replay`](Report::replay) says: a seed, a mode, and some of the seed's faults or all.
+    ///
+    /// # Panics
+    /// If it is no such line.
+    #[track_caller]
+    pub fn replay(&self, line: &str) -> Report {
+        let replay: Replay = match line.parse() {
+            Ok(replay) => replay,
+            Err(why) => panic!("{why}"),
+        };
+        self.run_with(replay.seed, replay.mode, replay.faults(self.plan.faults_of(replay.seed)))
     }
 
     /// Runs one seed with these faults in place of its own.
     pub fn run_with(&self, seed: u64, mode: Mode, schedule: Schedule) -> Report {
-        Report::new(seed, mode, run(&self.plan, seed, mode, Some(schedule)))
+        self.report(seed, mode, Some(schedule))
     }
 
-    /// The faults of a seed.
+    /// The report of the same failure with as few of its faults as suffice for it.
     pub fn reduced(&self, failed: &Report) -> Report {
         let mut best = failed.clone();
         let fails = |schedule: Schedule| {
@@ -267,12 +288,21 @@ impl Simulation {
         Report { violations: vec![violation], ..again }
     }
 
-    /// Runs seeds in both modes.
+    /// Runs seeds in both modes: what a test calls. Each is run twice, and must repeat exactly (I14): a service that asks a
+    /// clock, chance or the order of a hash map for what it does cannot be replayed.
+    ///
+    /// With the environment's `MILLSTREAM_SIM_REPLAY` set to the line that a failure has printed it runs that alone, and
+    /// prints all that happened. The variable is for all simulations of the process: name the test.
     ///
     /// # Panics
-    /// With the report of the first that fails, its faults reduced; or if a seed does not repeat exactly (I14).
+    /// With the report of the first that fails, its faults reduced.
     #[track_caller]
     pub fn check(&self, seeds: Range<u64>) {
+        if let Ok(line) = std::env::var(REPLAY) {
+            let report = self.replay(&line);
+            assert!(report.is_clean(), "{report:#}");
+            return;
+        }
         for seed in seeds {
             for mode in [Mode::Safety, Mode::Liveness] {
                 let report = self.run(seed, mode);
@@ -304,33 +334,51 @@ pub struct Report {
     pub hash: u64,
     /// How long it took, in virtual time.
     pub took: Duration,
+    replay: Option<Replay>,
 }
 
 impl Report {
-    fn new(seed: u64, mode: Mode, outcome: Outcome) -> Self {
-        let Outcome { violations, history, schedule, took } = outcome;
-        let hash = history.hash();
-        Report { seed, mode, violations, schedule, history, hash, took }
-    }
-
     /// Whether nothing was wrong.
     pub fn is_clean(&self) -> bool {
         self.violations.is_empty()
     }
+
+    /// The line that [`Simulation::replay`] and the environment's `MILLSTREAM_SIM_REPLAY` take, as `17:liveness:2,5`: the seed,
+    /// the mode, and numbers of the seed's faults. `None` if the run had others, by [`Simulation::run_with`].
+    ///
+    /// It says what it says until the code changes: make a found bug a test of its own.
+    pub fn replay(&self) -> Option<String> {
+        self.replay.as_ref().map(Replay::to_string)
+    }
 }
 
+/// The environment's name of the line to be replayed.
+const REPLAY: &str = "MILLSTREAM_SIM_REPLAY";
+
+/// What was wrong, how to replay it, the faults, and the last of what happened before. All that happened with `{:#}`.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(first) = self.violations.first() else {
-            return writeln!(f, "seed {} in {:?} mode: clean", self.seed, self.mode);
+            return writeln!(f, "seed {} in {} mode: clean", self.seed, self.mode);
         };
-        writeln!(f, "{} violated at {:.3} s: {}", first.invariant, first.at.as_secs_f64(), first.text)?;
-        writeln!(f, "replay: seed {} in {:?} mode", self.seed, self.mode)?;
-        writeln!(f, "faults that suffice:\n{}", self.schedule)?;
+        writeln!(f, "{}: violated at {:.3} s: {}", first.invariant, first.at.as_secs_f64(), first.text)?;
+        match self.replay() {
+            // A test runs in a thread of its name.
+            Some(line) => match std::thread::current().name().filter(|name| *name != "main") {
+                Some(test) => writeln!(f, "replay: {REPLAY}={line} cargo test {test}")?,
+                None => writeln!(f, "replay: {REPLAY}={line} cargo test")?,
+            },
+            None => writeln!(f, "replay: Simulation::run_with({}, Mode::{:?}, …) with these faults", self.seed, self.mode)?,
+        }
+        match self.schedule.0.is_empty() {
+            true => writeln!(f, "without any fault")?,
+            false => writeln!(f, "faults:\n{}", self.history.named(&self.schedule.to_string()).trim_end())?,
+        }
         let until = self.history.events().partition_point(|event| event.at <= first.at);
-        let mut shown = History { events: self.history.events()[..until].to_vec(), names: self.history.names.clone() };
-        writeln!(f, "what happened:\n{}", shown.time_line(60))?;
-        shown.events.clear();
-        Ok(())
+        let shown = History { events: self.history.events()[..until].to_vec(), names: self.history.names.clone() };
+        writeln!(f, "what happened:\n{}", shown.time_line(if f.alternate() { usize::MAX } else { LAST }))
     }
 }
+
+/// Events of a failed run that are shown.
+const LAST: usize = 60;

@@ -1,6 +1,7 @@
-//! Owns the fingerprint of a record's value, by which two records with one id are told apart.
+//! Owns the fingerprint of what a record says, by which two records with one id are told apart.
 
 use crate::contract::Fingerprint;
+use crate::envelope::Head;
 
 /// Two lanes of 8 bytes, side by side in one vector register.
 type Lanes = [u64; 2];
@@ -9,6 +10,16 @@ type Lanes = [u64; 2];
 struct Sums {
     sum: Lanes,
     sums: Lanes,
+}
+
+/// Of what an event says: its data, with what stands behind it; of the whole value where that is no envelope.
+///
+/// An output that is made again, after a crash, has the id and the data it had, and the time of its second making. That is a
+/// duplicate and no conflict, so what stands before the data does not count.
+#[inline(always)]
+pub(crate) fn of_event(value: Option<&[u8]>, head: Option<&Head>) -> Fingerprint {
+    let data = value.zip(head).and_then(|(value, head)| value.get(head.data_at()..));
+    fingerprint(data.or(value))
 }
 
 /// A 32-bit fingerprint of a value; a tombstone's differs from an empty value's.

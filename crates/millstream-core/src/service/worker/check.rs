@@ -334,9 +334,9 @@ impl Worker {
         let Some(payload) = self.payloads.get_mut(&offset) else { return };
         match seen {
             Seen::Done { at, fingerprint } if !replays => {
-                let Payload { batch, index, .. } = payload;
-                let (batch, index) = (batch.clone(), *index);
-                self.settle_done_before(offset, &batch, index, at, fingerprint);
+                let Payload { batch, index, prepared, .. } = payload;
+                let (batch, index, head) = (batch.clone(), *index, prepared.head);
+                self.settle_done_before(offset, (&batch, index, head.as_ref()), at, fingerprint);
             }
             Seen::Claimed => self.checks.claimed(offset, now),
             Seen::Fresh | Seen::Done { .. } => {

@@ -113,8 +113,9 @@ impl Worker {
         }
         if let Some((at, fingerprint)) = self.is_done_before(offset, current.seen.get(index)) {
             current.cursor += 1;
-            if !self.conflicts(&current.batch, index, at, fingerprint) || self.take_place(current, index) {
-                self.settle_done_before(offset, &current.batch, index, at, fingerprint);
+            let record = (&current.batch, index, current.prepared.head(index));
+            if !self.conflicts(record, at, fingerprint) || self.take_place(current, index) {
+                self.settle_done_before(offset, record, at, fingerprint);
             }
             return Some(true);
         }
@@ -211,7 +212,7 @@ impl Worker {
                 return self.failed(offset, error, now);
             }
         };
-        let mark = self.mark_of(id, &current.batch, index);
+        let mark = self.mark_of(id, &current.batch, index, current.prepared.head(index));
         self.succeeded(mark, outputs, skipped);
         self.probe_ended(offset, true, now);
     }

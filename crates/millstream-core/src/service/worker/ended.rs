@@ -6,8 +6,9 @@ use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch};
 use crate::engine::{Failure, Hold, Judged, Verdict};
+use crate::envelope::Head;
 use crate::handler::HandlerError;
-use crate::service::fingerprint::fingerprint;
+use crate::service::fingerprint::of_event;
 use crate::service::slots::Attempted;
 use crate::service::{log_text, quote};
 use std::task::Poll;
@@ -95,7 +96,8 @@ impl Worker {
         self.engine.succeeded(offset);
         self.probe_ended(offset, true, now);
         if let Some(payload) = self.payloads.remove(&offset) {
-            let mark = self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index);
+            let mark =
+                self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index, payload.prepared.head.as_ref());
             self.succeeded(mark, outputs, skipped);
         }
     }
@@ -174,13 +176,12 @@ impl Worker {
     pub(super) fn settle_done_before(
         &mut self,
         offset: Offset,
-        batch: &RecordBatch,
-        index: usize,
+        (batch, index, head): (&RecordBatch, usize, Option<&Head>),
         at: Position,
         before: Fingerprint,
     ) {
         let here = self.place_of(batch, index);
-        if self.conflicts(batch, index, at, before) {
+        if self.conflicts((batch, index, head), at, before) {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
             if !self.payloads.contains_key(&offset) {
@@ -205,9 +206,13 @@ impl Worker {
     }
 
     /// Whether a record has another content than the one at `at` that did its id.
-    pub(super) fn conflicts(&self, batch: &RecordBatch, index: usize, at: Position, before: Fingerprint) -> bool {
-        let record = batch.view(index);
-        at != self.place_of(batch, index) && fingerprint(record.value()) != before
+    pub(super) fn conflicts(
+        &self,
+        (batch, index, head): (&RecordBatch, usize, Option<&Head>),
+        at: Position,
+        before: Fingerprint,
+    ) -> bool {
+        at != self.place_of(batch, index) && of_event(batch.view(index).value(), head) != before
     }
 
     pub(super) fn probe_ended(&mut self, offset: Offset, succeeded: bool, now: MonoTime) {
@@ -224,17 +229,18 @@ impl Worker {
         }
     }
 
-    /// The mark of a record that is done.
-    #[inline(never)]
+    /// The mark of a record that an attempt holds.
     #[cfg(millstream_planted)]
     pub(super) fn mark_of_held(&self, offset: Offset) -> Option<Mark> {
         let payload = self.payloads.get(&offset)?;
-        Some(self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index))
+        Some(self.mark_of(payload.prepared.key.as_u128(), &payload.batch, payload.index, payload.prepared.head.as_ref()))
     }
 
-    pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize) -> Mark {
+    /// The mark of a record that is done.
+    #[inline(never)]
+    pub(super) fn mark_of(&self, id: u128, batch: &RecordBatch, index: usize, head: Option<&Head>) -> Mark {
         let record = batch.view(index);
-        let print = if self.plan.deduplicator.is_some() { fingerprint(record.value()) } else { Fingerprint::default() };
+        let print = if self.plan.deduplicator.is_some() { of_event(record.value(), head) } else { Fingerprint::default() };
         Mark::new(id, self.partition.partition, record.offset(), print)
     }
 }

@@ -7,7 +7,7 @@ use super::dispatch::{MOST_OUTPUT_BYTES, MOST_OUTPUTS};
 use crate::clock::MonoTime;
 use crate::contract::{Fingerprint, Mark};
 use crate::envelope::Timestamp;
-use crate::service::fingerprint::fingerprint;
+use crate::service::fingerprint::of_event;
 use crate::service::slots::Run;
 use crate::service::spans::wants_process;
 use std::ops::Range;
@@ -64,17 +64,18 @@ impl Worker {
     fn ended(&mut self, current: &Current, records: Range<usize>) {
         if !self.ran.outputs.is_empty() {
             for (index, &(outputs, skipped)) in records.zip(&self.ran.outputs) {
-                let mark = self.mark_of(current.prepared.keys[index], &current.batch, index);
+                let mark = self.mark_of(current.prepared.keys[index], &current.batch, index, current.prepared.head(index));
                 self.tail.push(mark, outputs, skipped);
             }
             return;
         }
         let (partition, checked) = (self.partition.partition, self.plan.deduplicator.is_some());
-        let keys = &current.prepared.keys[records.clone()];
+        let (keys, first) = (&current.prepared.keys[records.clone()], records.start);
         let marks = self.tail.done(records.len(), self.ran.skipped);
         // Both sides say how many they are, so no push looks for room.
-        marks.extend(current.batch.views(records).zip(keys).map(|(record, &key)| {
-            let print = if checked { fingerprint(record.value()) } else { Fingerprint::default() };
+        marks.extend(current.batch.views(records).zip(keys).enumerate().map(|(index, (record, &key))| {
+            let print =
+                if checked { of_event(record.value(), current.prepared.head(first + index)) } else { Fingerprint::default() };
             Mark::new(key, partition, record.offset(), print)
         }));
     }
