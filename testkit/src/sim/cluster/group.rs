@@ -71,6 +71,8 @@ pub(crate) struct Group {
     target: BTreeMap<TopicPartition, MemberId>,
     /// What a member was offered and did not want; forgotten with the next rebalance.
     declined: BTreeSet<(MemberId, TopicPartition)>,
+    /// What members have subscribed to so far, also those that are gone.
+    ever: BTreeSet<Topic>,
     pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
     places: Vec<TopicPartition>,
     eager: bool,
@@ -133,6 +135,11 @@ impl Group {
         self.members.values().flat_map(|member| member.topics.iter().cloned()).collect()
     }
 
+    /// All that it has to read: with no member for a while, it has that too.
+    pub(crate) fn topics_ever(&self) -> &BTreeSet<Topic> {
+        &self.ever
+    }
+
     fn rebalance(&mut self, now: Instant) {
         let members = self.members.iter().map(|(id, member)| (*id, member.topics.clone())).collect();
         let before: BTreeMap<TopicPartition, MemberId> =
@@ -164,6 +171,7 @@ impl Group {
                 last: now,
                 epoch: self.last_epoch,
             };
+            self.ever.extend(member.topics.iter().cloned());
             self.members.insert(beat.id, member);
             self.rebalance(now);
         }

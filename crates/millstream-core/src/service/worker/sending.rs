@@ -70,6 +70,9 @@ impl<T: Clone + Send + 'static> Sending<T> {
     }
 
     /// Hands over what waits, if it `may`, and looks for answers: whether anything moved, and what was answered.
+    ///
+    /// While it may not, nothing that is under way goes on either: who takes it may have asked for something first, such as a
+    /// topic's partitions, and would write now.
     pub(super) fn poll<F>(
         &mut self,
         may: bool,
@@ -93,7 +96,7 @@ impl<T: Clone + Send + 'static> Sending<T> {
             }));
             moved = true;
         }
-        let Some(under_way) = &mut self.under_way else { return (moved, None) };
+        let Some(under_way) = self.under_way.as_mut().filter(|_| may) else { return (moved, None) };
         let Poll::Ready((batch, answers)) = under_way.as_mut().poll(cx) else { return (moved, None) };
         self.under_way = None;
         self.sending = 0;
@@ -114,5 +117,36 @@ impl<T: Clone + Send + 'static> Sending<T> {
         }
         self.not_before = None;
         std::mem::take(&mut self.failures) > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::task::Waker;
+
+    #[test]
+    fn what_is_under_way_goes_on_only_while_it_may_be_handed_over() {
+        let (mut sending, mut cx) = (Sending::default(), Context::from_waker(Waker::noop()));
+        sending.push(7, "letter");
+        let asked = Arc::new(AtomicU32::new(0));
+        let sink = asked.clone();
+        let begin = |letters: Vec<&str>| {
+            let answers = letters.iter().map(|_| Ok(())).collect::<Vec<_>>();
+            std::future::poll_fn(move |_| match sink.fetch_add(1, Ordering::Relaxed) {
+                0 => Poll::Pending,
+                _ => Poll::Ready(answers.iter().map(|_: &Result<(), Error>| Ok(())).collect()),
+            })
+        };
+        let never = |_: Vec<&str>| std::future::ready(Vec::new());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let _inside = runtime.enter();
+        assert!(matches!(sending.poll(true, MonoTime::ZERO, &mut cx, begin), (true, None)));
+        assert!(matches!(sending.poll(false, MonoTime::ZERO, &mut cx, never), (false, None)));
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody was asked while there was doubt");
+        let (moved, answered) = sending.poll(true, MonoTime::ZERO, &mut cx, never);
+        assert!(moved && answered.is_some_and(|answered| answered.len() == 1));
     }
 }
