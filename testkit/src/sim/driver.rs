@@ -373,7 +373,8 @@ impl Driver {
             let Some(running) = self.members[number].running.take() else { continue };
             self.world.note(Some(number), What::Stopping);
             let at = self.world.at();
-            self.world.checks().told_to_stop(number, at, self.plan.stops_within);
+            let within = if self.members[number].told { Duration::from_secs(1) } else { self.plan.stops_within };
+            self.world.checks().told_to_stop(number, at, within);
             running.handle.stop();
             let name = self.members[number].name.clone();
             match timeout(self.plan.stops_within + Duration::from_secs(3), running.task).await {

@@ -58,6 +58,8 @@ pub(crate) struct Cell {
     wanted: AtomicBool,
     dirty: AtomicBool,
     pub(crate) watermark: AtomicU64,
+    /// What the group certainly has: no record below it comes again. 0 until it is known.
+    pub(crate) committed: AtomicU64,
     pub(crate) span: AtomicU64,
     pub(crate) freed_records: AtomicU64,
     pub(crate) freed_bytes: AtomicU64,
@@ -155,6 +157,7 @@ impl Cell {
             wanted: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
             watermark: AtomicU64::new(at),
+            committed: AtomicU64::new(0),
             span: AtomicU64::new(0),
             freed_records: AtomicU64::new(0),
             freed_bytes: AtomicU64::new(0),

@@ -84,7 +84,9 @@ impl Checks {
 
     /// A member was told to stop and has so long: nine tenths of that are for everything up to the last commit's outcome.
     pub(crate) fn told_to_stop(&mut self, member: MemberNo, at: Duration, within: Duration) {
-        self.epochs.out_of_time.insert(member, at + within * 9 / 10);
+        let from = at + within * 9 / 10;
+        // A later word can only shorten its time.
+        self.epochs.out_of_time.entry(member).and_modify(|before| *before = from.min(*before)).or_insert(from);
         self.epochs.told.entry(member).or_insert(at);
     }
 

@@ -63,17 +63,19 @@ impl Driver {
             Fault::Restart { member, down, twice } => {
                 let calls = self.world.checks().running(member);
                 let fair = now >= self.foul_until && self.world.servers().network.weather == Weather::FAIR;
-                let (at, within) = (self.world.at(), if twice { Duration::from_secs(1) } else { self.plan.stops_within });
                 let number = member;
                 let member = &mut self.members[member];
+                // Nobody is there to be told.
+                let Some(running) = &member.running else { return };
+                // To one that stops already it is the second word, which leaves it a second.
+                let within = if twice || member.told { Duration::from_secs(1) } else { self.plan.stops_within };
+                let at = self.world.at();
                 (member.down, member.told) = (down, true);
                 member.soon = (calls == 0 && fair).then_some((at, at + SOON));
-                if let Some(running) = &member.running {
-                    self.world.checks().told_to_stop(number, at, within);
+                self.world.checks().told_to_stop(number, at, within);
+                running.handle.stop();
+                if twice {
                     running.handle.stop();
-                    if twice {
-                        running.handle.stop();
-                    }
                 }
             }
             Fault::Cut { member, long } => {

@@ -161,6 +161,20 @@ fn an_unknown_commit_is_sent_again_and_asserted_once_more_when_no_older_request_
 }
 
 #[test]
+fn nothing_is_certain_while_an_older_request_may_be_applied_over_the_last_commit() {
+    let mut commits = commits();
+    assert_eq!(commits.certain(E1), Some(10), "the group had it before");
+    commits.mark(E1, 15, None, at(0));
+    assert_eq!(commits.certain(E1), Some(10));
+    plan_and_answer(&mut commits, at(100), Applied::Unknown);
+    commits.mark(E1, 20, None, at(150));
+    plan_and_answer(&mut commits, at(200), Applied::Applied);
+    assert_eq!((commits.committed(E1), commits.certain(E1)), (Some(20), None), "15 may come over 20");
+    plan_and_answer(&mut commits, at(30_100), Applied::Applied);
+    assert_eq!(commits.certain(E1), Some(20));
+}
+
+#[test]
 fn a_commit_made_before_the_doubts_end_does_not_end_it() {
     let mut commits = commits();
     commits.mark(E1, 15, None, at(0));

@@ -40,13 +40,17 @@ pub(crate) struct Read<'a> {
 pub(crate) struct Entries {
     input: TopicId,
     entries: BTreeMap<Box<[u8]>, Entry>,
-    /// Dead letters that may come again, with their keys: as many as there may be records above the watermark.
+    /// Dead letters that may come again, with their keys.
     letters: BTreeMap<Offset, Box<[u8]>>,
     /// How many have a text, and their bytes: a remembered deletion takes no room.
     live: usize,
     bytes: usize,
     most: (usize, usize),
 }
+
+/// Dead letters that are remembered. 16,384: only where nothing can be committed there are more than a few, and the oldest of
+/// more would come again as done.
+const MOST_LETTERS: usize = 1 << 14;
 
 /// What an entry costs beside key and text: its node's share, roughly.
 const OVERHEAD: usize = 64;
@@ -77,14 +81,17 @@ impl Entries {
     /// The record at `offset` with this key became a dead letter: it is no part of the entries behind it.
     pub(crate) fn lettered(&mut self, key: &[u8], offset: Offset) {
         self.letters.insert(offset, key.into());
+        if self.letters.len() > MOST_LETTERS {
+            self.letters.pop_first();
+        }
     }
 
-    /// The dead letters of a key from `watermark` on, as an entry's position says them. Those below it do not come again.
-    pub(crate) fn letters(&mut self, key: &[u8], watermark: Offset) -> String {
+    /// The dead letters of a key from `committed` on, as an entry's position says them. Those below it do not come again.
+    pub(crate) fn letters(&mut self, key: &[u8], committed: Offset) -> String {
         if self.letters.is_empty() {
             return String::new();
         }
-        self.letters = self.letters.split_off(&watermark);
+        self.letters = self.letters.split_off(&committed);
         let of_key = self.letters.iter().rev().filter(|(_, of)| ***of == *key).map(|(offset, _)| *offset);
         letters_text(of_key)
     }

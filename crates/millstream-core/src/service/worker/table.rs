@@ -12,6 +12,7 @@ use crate::service::slots::Attempted;
 use crate::service::table::{Entries, Found, Owner, Write, Writes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -80,7 +81,8 @@ impl Worker {
                 Some(Attempted::Failed(HandlerError::permanent(why)))
             }
             Found::Kept(stored) => {
-                let letters = table.entries.letters(key, self.engine.ledger().watermark());
+                // What is settled and not committed comes again if this epoch ends before it is.
+                let letters = table.entries.letters(key, self.cell.committed.load(Ordering::Relaxed));
                 self.sink.lent = Some(Box::new(Lent::new(stored, table.origin.clone(), letters)));
                 None
             }
