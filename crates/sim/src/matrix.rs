@@ -3,9 +3,9 @@
 //! A catch counts only if the same seed is clean without the bug, and, for one that another invariant catches than the one
 //! named, if `aims` says why.
 
-use crate::aims::{Aim, aim};
+use crate::Arguments;
+use crate::aims::{self, Aim};
 use crate::workloads::{self, Workload};
-use crate::{Arguments, aims};
 use millstream_core::planted::{BUGS, Bug, choose};
 use millstream_testkit::sim::{Mode, Report};
 use std::collections::BTreeSet;
@@ -41,18 +41,22 @@ struct Hunt {
 
 /// Runs all of them, or those that were named; answers whether each was caught within its bound.
 pub(crate) fn run(arguments: &Arguments) -> Result<bool, String> {
-    aims::check()?;
     let chosen = match &arguments.planted {
         Some(names) => names.split(',').map(number).collect::<Result<BTreeSet<u8>, String>>()?,
         None => BUGS.iter().map(|bug| bug.number).collect(),
     };
-    println!("Each bug alone, seed by seed from {} on, in both modes; a seed counts if it is clean without the bug.\n", arguments.from);
-    println!("| bug | what it does wrong | named | caught by | seeds | bound | where | without it |");
-    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    println!(
+        "Each bug alone, seed by seed from {} on, in both modes; a seed counts if it is clean without the bug.\n",
+        arguments.from
+    );
+    println!(
+        "| bug | what it does wrong | named | caught by | seeds | bound | where, and what it needs | what was seen | without it |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- | --- |");
     let began = Instant::now();
     let (mut caught, mut seeds, mut notes) = (0, 0, Vec::new());
     for bug in BUGS.iter().filter(|bug| chosen.contains(&bug.number)) {
-        let aim = aim(bug.number);
+        let aim = aims::of(bug.number).ok_or_else(|| format!("it is not said where B{:02} is looked for", bug.number))?;
         let workloads = match &arguments.workload {
             Some(name) => workloads::named(Some(name))?,
             None => aim.workloads.iter().map(|name| workloads::named(Some(name))).collect::<Result<Vec<_>, _>>()?.concat(),
@@ -130,7 +134,7 @@ impl fmt::Display for Row<'_> {
         let Bug { number, what, caught_by, seeds, .. } = self.bug;
         write!(f, "| B{number:02} | {what} | {caught_by} | ")?;
         match &self.hunt.caught {
-            None => write!(f, "**survived** | – | {seeds} | {}", self.aim.workloads.join(", "))?,
+            None => write!(f, "**survived** | – | {seeds} | {}: {} | –", self.aim.workloads.join(", "), self.aim.needs)?,
             Some(caught) => {
                 let by = match (caught.is_named, self.aim.because) {
                     (true, _) => caught.invariant.clone(),
@@ -138,7 +142,8 @@ impl fmt::Display for Row<'_> {
                     (false, None) => format!("**{}**, and nothing says why", caught.invariant),
                 };
                 let mode = format!("{:?}", caught.mode).to_lowercase();
-                write!(f, "{by} | {} | {seeds} | {}, {mode}: {}", caught.seed + 1, caught.workload, caught.text)?;
+                let (at, needs) = (caught.seed + 1, self.aim.needs);
+                write!(f, "{by} | {at} | {seeds} | {}, {mode}: {needs} | {}", caught.workload, caught.text)?;
             }
         }
         let unclean: Vec<String> = self.hunt.unclean.iter().map(|(name, seed)| format!("{name} {seed}")).collect();

@@ -140,6 +140,12 @@ impl World {
         self.checks().started(link, group, place, epoch, at);
     }
 
+    /// A member has heard that it is to give an epoch up.
+    pub(crate) fn ending(&self, link: &Link, epoch: Epoch) {
+        let at = self.at();
+        self.checks().ending(link, epoch, at);
+    }
+
     /// An epoch has ended for its member.
     pub(crate) fn ended(&self, link: &Link, epoch: Epoch) {
         self.checks().ended(link, epoch);

@@ -132,6 +132,7 @@ pub fn breaker() -> Simulation {
         .feed(feed)
         .also(restart(0))
         .also(restart(1))
+        .faults(Duration::from_secs(40), 12)
         .in_flight(IN_FLIGHT)
         .stops_within(WITHIN)
         .always("I5", always)
