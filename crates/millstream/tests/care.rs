@@ -108,6 +108,33 @@ async fn a_record_that_fails_under_care_is_retried_before_its_followers() {
     assert_eq!(*state.seen.lock().expect("no panic under the lock"), [3, 1, 2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_opens_under_care_finds_its_probe() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("b", 2), order("c", 3)]).await;
+    let killer = Arc::new(Deadly { killer: Some(1), ..Deadly::default() });
+    let running = Running::start(deadly(&memory, 1, &killer)).await;
+    killer.killed.notified().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.crash().await;
+    let state = Arc::new(Dependency::default());
+    state.down.store(true, Ordering::SeqCst);
+    let retry = Retry::exponential(Duration::from_millis(200), Duration::from_millis(400)).attempts(50);
+    // It opens at the second record's failure, when the third one is about to be noted and the first waits for its backoff.
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .seed(2)
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(Breaker::after(2).probe_every(Duration::from_secs(1))))
+        .with_shared_state(state.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Dependency::on_order)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    state.down.store(false, Ordering::SeqCst);
+    tokio::time::timeout(Duration::from_secs(60), running.settled(3)).await.expect("a probe goes out");
+    running.stop().await.expect("a clean end");
+}
+
 /// The suspect that a group's note names for a partition.
 fn suspect(memory: &Memory, partition: u32) -> Option<(u64, u8)> {
     let committed = memory.committed("seen.orders", &topic("paper.orders.new"), partition);

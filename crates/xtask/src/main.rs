@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what a chore prints is what it is for")]
 
 mod bench;
+mod marks;
 mod mistakes;
 mod model;
 mod report;

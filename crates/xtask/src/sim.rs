@@ -1,5 +1,6 @@
 //! Owns running the simulator: seeds, and the kill matrix with its broken variants. Leaves what they are to `millstream-sim`.
 
+use crate::marks;
 use crate::step::Step;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub(crate) struct Arguments {
 
 /// Planted builds have a target folder of their own: their flags differ, and nothing of them is to lie beside a normal build.
 const PLANTED: &str = "target/planted";
+const FLAGS: &str = "--cfg millstream_planted";
 
 fn simulator(more: &[&str], arguments: &[&str]) -> Step {
     let base = ["run", "--quiet", "--profile", "sim", "--package", "millstream-sim"];
@@ -29,14 +31,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     simulator(&[], &words).run().map(drop)
 }
 
-/// Runs each planted bug against the seeds.
+/// Runs each planted bug against the seeds; and, if it is all of them, shows first that they are in no other build.
 ///
 /// # Errors
-/// If one survives.
+/// If one survives, or is in a normal build.
 pub(crate) fn kill_matrix(arguments: &Arguments) -> Result<(), String> {
+    if arguments.simulator.is_empty() {
+        marks::none_in_normal_builds()?;
+        let base = ["build", "--quiet", "--profile", "sim", "--package", "millstream-sim", "--target-dir", PLANTED];
+        Step::cargo(&base).env("RUSTFLAGS", FLAGS).run()?;
+        marks::all_in("target/planted/sim/millstream-sim")?;
+    }
     let words: Vec<&str> = ["--matrix"].into_iter().chain(arguments.simulator.iter().map(String::as_str)).collect();
     let step = simulator(&["--target-dir", PLANTED], &words);
-    step.env("RUSTFLAGS", "--cfg millstream_planted").run().map(drop)
+    step.env("RUSTFLAGS", FLAGS).run().map(drop)
 }
 
 /// What every test run repeats: the first seeds of the orders. Seeds that differ from commit to commit come in their place as soon

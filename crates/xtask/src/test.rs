@@ -2,7 +2,7 @@
 //! `report`.
 
 use crate::step::{Step, human};
-use crate::{report, sim};
+use crate::{marks, report, sim};
 use clap::ValueEnum;
 use std::time::{Duration, Instant};
 
@@ -95,5 +95,6 @@ fn trading() -> Result<Duration, String> {
         println!("{summary}{}", more.join(" ").replace("--restarts", ", restarts:"));
         took += run.took;
     }
+    marks::none_in("target/release/examples/trading")?;
     Ok(took)
 }

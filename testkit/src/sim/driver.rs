@@ -191,6 +191,8 @@ impl Driver {
             // What is still to be fed is fed.
             let _ = feeding.await;
             self.settle().await;
+            let at = self.world.at();
+            self.world.checks().look_back(at);
         } else {
             feeding.abort();
         }
@@ -290,7 +292,8 @@ impl Driver {
                 if let Some(running) = &self.members[number].running
                     && running.process.is_paused()
                 {
-                    self.world.checks().goes_on(number, after);
+                    let at = self.world.at();
+                    self.world.checks().goes_on(number, after, at);
                     self.world.note(Some(number), What::Fault("goes on".into()));
                     running.process.go_on();
                 }

@@ -82,6 +82,8 @@ pub enum Fault {
     },
     /// Other brokers lead the partitions, and coordinate the groups.
     LeadersMove,
+    /// Some partitions are taken from their members, and given to them again before these have heard of it.
+    GivenAgain,
     /// The next commits are refused as stale.
     StaleCommits {
         /// How many.
@@ -132,6 +134,7 @@ impl fmt::Display for Fault {
             Fault::BrokerDown { broker, long } => write!(f, "broker {broker} is down for {long:?}"),
             Fault::BrokerHangs { broker, long } => write!(f, "broker {broker} hangs for {long:?}"),
             Fault::LeadersMove => f.write_str("leaders and the coordinator move"),
+            Fault::GivenAgain => f.write_str("partitions are taken from their members and given to them again"),
             Fault::StaleCommits { commits } => write!(f, "the next {commits} commits are refused as stale"),
             Fault::ClockJumps { member, millis } => write!(f, "the wall clock of member {member} jumps by {millis} ms"),
             Fault::Rule(rule) => rule.fmt(f),
@@ -159,7 +162,7 @@ impl Fault {
             | Fault::LettersClosed { long }
             | Fault::OutputsClosed { long }
             | Fault::BrokerDown { long, .. } => Some(*long),
-            Fault::LeadersMove | Fault::StaleCommits { .. } | Fault::Crash { .. } => Some(Duration::ZERO),
+            Fault::LeadersMove | Fault::GivenAgain | Fault::StaleCommits { .. } | Fault::Crash { .. } => Some(Duration::ZERO),
             // Whenever it is met: a lost write is repeated, or its epoch given up.
             Fault::Rule(_) => Some(Duration::from_secs(3_600)),
             _ => None,

@@ -13,6 +13,7 @@ use millstream_core::process::Process;
 use millstream_core::service::{ServiceHandle, StreamService};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One process of a member, as the user's description of the service sees it: what it takes from its world.
 #[derive(Clone)]
@@ -57,6 +58,11 @@ impl Node {
     /// The so many-th process of the member this is, from 1.
     pub fn process(&self) -> u32 {
         self.link.incarnation
+    }
+
+    /// How long ago the run began, in virtual time. It is for handlers whose dependencies are away at certain times.
+    pub fn since_start(&self) -> Duration {
+        self.world.at()
     }
 
     /// Notes an effect of the service in the history, at once and for good: what the outside world has seen of it. A user's

@@ -4,7 +4,7 @@
 //! | file | noun | invariants |
 //! | --- | --- | --- |
 //! | `settled` | what is settled, told from the outside | I1, I2, I6 |
-//! | `attempts` | calls of handlers | I5, I7, I8, I9, I15, I17 |
+//! | `attempts` | calls of handlers | I5, I7, I8, I9, I15, I17, I21 |
 //! | `epochs` | ownership as members see it | I3, I11, I16, I17, I21 |
 //! | `outputs` | what outputs are known by | I15 |
 //! | `copies` | copies in retry topics | I2, I5 |

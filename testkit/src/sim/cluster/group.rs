@@ -113,6 +113,23 @@ impl Group {
         }
     }
 
+    /// Takes some partitions from their members and gives them back to them, as when one was taken out and has joined again: with
+    /// its next answer it loses them and has them anew.
+    pub(crate) fn give_again(&mut self, mut chosen: impl FnMut() -> bool) {
+        for (place, held) in self.holders.iter_mut().filter(|(_, held)| held.revoked.is_none()) {
+            if !chosen() {
+                continue;
+            }
+            self.last_grant += 1;
+            held.number = self.last_grant;
+            self.granted.push((held.id, place.clone()));
+            if let Some(member) = self.members.get_mut(&held.id) {
+                self.last_epoch += 1;
+                member.epoch = self.last_epoch;
+            }
+        }
+    }
+
     pub(crate) fn holder(&self, place: &TopicPartition) -> Option<MemberId> {
         self.holders.get(place).map(|held| held.id)
     }

@@ -117,6 +117,10 @@ impl Driver {
                 }
                 leaders.move_coordinator();
             }
+            Fault::GivenAgain => {
+                let dice = &mut self.dice;
+                self.world.servers().coordinator.all().for_each(|group| group.give_again(|| dice.chance(500)));
+            }
             Fault::StaleCommits { commits } => self.world.servers().stale_commits = commits,
             Fault::ClockJumps { member, millis } => {
                 if let Some(running) = &self.members[member].running {

@@ -128,6 +128,9 @@ impl Worker {
             return Some(true);
         }
         if !self.quarantine.is_idle() {
+            if self.breaker.holds_back(now) {
+                return Some(false);
+            }
             match self.quarantined(offset) {
                 Quarantined::Runs => {}
                 Quarantined::Waits => return Some(false),
@@ -239,6 +242,11 @@ impl Worker {
             return Some(true);
         }
         if !self.quarantine.is_idle() {
+            // First: who has leave to run and does not would keep those before it from asking, and no probe would ever start.
+            if self.breaker.holds_back(now) {
+                self.engine.not_started(offset);
+                return Some(false);
+            }
             match self.quarantined(offset) {
                 Quarantined::Runs => {}
                 Quarantined::Waits => {
