@@ -6,8 +6,13 @@ use millstream_testkit::sim::{Simulation, workload};
 pub(crate) type Workload = (&'static str, fn() -> Simulation);
 
 /// Those that run when none is named.
-const CLEAN: &[Workload] =
-    &[("orders", workload::orders), ("retries", workload::retries), ("letters", workload::letters), ("claims", workload::claims)];
+const CLEAN: &[Workload] = &[
+    ("orders", workload::orders),
+    ("retries", workload::retries),
+    ("letters", workload::letters),
+    ("sinks", workload::sinks),
+    ("claims", workload::claims),
+];
 
 /// Those that are run by name only: a seed in some hundred is not clean yet, and whose fault that is is not known of each.
 const OPEN: &[Workload] = &[
