@@ -10,6 +10,7 @@ const CLEAN: &[Workload] = &[
     ("orders", workload::orders),
     ("retries", workload::retries),
     ("letters", workload::letters),
+    ("sinks", workload::sinks),
     ("claims", workload::claims),
     ("breaker", workload::breaker),
     ("outputs", workload::outputs),

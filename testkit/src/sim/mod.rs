@@ -3,7 +3,8 @@
 //!
 //! | file | noun |
 //! | --- | --- |
-//! | `simulation` | [`Simulation`]: what is to be simulated; [`Report`]: what it has shown |
+//! | `simulation` | [`Simulation`]: what is to be simulated |
+//! | `report` | [`Report`]: what a run has shown |
 //! | `replay` | the line that replays a run |
 //! | `driver` | one run: what befalls the members, and when |
 //! | `fault` · `rule` | [`Fault`], [`Schedule`]: what goes wrong; [`Rule`]: what befalls a certain request |
@@ -12,6 +13,7 @@
 //! | `cluster` | brokers, groups, idempotent producers |
 //! | `client` | the contract's traits over all that |
 //! | `store` · `claims` | the shared store of ids; who works on one |
+//! | `sink` | the shared error sink |
 //! | `operator` | what is done to topics: compaction, deletion, creating again |
 //! | `history` | [`History`]: what happened, its hash and its time line |
 //! | `checks` | the invariants |
@@ -30,9 +32,11 @@ mod network;
 mod node;
 mod operator;
 mod replay;
+mod report;
 mod rule;
 mod served;
 mod simulation;
+mod sink;
 mod store;
 mod watch;
 pub mod workload;
@@ -46,6 +50,8 @@ pub use fault::{Fault, Schedule};
 pub use history::{Ended, Event, History, What};
 pub use network::Server;
 pub use node::Node;
+pub use report::Report;
 pub use rule::{Effect, Request, Rule};
-pub use simulation::{Describes, Report, Simulation};
+pub use simulation::{Describes, Simulation};
+pub use sink::SimErrorSink;
 pub use store::SimDeduplicator;

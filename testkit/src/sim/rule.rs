@@ -20,6 +20,8 @@ pub enum Request {
     Check,
     /// Marks ids.
     Mark,
+    /// Hands dead letters to the error sink.
+    Letter,
 }
 
 /// What befalls it.
@@ -64,6 +66,7 @@ impl Rule {
             Operation::Produce => Request::Produce,
             Operation::Check => Request::Check,
             Operation::Mark => Request::Mark,
+            Operation::Letter => Request::Letter,
             Operation::Metadata => return false,
         };
         self.member == member && self.request == request

@@ -17,7 +17,7 @@ impl Driver {
     /// Closes some of the topics of outputs.
     pub(super) fn close_some(&mut self) {
         for topic in self.world.memory.topics() {
-            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic);
+            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic) || self.inputs().contains(&topic);
             if !is_input && !topic.as_str().ends_with(".dlq") && self.dice.chance(600) {
                 // It was just listed.
                 let _ = self.world.memory.set_writable(&topic, false);
@@ -94,6 +94,15 @@ impl Driver {
                 }
             }
             Fault::StoreEmptied => self.world.servers().store.clear(),
+            Fault::SinkDown { long, hangs } => {
+                let servers = &mut *self.world.servers();
+                match hangs {
+                    true => servers.network.hang(Server::Sink, now + long),
+                    false => servers.sink.failing = Some(now + long),
+                }
+            }
+            Fault::SinkSlow { long, by } => self.world.servers().network.slow(Server::Sink, now + long, by),
+            Fault::SinkForgets { letters } => self.world.lose_letters(letters),
             Fault::LettersClosed { long } => {
                 self.closed(".dlq", true);
                 self.at(now + long, Act::OpenLetters);
@@ -163,10 +172,11 @@ impl Driver {
         }
     }
 
-    /// The topics that records come to from outside.
+    /// The topics that records come to from outside: those that were named, or, if none was, those that are fed.
     pub(super) fn inputs(&self) -> Vec<Topic> {
         let inputs = self.plan.topics.iter().filter(|(_, config)| config.cleanup == Cleanup::Delete);
-        inputs.map(|(topic, _)| topic.clone()).collect()
+        let named: Vec<Topic> = inputs.map(|(topic, _)| topic.clone()).collect();
+        if named.is_empty() { self.fed.clone() } else { named }
     }
 
     /// Restarts all members, one after the other.
@@ -184,6 +194,7 @@ impl Driver {
             let servers = &mut *self.world.servers();
             servers.network.heal();
             servers.store.failing = None;
+            servers.sink.failing = None;
             servers.stale_commits = 0;
             servers.rules.clear();
         }

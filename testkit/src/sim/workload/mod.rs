@@ -14,6 +14,7 @@
 //! | `tables` | state that a service keeps, in a compacted topic |
 //! | `retries` | retry topics |
 //! | `letters` | a service that reads dead letters, and letters that are put back |
+//! | `sinks` | dead letters that go to the error sink |
 //! | `positions` | bare payloads, in topics that are created again |
 //! | `retention` | records that are deleted unread |
 //! | `claims` | ids of which one record at a time is handled |
@@ -34,6 +35,7 @@ mod positions;
 mod retention;
 mod retries;
 mod sessions;
+mod sinks;
 mod tables;
 
 use super::Simulation;
@@ -49,6 +51,7 @@ pub use positions::positions;
 pub use retention::retention;
 pub use retries::retries;
 pub use sessions::sessions;
+pub use sinks::sinks;
 pub use tables::tables;
 
 /// The calls that a record may have in one epoch: the attempts of the desk's policy.
