@@ -113,6 +113,20 @@ fn after_a_crash_records_run_one_at_a_time_each_noted_first() {
 }
 
 #[test]
+fn a_record_is_under_way_from_its_note_on_until_it_is_settled_or_put_back() {
+    let mut quarantine = after_crash(None);
+    assert!(!quarantine.is_under_way());
+    start(&mut quarantine, 100);
+    assert!(quarantine.is_under_way());
+    quarantine.put_back(100);
+    assert!(!quarantine.is_under_way());
+    quarantine.before_start(100);
+    assert!(quarantine.is_under_way(), "its note is on its way");
+    quarantine.settled(100, 101);
+    assert!(!quarantine.is_under_way());
+}
+
+#[test]
 fn care_ends_when_as_many_are_settled_as_could_have_been_in_flight() {
     let mut quarantine = after_crash(None);
     for offset in 100..108 {
@@ -254,8 +268,10 @@ proptest! {
             prop_assert!(crashes <= 50, "never gets past {killers:?}");
             let mut quarantine = Quarantine::on_assigned(note, committed, cap, incarnation);
             note = Some(quarantine.note_now(false));
-            let mut settled = BTreeSet::new();
+            let (mut settled, mut rounds) = (BTreeSet::new(), 0);
             while committed < 40 {
+                rounds += 1;
+                prop_assert!(rounds <= 100, "waits for ever");
                 // As many as the window holds, in offset order; every other process puts some off to a second look.
                 let open: Vec<Offset> = (committed..40).filter(|o| !settled.contains(o)).take(cap as usize).collect();
                 let (later, first): (Vec<_>, Vec<_>) =
