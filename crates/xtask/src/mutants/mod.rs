@@ -15,10 +15,11 @@ mod stage;
 mod table;
 mod tree;
 
-use crate::step::human;
+use crate::step::{human, root};
 use lab::{Fate, Mutant};
 use listed::Listed;
 use std::collections::BTreeMap;
+use std::fs;
 use std::time::Instant;
 use table::Row;
 
@@ -69,7 +70,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
 fn through_all_stages(file: &str, shard: Option<&str>) -> Result<Vec<(Mutant, Fate, usize)>, String> {
     let mut found: BTreeMap<String, (Mutant, Fate, usize)> = BTreeMap::new();
     let mut survivors = None;
-    for (number, stage) in stage::all(file).iter().enumerate() {
+    let source = fs::read_to_string(root().join(file)).map_err(|error| format!("{file}: {error}"))?;
+    for (number, stage) in stage::all(file, source.contains("#[cfg(test)]")).iter().enumerate() {
         let start = Instant::now();
         let ran = lab::run(stage, number, file, shard, survivors.as_deref())?;
         let left: Vec<String> =

@@ -21,8 +21,25 @@ pub(crate) struct Stage {
     pub(crate) tests: Vec<String>,
 }
 
-/// What a mutant of this file goes through.
-pub(crate) fn all(file: &str) -> Vec<Stage> {
+/// The tests of whole services that say what becomes of records.
+const SERVICES: &[&str] = &[
+    "--test=batch",
+    "--test=breaker",
+    "--test=care",
+    "--test=deduplication",
+    "--test=error_sinks",
+    "--test=errors",
+    "--test=filters",
+    "--test=forms",
+    "--test=invariants",
+    "--test=order",
+    "--test=settlement",
+    "--test=tables",
+    "--test=twins",
+];
+
+/// What a mutant of this file goes through, which has tests of its own or not.
+pub(crate) fn all(file: &str, has_tests: bool) -> Vec<Stage> {
     let lib = |name, optimised, tests: &[&str]| Stage {
         name,
         tree: Tree::Whole,
@@ -40,10 +57,12 @@ pub(crate) fn all(file: &str) -> Vec<Stage> {
         tests: Vec::new(),
     };
     let Some((_, in_engine)) = file.split_once("/engine/") else {
-        let used = Stage { name: "the tests of services", package: "millstream", targets: &["--tests"], ..simulated };
+        let used =
+            Stage { name: "the tests of services", package: "millstream", targets: SERVICES, tests: Vec::new(), ..simulated };
         let simulated =
             Stage { name: "the simulator", package: "millstream-testkit", targets: &["--test=sim"], tests: Vec::new(), ..used };
-        return vec![simulated, lib("the core's own tests", false, &["service::"]), used];
+        let own = lib("the service's own tests", false, &["service::"]);
+        return if has_tests { vec![simulated, own, used] } else { vec![simulated, used] };
     };
     let own = format!("engine::{}::", in_engine.trim_end_matches(".rs").replace('/', "::"));
     let own =
