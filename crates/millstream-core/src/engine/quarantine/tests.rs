@@ -33,6 +33,7 @@ fn notes_are_short_texts_that_read_back() {
     let killers = ";k=18446744073709551615:255;k=18446744073709551615:255;t=18446744073709551615";
     assert!(note.to_string().ends_with(killers), "{note}");
     assert!(note.to_string().len() <= MAX_NOTE);
+    assert_eq!(Note::read(Some(&note.to_string())), Some(note));
     assert_eq!(
         Note::read(Some("ms1;i=a;c=0")),
         Some(Note { incarnation: 10, clean: false, suspect: None, others: NONE, table: None })

@@ -13,7 +13,7 @@ fn the_defaults_fit_together() {
 }
 
 #[test]
-fn a_record_at_every_default_limit_is_expected() {
+fn a_record_at_all_default_limits_is_expected() {
     let (value, headers, key) = (1 << 20, 16 << 10, 4 << 10);
     assert_eq!(WindowPolicy::default().largest_record, value + headers + key);
 }
