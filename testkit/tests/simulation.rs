@@ -106,7 +106,6 @@ fn a_users_invariant_finds_what_is_wrong_and_its_line_replays_it() {
     assert_eq!(found.violations[0].invariant, "no invoice is paid twice", "{found}");
     let again = wrong.replay(&found.replay().expect("the seed's own faults"));
     assert_eq!(again.violations, found.violations);
-    println!("{found}");
 }
 
 #[test]
