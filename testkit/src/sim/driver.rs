@@ -3,19 +3,22 @@
 
 mod befall;
 mod judge;
+mod plan;
 
-use super::checks::{Checks, Each, Rules, Violation};
+use super::checks::{Checks, Violation};
 use super::dice::Dice;
-use super::fault::{Bounds, Fault, Schedule};
+use super::fault::{Fault, Schedule};
 use super::history::{History, What};
 use super::network::{Server, Weather};
-use super::node::{Describe, End, Running, start};
+use super::node::{End, Running, start};
 use super::world::World;
 use crate::now::instant_now;
 use judge::Dates;
 use millstream_core::contract::{ErrorKind, Produce, Record, TopicPartition, partition_for_key};
 use millstream_core::topic::Topic;
-use millstream_memory::{Cleanup, Memory, TopicConfig};
+use millstream_memory::{Cleanup, Memory};
+use plan::Invariant;
+pub(super) use plan::{Members, Plan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,56 +33,6 @@ pub enum Mode {
     /// Faults stop, and then everything settles within 300 s of virtual time: more than the longest back-off, a session that runs
     /// out and a rebalance together. The services are then told to stop, and end in time.
     Liveness,
-}
-
-/// A service and its members.
-#[derive(Clone)]
-pub(super) struct Members {
-    pub(super) name: String,
-    pub(super) count: usize,
-    pub(super) describe: Describe,
-}
-
-/// What of a user's a run calls: records to be handled, and what must be true of the whole.
-pub(super) type Feed = Arc<dyn Fn(&mut Dice) -> Vec<Record> + Send + Sync>;
-pub(super) type Invariant = Arc<dyn Fn(&History, &Memory) -> Result<(), String> + Send + Sync>;
-
-/// All that runs have in common.
-#[derive(Clone)]
-pub(super) struct Plan {
-    pub(super) services: Vec<Members>,
-    pub(super) topics: Vec<(Topic, TopicConfig)>,
-    pub(super) partitions: u32,
-    pub(super) brokers: u8,
-    pub(super) feeds: Vec<Feed>,
-    pub(super) always: Vec<(String, Invariant)>,
-    pub(super) finally: Vec<(String, Invariant)>,
-    pub(super) rules: Rules,
-    pub(super) faults_for: Duration,
-    pub(super) most_faults: u64,
-    pub(super) excuses: bool,
-    pub(super) also: Vec<Fault>,
-    pub(super) each: Vec<Each>,
-    pub(super) may_park: bool,
-    pub(super) deploys: Option<Duration>,
-    pub(super) settles_within: Duration,
-    pub(super) stops_within: Duration,
-}
-
-impl Plan {
-    /// The faults of a seed.
-    pub(super) fn faults_of(&self, seed: u64) -> Schedule {
-        let bounds = Bounds {
-            members: self.services.iter().map(|service| service.count).sum(),
-            brokers: self.brokers,
-            until: self.faults_for,
-            most: self.most_faults,
-            excuses: self.excuses,
-            error_sink: self.rules.error_sink,
-            also: &self.also,
-        };
-        Schedule::random(&mut Dice::new(seed, 3), bounds)
-    }
 }
 
 /// What came of a run.

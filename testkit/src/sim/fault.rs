@@ -167,6 +167,7 @@ impl fmt::Display for Fault {
             Fault::ClockJumps { member, millis } => write!(f, "the wall clock of member {member} jumps by {millis} ms"),
             Fault::Rule(rule) => rule.fmt(f),
             Fault::Gaps => f.write_str("offsets of input topics hold no record"),
+            Fault::Replay { records: 1 } => f.write_str("a record of each input topic is sent again by hand"),
             Fault::Replay { records } => write!(f, "{records} records of each input topic are sent again by hand"),
             Fault::PartitionAdded => f.write_str("input topics get a partition more"),
             Fault::Compacts => f.write_str("compacted topics are compacted"),

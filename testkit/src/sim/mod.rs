@@ -4,6 +4,7 @@
 //! | file | noun |
 //! | --- | --- |
 //! | `simulation` | [`Simulation`]: what is to be simulated |
+//! | `seeds` | running it: a seed, many, once more, with fewer faults |
 //! | `report` | [`Report`]: what a run has shown |
 //! | `replay` | the line that replays a run |
 //! | `driver` | one run: what befalls the members, and when |
@@ -34,6 +35,7 @@ mod operator;
 mod replay;
 mod report;
 mod rule;
+mod seeds;
 mod served;
 mod simulation;
 mod sink;

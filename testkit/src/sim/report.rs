@@ -8,21 +8,22 @@ use super::replay::Replay;
 use std::fmt;
 use std::time::Duration;
 
-/// What one run has shown.
+/// What one run has shown. Its `Display` is what a failed test prints: what was wrong, the line that replays it, the faults, and the
+/// last sixty of the events before; all of them with `{:#}`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Report {
-    /// The seed.
+    /// The seed. Both modes of a seed have the same faults.
     pub seed: u64,
     /// The mode.
     pub mode: Mode,
-    /// What must not have happened, in order.
+    /// What must not have happened, in order. The first is what matters: the others may follow from it.
     pub violations: Vec<Violation>,
     /// The faults that befell it.
     pub schedule: Schedule,
     /// All that happened.
     pub history: History,
-    /// The history's hash: equal for equal runs.
+    /// The history's hash: equal for equal runs of one build.
     pub hash: u64,
     /// How long it took, in virtual time: in real time it is some thousand times shorter.
     pub took: Duration,
@@ -35,8 +36,9 @@ impl Report {
         self.violations.is_empty()
     }
 
-    /// The line that [`Simulation::replay`] and the environment's `MILLSTREAM_SIM_REPLAY` take, as `17:liveness:2,5`: the seed,
-    /// the mode, and numbers of the seed's faults. `None` if the run had others, by [`Simulation::run_with`].
+    /// The line that [`Simulation::replay`](super::Simulation::replay) and the environment's `MILLSTREAM_SIM_REPLAY` take, as `17:liveness:2,5`: the seed,
+    /// the mode, and numbers of the seed's faults. `None` if the run had others, by
+    /// [`Simulation::run_with`](super::Simulation::run_with).
     ///
     /// It says what it says until the code changes: make a found bug a test of its own.
     pub fn replay(&self) -> Option<String> {

@@ -205,6 +205,9 @@ impl Deduplicator for SimDeduplicator {
         let (scope, keys) = (scope.as_str().to_owned(), keys.to_vec());
         self.ask(Call::Mark, Operation::Complete, move |world| {
             let servers = &mut *world.servers();
+            if servers.store.fails(instant_now()) {
+                return None;
+            }
             keys.iter().for_each(|key| {
                 servers.store.marks.remove(&(scope.clone(), *key));
             });
@@ -226,7 +229,7 @@ impl Deduplicator for SimDeduplicator {
 mod tests {
     use super::*;
     use crate::conformance::deduplicator::{Harness, Limits};
-    use crate::conformance::{Excuse, Verdict, deduplicator};
+    use crate::conformance::{Excuse, Pace, Verdict, deduplicator};
     use crate::sim::checks::Checks;
 
     struct Simulated;
@@ -238,6 +241,11 @@ mod tests {
             let world = World::new(7, 3, 3, Checks::default());
             world.servers().store.ttl = limits.ttl;
             SimDeduplicator::new(world, Link::new(0, 1))
+        }
+
+        fn pace(&self) -> Pace {
+            // Its time is the runtime's, in which marks live for minutes.
+            Pace::paused().deadline(Duration::from_secs(3_600))
         }
 
         async fn evicted(&self, _: &SimDeduplicator) -> u64 {

@@ -6,7 +6,7 @@ use super::cluster::{Coordinator, Leaders, Writers};
 use super::dice::Dice;
 use super::history::{Event, History, What};
 use super::network::{GIVEN_UP, MemberNo, Network, Operation, Server};
-use super::rule::{Effect, Rules};
+use super::rule::{Effect, Request, Rules};
 use super::sink::Sink;
 use super::store::Store;
 use crate::now::instant_now;
@@ -246,7 +246,8 @@ impl World {
 
     fn meets(&self, member: MemberNo, operation: Operation) -> Option<Effect> {
         let effect = self.servers().rules.meet(member, operation)?;
-        self.note(Some(member), What::Fault(format!("a rule meets its {operation:?}: {effect:?}")));
+        let request = Request::of(operation)?;
+        self.note(Some(member), What::Fault(format!("its {request} {effect}")));
         Some(effect)
     }
 
