@@ -116,3 +116,6 @@ impl<T: Clone + Send + 'static> Sending<T> {
         std::mem::take(&mut self.failures) > 0
     }
 }
+
+#[cfg(test)]
+mod tests;
