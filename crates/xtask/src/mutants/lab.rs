@@ -6,6 +6,7 @@ use crate::step::{Step, root};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
+use std::time::Duration;
 
 /// One mutant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,6 +36,14 @@ pub(crate) enum Fate {
 
 /// Where runs leave what they say, from the root.
 const OUTPUT: &str = "target/mutation/out";
+
+/// What is mutated, and how.
+const CONFIG: &str = ".cargo/mutants.toml";
+
+/// Who takes so many times longer than without a mutant does not end, which counts as caught; a machine with other work to do must
+/// not look like that.
+const TIMES_LONGER: u32 = 8;
+const LEAST_LIMIT: Duration = Duration::from_secs(60);
 
 /// Some were missed; some did not end: both are results, and not failures.
 const RESULTS: [i32; 3] = [0, 2, 3];
@@ -75,15 +84,20 @@ pub(crate) fn run(
     only: Option<&[String]>,
 ) -> Result<Vec<(Mutant, Fate)>, String> {
     stage.tree.freshen()?;
+    let limit = LEAST_LIMIT.max(baseline(stage)? * TIMES_LONGER);
     let output = format!("{OUTPUT}/{}.{number}", file.replace('/', "-"));
     let kept = root().join(&output);
     if kept.exists() {
         fs::remove_dir_all(&kept).map_err(|error| format!("{output}: {error}"))?;
     }
+    let config = kept.join("mutants.toml");
+    let written = fs::create_dir_all(&kept).and_then(|()| fs::write(&config, config_for(file)?));
+    written.map_err(|error| format!("{output}: {error}"))?;
     let mut arguments = ["mutants", "--in-place", "--colors=never", "--package=millstream-core", "--dir", stage.tree.path()]
         .map(str::to_owned)
         .to_vec();
-    arguments.extend(["--output".to_owned(), output, "--file".to_owned(), file.to_owned()]);
+    arguments.extend([format!("--config={output}/mutants.toml"), format!("--output={output}")]);
+    arguments.extend(["--baseline=skip".to_owned(), format!("--timeout={}", limit.as_secs())]);
     arguments.push(format!("--test-package={}", stage.package));
     arguments.extend(stage.targets.iter().map(|target| format!("--cargo-arg={target}")));
     match only {
@@ -95,8 +109,8 @@ pub(crate) fn run(
         arguments.extend(stage.tests.iter().cloned());
     }
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let level = if stage.optimised { "1" } else { "0" };
-    Step::cargo(&words).env("CARGO_PROFILE_MUTANTS_OPT_LEVEL", level).ending_with(&RESULTS).run()?;
+    let (name, level) = stage.level();
+    Step::cargo(&words).env(name, level).ending_with(&RESULTS).run()?;
     let outcomes = kept.join("mutants.out/outcomes.json");
     if !outcomes.exists() {
         // Nothing to do: the shard has none of them.
@@ -108,7 +122,28 @@ pub(crate) fn run(
     of_mutants
         .filter_map(|one| Some((one["scenario"].get("Mutant")?, one["summary"].as_str()?)))
         .map(|(one, fate)| Ok((Mutant::read(one)?, Fate::read(fate)?)))
+        // Mutants of struct literals come whatever `--re` says.
+        .filter(|one| one.as_ref().map_or(true, |(mutant, _)| only.is_none_or(|names| names.contains(&mutant.name))))
         .collect()
+}
+
+/// Runs the tests without a mutant, and answers how long they take. Cargo-mutants would run the mutated package's, whichever are
+/// asked for.
+fn baseline(stage: &Stage) -> Result<Duration, String> {
+    let manifest = format!("--manifest-path={}/Cargo.toml", stage.tree.path());
+    let package = format!("--package={}", stage.package);
+    let (name, level) = stage.level();
+    let base = [&["test", "--quiet", "--profile=mutants", &manifest, &package], stage.targets].concat();
+    Step::cargo(&[&base[..], &["--no-run"]].concat()).env(name, level).run()?;
+    let tests: Vec<&str> = ["--"].into_iter().chain(stage.tests.iter().map(String::as_str)).collect();
+    Step::cargo(&[base, tests].concat()).env(name, level).run()
+}
+
+/// The settings in `.cargo/mutants.toml`, but for this file alone: `--file` would add it to all that are named there.
+fn config_for(file: &str) -> std::io::Result<String> {
+    let mut config: toml::Table = fs::read_to_string(root().join(CONFIG))?.parse().map_err(std::io::Error::other)?;
+    config.insert("examine_globs".to_owned(), toml::Value::from(vec![file]));
+    Ok(config.to_string())
 }
 
 impl Mutant {

@@ -21,6 +21,13 @@ pub(crate) struct Stage {
     pub(crate) tests: Vec<String>,
 }
 
+impl Stage {
+    /// The environment variable that says how much is optimised, and what it says.
+    pub(crate) fn level(&self) -> (&'static str, &'static str) {
+        ("CARGO_PROFILE_MUTANTS_OPT_LEVEL", if self.optimised { "1" } else { "0" })
+    }
+}
+
 /// The tests of whole services that say what becomes of records.
 const SERVICES: &[&str] = &[
     "--test=batch",

@@ -121,32 +121,4 @@ impl<T: Clone + Send + 'static> Sending<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicU32, Ordering};
-    use std::task::Waker;
-
-    #[test]
-    fn what_is_under_way_goes_on_only_while_it_may_be_handed_over() {
-        let (mut sending, mut cx) = (Sending::default(), Context::from_waker(Waker::noop()));
-        sending.push(7, "letter");
-        let asked = Arc::new(AtomicU32::new(0));
-        let sink = asked.clone();
-        let begin = |letters: Vec<&str>| {
-            let answers = letters.iter().map(|_| Ok(())).collect::<Vec<_>>();
-            std::future::poll_fn(move |_| match sink.fetch_add(1, Ordering::Relaxed) {
-                0 => Poll::Pending,
-                _ => Poll::Ready(answers.iter().map(|_: &Result<(), Error>| Ok(())).collect()),
-            })
-        };
-        let never = |_: Vec<&str>| std::future::ready(Vec::new());
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
-        let _inside = runtime.enter();
-        assert!(matches!(sending.poll(true, MonoTime::ZERO, &mut cx, begin), (true, None)));
-        assert!(matches!(sending.poll(false, MonoTime::ZERO, &mut cx, never), (false, None)));
-        assert_eq!(asked.load(Ordering::Relaxed), 1, "nobody was asked while there was doubt");
-        let (moved, answered) = sending.poll(true, MonoTime::ZERO, &mut cx, never);
-        assert!(moved && answered.is_some_and(|answered| answered.len() == 1));
-    }
-}
+mod tests;
