@@ -73,6 +73,8 @@ pub(crate) struct Group {
     declined: BTreeSet<(MemberId, TopicPartition)>,
     pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
     places: Vec<TopicPartition>,
+    /// What was wanted when a member joined last.
+    asked: BTreeSet<Topic>,
     eager: bool,
     last_grant: u64,
     last_epoch: u64,
@@ -133,6 +135,11 @@ impl Group {
         self.members.values().flat_map(|member| member.topics.iter().cloned()).collect()
     }
 
+    /// What is to be handled: all that its members want, or, while it has none, what they wanted.
+    pub(crate) fn wanted(&self) -> BTreeSet<Topic> {
+        if self.members.is_empty() { self.asked.clone() } else { self.topics() }
+    }
+
     fn rebalance(&mut self, now: Instant) {
         let members = self.members.iter().map(|(id, member)| (*id, member.topics.clone())).collect();
         let before: BTreeMap<TopicPartition, MemberId> =
@@ -165,6 +172,7 @@ impl Group {
                 epoch: self.last_epoch,
             };
             self.members.insert(beat.id, member);
+            self.asked = self.topics();
             self.rebalance(now);
         }
         let mut changed = false;
