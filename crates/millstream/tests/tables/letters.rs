@@ -48,6 +48,7 @@ async fn a_letter_that_is_put_back_is_folded_though_its_record_came_again_below_
     through(&memory).await;
     running.stop().await.expect("a clean end");
     assert_eq!(journals(&memory)["a"], [2, 1]);
+    assert_eq!(memory.records(&topic(LETTERS)).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -85,4 +86,5 @@ async fn a_letter_below_its_entry_is_remembered_though_it_was_settled_and_only_n
     through(&memory).await;
     running.stop().await.expect("a clean end");
     assert_eq!(journals(&memory)["a"], [2, 1]);
+    assert_eq!(memory.records(&topic(LETTERS)).len(), 1);
 }

@@ -71,10 +71,10 @@ pub(crate) struct Group {
     target: BTreeMap<TopicPartition, MemberId>,
     /// What a member was offered and did not want; forgotten with the next rebalance.
     declined: BTreeSet<(MemberId, TopicPartition)>,
-    /// What members have subscribed to so far, also those that are gone.
-    ever: BTreeSet<Topic>,
     pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
     places: Vec<TopicPartition>,
+    /// What was wanted when a member joined last.
+    asked: BTreeSet<Topic>,
     eager: bool,
     last_grant: u64,
     last_epoch: u64,
@@ -152,9 +152,9 @@ impl Group {
         self.members.values().flat_map(|member| member.topics.iter().cloned()).collect()
     }
 
-    /// All that it has to read: with no member for a while, it has that too.
-    pub(crate) fn topics_ever(&self) -> &BTreeSet<Topic> {
-        &self.ever
+    /// What is to be handled: all that its members want, or, while it has none, what they wanted.
+    pub(crate) fn wanted(&self) -> BTreeSet<Topic> {
+        if self.members.is_empty() { self.asked.clone() } else { self.topics() }
     }
 
     fn rebalance(&mut self, now: Instant) {
@@ -188,8 +188,8 @@ impl Group {
                 last: now,
                 epoch: self.last_epoch,
             };
-            self.ever.extend(member.topics.iter().cloned());
             self.members.insert(beat.id, member);
+            self.asked = self.topics();
             self.rebalance(now);
         }
         let mut changed = false;

@@ -103,6 +103,12 @@ impl Worker {
             self.settle_filtered(current, index..end);
             return Some(true);
         }
+        if self.was_lettered(offset) {
+            current.cursor += 1;
+            self.counts.redeliveries += 1;
+            self.settle_without_start(offset);
+            return Some(true);
+        }
         if let Some(poison) = current.prepared.poison(index) {
             let error = poisoned(poison);
             current.cursor += 1;

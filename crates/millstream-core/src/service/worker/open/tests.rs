@@ -1,5 +1,7 @@
 //! What open batches promise: who is still there, and when their bytes leave.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a list of runs that has one")]
+
 use super::*;
 use crate::contract::{Epoch, RecordSetBuilder, TopicPartition};
 use std::sync::Arc;

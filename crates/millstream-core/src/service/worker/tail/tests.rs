@@ -1,5 +1,7 @@
 //! What the tail keeps by itself: what is confirmed, what is owed, and the runs that settle.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a list of runs that has one")]
+
 use super::*;
 use crate::contract::Fingerprint;
 use std::future::pending;
