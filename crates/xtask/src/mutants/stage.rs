@@ -39,6 +39,7 @@ const SERVICES: &[&str] = &[
     "--test=filters",
     "--test=forms",
     "--test=invariants",
+    "--test=layers",
     "--test=order",
     "--test=settlement",
     "--test=tables",
