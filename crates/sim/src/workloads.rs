@@ -13,10 +13,11 @@ const CLEAN: &[Workload] = &[
     ("claims", workload::claims),
     ("tables", workload::tables),
     ("positions", workload::positions),
+    ("retention", workload::retention),
 ];
 
 /// Those that are run by name only: a seed in some hundred is not clean yet, and whose fault that is is not known of each.
-const OPEN: &[Workload] = &[("retention", workload::retention), ("trading", millstream_examples::simulation)];
+const OPEN: &[Workload] = &[("trading", millstream_examples::simulation)];
 
 /// The workload of a name, or those that are clean.
 pub(crate) fn named(name: Option<&str>) -> Result<Vec<Workload>, String> {
