@@ -35,14 +35,7 @@ fn a_record_that_was_read_before_it_was_deleted_may_be_known_by_its_id() {
 
 #[test]
 fn a_run_is_not_over_while_a_group_whose_members_were_all_taken_out_has_something_left() {
-    // One is cut off and taken out, the other one leaves and comes back to a coordinator that does not answer.
-    let faults = Schedule(vec![
-        at(10_000, Fault::Cut { member: 0, long: Duration::from_secs(30) }),
-        at(24_000, Fault::Restart { member: 1, down: Duration::from_millis(300), twice: false }),
-        at(24_200, Fault::BrokerHangs { broker: 0, long: Duration::from_secs(30) }),
-    ]);
-    for seed in 0..20 {
-        let report = workload::positions().run_with(seed, Mode::Liveness, faults.clone());
-        assert!(report.is_clean(), "{report}");
-    }
+    // Their coordinator hangs for longer than a session, and a late request makes it notice just before faults stop.
+    let report = workload::positions().replay("3672:liveness");
+    assert!(report.is_clean(), "{report}");
 }

@@ -70,7 +70,7 @@ impl Entries {
         }
     }
 
-    /// Whether the record at `offset` is known to have become a dead letter: it is not to be looked for.
+    /// Whether the record at `offset` is known to have become a dead letter.
     pub(crate) fn is_lettered(&self, offset: Offset) -> bool {
         self.letters.contains_key(&offset)
     }
