@@ -50,7 +50,7 @@ impl Part {
             }
             Part::Tests => Step::cargo(&["test", "--workspace", "--all-features", "--all-targets"]).run(),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
-            Part::Simulation => sim::of_every_test(),
+            Part::Simulation => sim::of_this_commit(),
             Part::Trading => trading(),
         }
     }
