@@ -1,5 +1,7 @@
 //! What open batches promise: who is still there, and when their bytes leave.
 
+#![expect(clippy::single_range_in_vec_init, reason = "a run of offsets is a range")]
+
 use super::*;
 use crate::contract::{Epoch, RecordSetBuilder, TopicPartition};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What the tail keeps by itself: what is confirmed, what is owed, and the runs that settle.
 
+#![expect(clippy::single_range_in_vec_init, reason = "a run of offsets is a range")]
+
 use super::*;
 use crate::contract::Fingerprint;
 use std::future::pending;
