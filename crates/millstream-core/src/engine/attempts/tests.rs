@@ -29,6 +29,7 @@ fn fail_for_good(failure: Failure, policy: &Retry) -> (u32, DeadLetterReason) {
         match attempts.failed(failure, policy, &standstill, now, 1 << 63) {
             Verdict::Retry { at } => {
                 assert!(at > now);
+                assert!(attempts.made() < policy.max_attempts, "it never gives up");
                 now = at;
             }
             Verdict::GiveUp(reason) => return (attempts.made(), reason),

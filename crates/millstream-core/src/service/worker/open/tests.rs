@@ -1,6 +1,6 @@
 //! What open batches promise: who is still there, and when their bytes leave.
 
-#![allow(clippy::single_range_in_vec_init, reason = "a list of runs that has one")]
+#![expect(clippy::single_range_in_vec_init, reason = "a run of offsets is a range")]
 
 use super::*;
 use crate::contract::{Epoch, RecordSetBuilder, TopicPartition};

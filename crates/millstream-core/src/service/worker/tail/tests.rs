@@ -1,6 +1,6 @@
 //! What the tail keeps by itself: what is confirmed, what is owed, and the runs that settle.
 
-#![allow(clippy::single_range_in_vec_init, reason = "a list of runs that has one")]
+#![expect(clippy::single_range_in_vec_init, reason = "a run of offsets is a range")]
 
 use super::*;
 use crate::contract::Fingerprint;
