@@ -40,7 +40,7 @@ const SHORTEST_LEASE: Duration = Duration::from_secs(60);
 /// - **D8** The cap is the server's `maxmemory`. With `noeviction` a full Redis refuses marks, and services wait; any other
 ///   policy makes it lose marks, and is warned of at the first connection. The server counts what it evicts (`evicted_keys`).
 ///
-/// A mark costs about 200 bytes of the server's memory (see the README). A Redis that restarts empty, or fails over
+/// A mark costs about 225 bytes of the server's memory (see the README). A Redis that restarts empty, or fails over
 /// to a replica that lags, has forgotten marks: duplicates are handled again, nothing is lost.
 ///
 /// In front lies a near cache: marks that this process has made in the last seconds, which the store has taken. It is asked

@@ -5,7 +5,7 @@
 
 use redis::{Client, Connection, Value, cmd};
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -103,7 +103,7 @@ impl Drop for Server {
     }
 }
 
-fn spawn(folder: &PathBuf, port: u16, options: &[String]) -> Child {
+fn spawn(folder: &Path, port: u16, options: &[String]) -> Child {
     let mut server = Command::new("redis-server");
     server.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no", "--dir"]).arg(folder);
     server.args(options).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -115,7 +115,7 @@ fn free_port() -> u16 {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
         let number = std::process::id().wrapping_mul(31).wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 6_000;
-        let port = 20_000 + u16::try_from(number).expect("below 6,000");
+        let port = 12_000 + u16::try_from(number).expect("below 6,000");
         // A cluster's bus has the port 10,000 above.
         if TcpListener::bind(("127.0.0.1", port)).is_ok() && TcpListener::bind(("127.0.0.1", port + 10_000)).is_ok() {
             return port;
