@@ -6,7 +6,6 @@
 
 #![expect(clippy::print_stdout, reason = "it shows what happens")]
 
-use millstream::contract::Producer;
 use millstream::prelude::*;
 use millstream::redis::{RedisCache, Ttl};
 use std::time::Duration;

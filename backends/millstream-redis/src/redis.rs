@@ -136,6 +136,10 @@ impl RedisSettings {
     /// As [`Redis::open`].
     pub fn open(self, url: &str) -> Result<Redis, Error> {
         let address = Address::parse(url)?;
+        if self.root_certificate.is_some() && !address.tls {
+            let text = "a root certificate is for TLS: write `rediss://`, or leave it out";
+            return Err(Error::new(ErrorKind::Configuration, Operation::Connect, text));
+        }
         if address.tls {
             tls::provide();
         }

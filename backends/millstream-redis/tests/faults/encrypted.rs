@@ -32,18 +32,24 @@ pub(crate) async fn a_server_with_a_certificate_is_trusted_by_its_root_and_its_n
     let tls =
         ["--port", "0", "--tls-port", "{port}", "--tls-auth-clients", "no", "--tls-cert-file", &own, "--tls-key-file", &key];
     let server = Server::start(&[&tls[..], &["--tls-ca-cert-file", &root]].concat());
-    let check = async |scheme: &str, host: &str, root: &str| -> Result<(), Error> {
-        let root = std::fs::read(folder.join(root)).expect("it was made");
-        let redis = RedisSettings::new().root_certificate(root).open(&format!("{scheme}://{host}:{}", server.port))?;
+    let trusting = |root: &str| RedisSettings::new().root_certificate(std::fs::read(folder.join(root)).expect("it was made"));
+    let check = async |settings: RedisSettings, scheme: &str, host: &str| -> Result<(), Error> {
+        let redis = settings.open(&format!("{scheme}://{host}:{}", server.port))?;
         let scope = DedupScope::new("paper", "risk", 0, "check", "orders");
         redis.deduplicator().check(&scope, &[1], &mut Vec::new()).await
     };
-    check("rediss", "127.0.0.1", "root.pem").await.expect("its root is trusted, its name is right");
-    for (scheme, host, root) in
-        [("rediss", "127.0.0.1", "other.pem"), ("rediss", "localhost", "root.pem"), ("redis", "127.0.0.1", "root.pem")]
-    {
-        let error = check(scheme, host, root).await.expect_err("it is not to be trusted");
-        assert_eq!(error.kind(), ErrorKind::Unavailable, "{scheme}://{host} by {root}: {error:?}");
+    check(trusting("root.pem"), "rediss", "127.0.0.1").await.expect("its root is trusted, its name is right");
+    let untrusted = [
+        ("another's root", trusting("other.pem"), "rediss", "127.0.0.1"),
+        ("no root of its own", RedisSettings::new(), "rediss", "127.0.0.1"),
+        ("another name", trusting("root.pem"), "rediss", "localhost"),
+        ("in the clear", RedisSettings::new(), "redis", "127.0.0.1"),
+    ];
+    for (why, settings, scheme, host) in untrusted {
+        let error = check(settings, scheme, host).await.expect_err("it is not to be trusted");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{why}: {error:?}");
     }
+    let error = check(trusting("root.pem"), "redis", "127.0.0.1").await.expect_err("a root is for TLS");
+    assert_eq!(error.kind(), ErrorKind::Configuration);
     let _ = std::fs::remove_dir_all(&folder);
 }

@@ -34,9 +34,12 @@ pub(crate) async fn a_server_that_repeats_the_password_is_not_quoted(log: Log) {
     let echo = tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut asked = vec![0; 4_096];
-            while let Ok(1..) = stream.read(&mut asked).await {
-                let answer = format!("-ERR unknown command `AUTH`, with args beginning with: `{SECRET}`\r\n");
-                if stream.write_all(answer.repeat(4).as_bytes()).await.is_err() {
+            while let Ok(read @ 1..) = stream.read(&mut asked).await {
+                let text = String::from_utf8_lossy(&asked[..read]).into_owned();
+                let refusal = format!("-ERR unknown command, with args beginning with: `{SECRET}`\r\n");
+                // It lets everybody in, and knows nothing.
+                let answer = if text.contains("GET") { refusal } else { "+OK\r\n".repeat(text.matches('*').count()) };
+                if stream.write_all(answer.as_bytes()).await.is_err() {
                     break;
                 }
             }
