@@ -259,21 +259,33 @@ fn server_errors(error: RedisError) -> Result<Value, RedisError> {
     first.map(Value::ServerError).ok_or(error)
 }
 
+/// A future, or its answer.
+enum Waiting<F: Future> {
+    Pending(Pin<Box<F>>),
+    Ready(Option<F::Output>),
+}
+
 /// Polls futures until all are ready; their answers, in order.
-async fn all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut waiting: Vec<(Option<Pin<Box<F>>>, Option<F::Output>)> =
-        futures.into_iter().map(|future| (Some(Box::pin(future)), None)).collect();
+async fn all<F: Future<Output: Unpin>>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<Waiting<F>> = futures.into_iter().map(|future| Waiting::Pending(Box::pin(future))).collect();
     std::future::poll_fn(move |cx| {
         let mut pending = false;
-        for (future, answer) in &mut waiting {
-            if let Some(running) = future {
-                match running.as_mut().poll(cx) {
-                    Poll::Ready(ready) => (*future, *answer) = (None, Some(ready)),
+        for one in &mut waiting {
+            if let Waiting::Pending(future) = one {
+                match future.as_mut().poll(cx) {
+                    Poll::Ready(answer) => *one = Waiting::Ready(Some(answer)),
                     Poll::Pending => pending = true,
                 }
             }
         }
-        if pending { Poll::Pending } else { Poll::Ready(waiting.iter_mut().filter_map(|(_, answer)| answer.take()).collect()) }
+        if pending {
+            return Poll::Pending;
+        }
+        let answer = |one: &mut Waiting<F>| match one {
+            Waiting::Ready(answer) => answer.take(),
+            Waiting::Pending(_) => None,
+        };
+        Poll::Ready(waiting.iter_mut().filter_map(answer).collect())
     })
     .await
 }

@@ -177,7 +177,6 @@ pub(crate) async fn an_id_costs_what_the_readme_says(_: Log) {
         complete(&store, start..start + (1 << 10)).await;
     }
     let all = used() - before;
-    println!("{} bytes an id", all >> 16);
     assert!((200..=240).contains(&(all >> 16)), "{} bytes an id", all >> 16);
 }
 
