@@ -340,7 +340,7 @@ impl Driver {
         let mut lag = Vec::new();
         let servers = self.world.servers();
         for (name, group) in servers.coordinator.groups() {
-            for place in self.world.places(&group.topics()) {
+            for place in self.world.places(&group.reads()) {
                 let end = self.world.memory.end(&place.topic, place.partition).unwrap_or(0);
                 let committed = group.committed.get(&place).map_or(0, |committed| committed.offset);
                 if committed < end && !(self.plan.may_park && self.is_parked(&place)) {

@@ -150,6 +150,11 @@ impl Group {
         self.members.values().flat_map(|member| member.topics.iter().cloned()).collect()
     }
 
+    /// What its members read, also while it has none.
+    pub(crate) fn reads(&self) -> BTreeSet<Topic> {
+        self.topics().into_iter().chain(self.places.iter().map(|place| place.topic.clone())).collect()
+    }
+
     fn rebalance(&mut self, now: Instant) {
         let members = self.members.iter().map(|(id, member)| (*id, member.topics.clone())).collect();
         let before: BTreeMap<TopicPartition, MemberId> =
