@@ -55,7 +55,7 @@ const AIMS: &[Aim] = &[
     aim(21, ORDERS, "dead letters of two namespaces"),
     aim(22, SESSIONS, "an epoch that ends while a fetch is on its way"),
     aim(23, ORDERS, "a commit queued while its epoch ends"),
-    aim(24, OUTPUTS, "offsets without a record"),
+    aim(24, ORDERS, "offsets without a record"),
     aim(25, ORDERS, "a partition that comes back to the same process"),
     aim(26, ORDERS, "brokers that never answer"),
     aim(27, ORDERS, "records that cannot be decoded"),

@@ -133,7 +133,7 @@ fn finally(_: &History, memory: &Memory) -> Result<(), String> {
     Ok(())
 }
 
-/// A service whose outputs wait for their topics, and whose input has offsets without a record.
+/// A service whose outputs wait for their topics.
 pub fn outputs() -> Simulation {
     Simulation::new()
         .service("maker", 2, service)
@@ -141,7 +141,6 @@ pub fn outputs() -> Simulation {
         .feed(feed)
         .also(Fault::OutputsClosed { long: Duration::from_secs(2) })
         .also(Fault::OutputsClosed { long: Duration::from_secs(6) })
-        .also(Fault::Gaps)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
         .session(SESSION)
