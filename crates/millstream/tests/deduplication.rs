@@ -171,9 +171,12 @@ async fn a_store_that_never_answers_is_asked_again() {
     assert_eq!(seen.numbers(), [1]);
 }
 
+/// What was claimed, and what was given back.
+type Asked = (Vec<(u128, Position)>, Vec<u128>);
+
 /// What a store that claims was asked for and given back.
 #[derive(Clone, Default)]
-struct Claiming(Arc<Mutex<(Vec<(u128, Position)>, Vec<u128>)>>);
+struct Claiming(Arc<Mutex<Asked>>);
 
 impl Claiming {
     fn calls(&self) -> (Vec<(u128, Position)>, Vec<u128>) {
