@@ -260,10 +260,10 @@ mod tests {
     }
 
     #[test]
-    fn the_simulated_store_keeps_every_clause_of_the_contract_but_the_cap() {
+    fn the_simulated_store_keeps_every_clause_of_the_contract_but_the_cap_and_claims() {
         let suite = deduplicator(Simulated);
-        // A run has few ids: its store has no cap.
-        for case in suite.cases().filter(|case| case.clauses != ["D8"]) {
+        // A run has few ids: its store has no cap. That others claim ids is one of its faults; it claims none itself.
+        for case in suite.cases().filter(|case| !["D8", "D10"].contains(&case.clauses[0])) {
             assert_eq!(suite.examine(case.name), Verdict::Passed, "{case}");
         }
     }
