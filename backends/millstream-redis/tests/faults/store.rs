@@ -1,7 +1,7 @@
 //! Owns what the store does by itself, and what the deduplicator makes of it. Leaves services to `outages`.
 
 use crate::Log;
-use crate::support::Server;
+use crate::support::{Server, until};
 use millstream::clock::Clock;
 use millstream::contract::{Applied, DedupScope, Deduplicator, ErrorKind, Fingerprint, Mark, Marked, Seen};
 use millstream::redis::{Redis, RedisDeduplicator, RedisSettings};
@@ -53,9 +53,7 @@ pub(crate) async fn a_mark_ends_by_the_servers_clock_whatever_the_clients_says(_
         panic!("a number")
     };
     assert!((1..=700).contains(&left), "{left} ms left");
-    while check(&store, 1).await == done() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the mark ends", async || check(&store, 1).await != done()).await;
     assert_eq!(complete(&store, 1..2).await, [Marked::First], "an ended mark is none");
 }
 
@@ -73,9 +71,7 @@ pub(crate) async fn a_hung_server_is_an_error_and_not_an_answer(_: Log) {
         store.forget(&scope(), &[1]).await.expect_err("it hangs");
     }
     server.go_on();
-    while store.check(&scope(), &[3], &mut Vec::new()).await.is_err() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the server answers", async || store.check(&scope(), &[3], &mut Vec::new()).await.is_ok()).await;
 }
 
 pub(crate) async fn a_full_server_refuses_marks_and_forgets_none(_: Log) {

@@ -2,7 +2,7 @@
 
 use crate::Log;
 use crate::service::Running;
-use crate::support::Server;
+use crate::support::{Server, until};
 use millstream::contract::{Error, ErrorKind};
 use millstream::redis::{Redis, Ttl};
 use millstream::topic::Namespace;
@@ -24,9 +24,7 @@ pub(crate) async fn a_cache_keeps_namespaces_apart_and_its_entries_end(_: Log) {
     assert!(matches!(server.ask(&["PTTL", "paper:cache:price"]), Value::Int(1..=700)));
     let error = paper.get::<Vec<u8>>("price").await.expect_err("a number is no list");
     assert_eq!(error.kind(), ErrorKind::Invalid);
-    while paper.get::<f64>("price").await.expect("it is there").is_some() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    until("the entry ends", async || paper.get::<f64>("price").await.expect("it is there").is_none()).await;
     paper.put("price", "text").await.expect("it is there");
     paper.remove("price").await.expect("it is there");
     assert_eq!(paper.get::<String>("price").await.expect("it is there"), None);

@@ -16,6 +16,17 @@ pub fn missing() -> Option<&'static str> {
     found.is_err().then_some("there is no `redis-server` in the path: install the package `redis-server`")
 }
 
+/// Asks until the answer is yes: what a server does in its own time is seen by asking it only. An answer that never comes fails
+/// the test after a minute.
+pub async fn until(what: &str, mut is: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !is().await {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("waited in vain until {what}"));
+}
+
 /// A server of one's own: killed, and its folder removed, when dropped.
 pub struct Server {
     pub port: u16,
