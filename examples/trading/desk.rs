@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use crate::events::{Signal, Tick};
 use crate::strategies::{Strategy, signals};
 use crate::topics::DESKS;
+use crate::upto::Upto;
 use crate::window::Window;
 
 /// One instrument's state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Desk {
+    pub(crate) upto: Upto,
     window: Window,
 }
 

@@ -63,6 +63,7 @@ mod tamper;
 mod topics;
 mod trader;
 mod trading_engine;
+mod upto;
 mod window;
 mod zerodha;
 

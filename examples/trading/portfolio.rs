@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{OrderFilled, PnlSnapshot};
 use crate::topics::HOLDINGS;
+use crate::upto::Upto;
 
 /// Decimals of a cost that a partial close takes along.
 const COST_DECIMALS: u32 = 10;
@@ -21,6 +22,7 @@ const PRICE_DECIMALS: u32 = 8;
 /// One instrument in one namespace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Holding {
+    pub(crate) upto: Upto,
     fills: u64,
     position: Decimal,
     /// What the position cost: position times average price.

@@ -36,6 +36,9 @@ impl PortfolioManager {
         out: &mut Outputs,
     ) -> Result<(), HandlerError> {
         self.flaky.attempt(&fill.order_id)?;
+        if !holding.upto.advance(fill.sequence) {
+            return Ok(());
+        }
         out.emit(SNAPSHOTS, &holding.take(&fill))?;
         self.effects.handled(topic.as_str(), fill.key().as_u128());
         Ok(())
@@ -69,6 +72,19 @@ mod tests {
     use crate::faults::Rates;
     use crate::portfolio::tests::fill;
     use crate::topics::FILLED;
+
+    #[tokio::test]
+    async fn a_fill_that_comes_again_without_its_mark_is_in_the_holding_already() {
+        let calm = Rates { transient: 0, ..Rates::default() };
+        let manager = PortfolioManager::new(&Faults::new(1, calm, 9500, 8), &Arc::new(Effects::new(&Venue::ALL)));
+        let topic: Topic = Venue::Paper.topic(FILLED).parse().expect("a good name");
+        let (mut holding, mut out) = (Holding::default(), Outputs::of(&topic));
+        for number in [1, 2, 1, 2] {
+            let event = Event::example_with_id(EventId::from_u128(u128::from(number)), fill(number, Side::Buy, 10, 100));
+            manager.on_fill(event, topic.clone(), &mut holding, &mut out).await.expect("nothing is planned to fail");
+        }
+        assert_eq!((holding.fills(), out.iter().count()), (2, 2));
+    }
 
     #[tokio::test]
     async fn a_fill_leads_to_a_snapshot_of_what_is_held_then() {

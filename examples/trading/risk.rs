@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{Rejection, Signal};
 use crate::topics::EXPOSURES;
+use crate::upto::Upto;
 
 /// What is allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +40,10 @@ pub(crate) struct Exposure {
 
 /// All strategies' exposures in one instrument.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Exposures(BTreeMap<String, Exposure>);
+pub(crate) struct Exposures {
+    pub(crate) upto: Upto,
+    strategies: BTreeMap<String, Exposure>,
+}
 
 impl TableEntry for Exposures {
     const TABLE: Sibling = EXPOSURES;
@@ -68,7 +72,7 @@ fn cool_down(limits: &Limits, held: &Exposure, signal: &Signal) -> Option<String
 
 /// Judges one signal; an allowed one counts from then on.
 pub(crate) fn judge(limits: &Limits, exposures: &mut Exposures, signal: &Signal) -> Result<Signal, Rejection> {
-    let held = exposures.0.entry(signal.strategy.clone()).or_default();
+    let held = exposures.strategies.entry(signal.strategy.clone()).or_default();
     for (name, rule) in RULES {
         if let Some(reason) = rule(limits, held, signal) {
             return Err(Rejection {

@@ -38,6 +38,9 @@ impl RiskManager {
         out: &mut Outputs,
     ) -> Result<(), HandlerError> {
         self.flaky.attempt(&format!("{}/{}", broker.as_str(), signal.signal_id))?;
+        if !exposures.upto.advance(signal.sequence) {
+            return Ok(());
+        }
         match judge(&self.limits, exposures, &signal) {
             Ok(validated) => out.emit(VALIDATED, &validated)?,
             Err(rejection) => out.emit(REJECTED, &rejection)?,
@@ -87,6 +90,13 @@ mod tests {
     fn manager() -> RiskManager {
         let calm = Rates { transient: 0, ..Rates::default() };
         RiskManager::new(&Faults::new(1, calm, 9500, 8), &Arc::new(Effects::new(&Venue::ALL)))
+    }
+
+    #[tokio::test]
+    async fn a_signal_that_comes_again_without_its_mark_is_not_judged_again() {
+        let (manager, mut exposures) = (manager(), Exposures::default());
+        assert_eq!(sent(&manager, &mut exposures, Venue::Paper, 1).await, ["paper.signals.validated"]);
+        assert!(sent(&manager, &mut exposures, Venue::Paper, 1).await.is_empty());
     }
 
     #[tokio::test]

@@ -37,9 +37,12 @@ impl StrategyRunner {
     }
 
     /// Asks every strategy about a tick. A tick's signals are named after their strategies: they are equal in
-    /// topic, type and key, and their number varies.
+    /// topic, type and key, and their number varies. What the desk has seen already led to all its signals.
     pub(crate) async fn on_tick(&self, tick: Event<Tick>, desk: &mut Desk, out: &mut Outputs) -> Result<(), HandlerError> {
         self.flaky.attempt(&tick_name(&tick))?;
+        if !desk.upto.advance(tick.sequence) {
+            return Ok(());
+        }
         let signals = desk.take(&self.book, &tick);
         for signal in &signals {
             for namespace in &self.namespaces {
@@ -115,6 +118,20 @@ mod tests {
             let topic = format!("{venue}.signals.raw ");
             assert!(outputs.iter().any(|output| output.starts_with(&topic)), "{outputs:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_tick_that_comes_again_without_its_mark_changes_nothing() {
+        let runner = runner(CALM);
+        let (mut desk, tick) = (Desk::default(), tick(1, 100));
+        for _ in 0..2 {
+            let mut out = Outputs::of(&TICKS);
+            runner.on_tick(event(tick.clone()), &mut desk, &mut out).await.expect("nothing is planned to fail");
+        }
+        let mut once = Desk::default();
+        once.upto.advance(1);
+        once.take(&book(), &tick);
+        assert_eq!((desk, runner.effects.ticks()), (once, 1));
     }
 
     #[tokio::test]
