@@ -13,7 +13,7 @@
 //! | what they have in common | `settings` |
 //! | the run | `app` (flags to exit code) `run` `cluster` (the log) `pipeline` (the services) `conductor` (its course) |
 //! | the simulation | `simulation` (services and feed) `promises` (what must be true) |
-//! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` |
+//! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` `upto` |
 //! | venues | `trader` `zerodha` (adapter) `sdk` (simulated broker) |
 //! | data and faults | `csv` `csv_line` `feed` `faults` `poison` `restarts` |
 //! | proof | `oracle` `compare` `effects` `audit` `readback` |

@@ -42,7 +42,7 @@ impl deduplicator::Harness for Naive {
 /// A list of clauses needs no sink.
 struct Nowhere;
 
-impl error_sink::Harness for Nowhere {
+impl Harness for Nowhere {
     type World = NoPlace;
 
     async fn create(&self, _case: &Case) -> NoPlace {

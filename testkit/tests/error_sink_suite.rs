@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use millstream_core::contract::{DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation, Record};
-use millstream_testkit::conformance::error_sink::{Harness, Kept, World};
-use millstream_testkit::conformance::{self, Case, Excuse, Verdict};
+use millstream_testkit::conformance::error_sink::{Kept, World};
+use millstream_testkit::conformance::{self, Case, Excuse, Harness, Verdict};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

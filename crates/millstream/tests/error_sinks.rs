@@ -5,8 +5,8 @@ use millstream::memory::{Memory, TopicConfig};
 use millstream::prelude::*;
 use millstream::service::ToTopic;
 use millstream_testkit::FlakySink;
-use millstream_testkit::conformance::error_sink::{Harness, Kept, World};
-use millstream_testkit::conformance::{self, Case, Excuse};
+use millstream_testkit::conformance::error_sink::{Kept, World};
+use millstream_testkit::conformance::{self, Case, Excuse, Harness};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 

@@ -29,10 +29,6 @@ impl Verdict {
         }
     }
 
-    fn no_world(words: &str) -> Self {
-        Verdict::Failed(format!("no world: {words}"))
-    }
-
     /// The verdict after the world was taken down, which must not fail either.
     fn after(outcome: Result<Checked, String>, destroyed: Result<(), String>) -> Self {
         match destroyed {
@@ -43,37 +39,41 @@ impl Verdict {
 }
 
 /// Runs a case of a transport in a world of its own.
-pub(super) fn in_a_world<H: Harness>(harness: &H, entry: &Entry<Scene<H::World>>) -> Verdict {
-    if let Some(excuse) = harness.excuse(&entry.case) {
-        return Verdict::Ignored(excuse.to_string());
-    }
+pub(super) fn transport<H: Harness<World: World>>(harness: &H, entry: &Entry<Scene<H::World>>) -> Verdict {
     let pace = harness.pace();
-    let runtime = pace.runtime();
-    let world = match contained(&runtime, harness.create(&entry.case)) {
-        Ok(world) => world,
-        Err(words) => return Verdict::no_world(&words),
+    let play = async |scene: &Scene<H::World>| {
+        excluded(scene, &entry.case).await?;
+        in_time(&pace, (entry.run)(scene)).await
     };
-    let scene = Scene::new(world, pace);
-    let outcome = contained(&runtime, async {
-        excluded(&scene, &entry.case).await?;
-        in_time(&pace, (entry.run)(&scene)).await
-    });
-    Verdict::after(outcome, contained(&runtime, harness.destroy(scene.into_world())))
+    in_a_world(harness, &entry.case, |world| Scene::new(world, pace), play, Scene::into_world)
 }
 
 /// Runs a case of a sink in a world of its own.
-pub(super) fn sink<H: error_sink::Harness>(harness: &H, entry: &Entry<H::World>) -> Verdict {
-    if let Some(excuse) = harness.excuse(&entry.case) {
+pub(super) fn sink<H: Harness<World: error_sink::World>>(harness: &H, entry: &Entry<H::World>) -> Verdict {
+    let pace = harness.pace();
+    let play = async |world: &H::World| in_time(&pace, (entry.run)(world)).await;
+    in_a_world(harness, &entry.case, |world| world, play, |world| world)
+}
+
+/// Makes a world, sets a scene in it, plays, strikes the scene and takes the world down.
+fn in_a_world<H: Harness, S>(
+    harness: &H,
+    case: &Case,
+    set: impl FnOnce(H::World) -> S,
+    play: impl AsyncFnOnce(&S) -> Checked,
+    strike: impl FnOnce(S) -> H::World,
+) -> Verdict {
+    if let Some(excuse) = harness.excuse(case) {
         return Verdict::Ignored(excuse.to_string());
     }
-    let pace = harness.pace();
-    let runtime = pace.runtime();
-    let world = match contained(&runtime, harness.create(&entry.case)) {
+    let runtime = harness.pace().runtime();
+    let world = match contained(&runtime, harness.create(case)) {
         Ok(world) => world,
-        Err(words) => return Verdict::no_world(&words),
+        Err(words) => return Verdict::Failed(format!("no world: {words}")),
     };
-    let outcome = contained(&runtime, in_time(&pace, (entry.run)(&world)));
-    Verdict::after(outcome, contained(&runtime, harness.destroy(world)))
+    let scene = set(world);
+    let outcome = contained(&runtime, play(&scene));
+    Verdict::after(outcome, contained(&runtime, harness.destroy(strike(scene))))
 }
 
 /// Runs a case that needs no world.

@@ -1,15 +1,17 @@
-//! Owns what a backend gives so that its transport is examined: a world for each case. Leaves the cases to `transport`.
+//! Owns what a backend gives so that it is examined: a world for each case. Leaves what a world of letters is to `error_sink`,
+//! and the cases to the suites.
 
 use super::{Act, Case, Excuse, Pace};
 use millstream_core::contract::Transport;
 use millstream_core::topic::Topic;
 
-/// A backend whose transport is examined.
+/// A backend that is examined: by its world's kind its transport ([`World`]) or its error sink
+/// ([`error_sink::World`](super::error_sink::World)).
 pub trait Harness: Send + Sync + 'static {
     /// What a case plays in.
-    type World: World;
+    type World: 'static;
 
-    /// A log for one case: a fresh one, or names in a shared one that no other case and no other run has (see
+    /// A log, or a place for letters, for one case: a fresh one, or names in a shared one that no other case and no other run has (see
     /// [`Case::slug`]). Called on the case's own runtime; a panic fails the case.
     fn create(&self, case: &Case) -> impl Future<Output = Self::World>;
 

@@ -7,7 +7,7 @@
 //! | `memory_world` | a world in which everything can be arranged, for `Memory` and wrappers around it |
 //! | `suite` · `examine` | the list and its run; one case's run |
 //! | `transport` | the cases of `Transport`, `Producer` and `Consumer` |
-//! | [`deduplicator`](mod@deduplicator) · [`error_sink`](mod@error_sink) | those of `Deduplicator` and `ErrorSink`, with harnesses of their own |
+//! | [`deduplicator`](mod@deduplicator) · [`error_sink`](mod@error_sink) | those of `Deduplicator`, with a harness of its own, and of `ErrorSink`, with a world of its own |
 //!
 //! A test target with `harness = false` is one line:
 //!
@@ -82,11 +82,11 @@ use std::sync::Arc;
 
 /// The suite of [`Transport`](millstream_core::contract::Transport), and of the
 /// [`Producer`](millstream_core::contract::Producer)s and [`Consumer`](millstream_core::contract::Consumer)s it makes.
-pub fn transport<H: Harness>(harness: H) -> Suite {
+pub fn transport<H: Harness<World: World>>(harness: H) -> Suite {
     let harness = Arc::new(harness);
     Suite::new(transport::cases::<H::World>().into_iter().map(|entry| {
         let (case, harness) = (entry.case, harness.clone());
-        (case, Arc::new(move || examine::in_a_world(&*harness, &entry)) as Arc<_>)
+        (case, Arc::new(move || examine::transport(&*harness, &entry)) as Arc<_>)
     }))
 }
 
@@ -100,7 +100,7 @@ pub fn deduplicator<H: deduplicator::Harness>(harness: H) -> Suite {
 }
 
 /// The suite of [`ErrorSink`](millstream_core::contract::ErrorSink).
-pub fn error_sink<H: error_sink::Harness>(harness: H) -> Suite {
+pub fn error_sink<H: Harness<World: error_sink::World>>(harness: H) -> Suite {
     let harness = Arc::new(harness);
     Suite::new(error_sink::cases::<H::World>().into_iter().map(|entry| {
         let (case, harness) = (entry.case, harness.clone());

@@ -150,8 +150,8 @@ impl ErrorSink for SimErrorSink {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conformance::error_sink::{Harness, Kept, World as SuiteWorld};
-    use crate::conformance::{Case, Excuse, Verdict, error_sink};
+    use crate::conformance::error_sink::{Kept, World as SuiteWorld};
+    use crate::conformance::{Case, Excuse, Harness, Verdict, error_sink};
     use crate::sim::checks::Checks;
     use std::time::Duration;
 

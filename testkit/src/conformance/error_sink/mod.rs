@@ -1,40 +1,15 @@
-//! Owns what a sink's backend gives so that it is examined. Leaves the cases to `cases`, how letters are written and read back
+//! Owns what a sink's world gives so that it is examined. Leaves the cases to `cases`, how letters are written and read back
 //! to the world.
 
 mod cases;
 
 pub(super) use cases::cases;
 
-use super::{Case, Excuse, Pace};
+use super::Excuse;
 use millstream_core::contract::{DeadLetter, ErrorSink, Record};
 use millstream_core::topic::Topic;
 
-/// A backend whose sink is examined.
-pub trait Harness: Send + Sync + 'static {
-    /// What a case plays in.
-    type World: World;
-
-    /// Where letters go, for one case: empty, or with a topic that no other case has. Called on the case's own runtime.
-    fn create(&self, case: &Case) -> impl Future<Output = Self::World>;
-
-    /// Takes down what [`create`](Self::create) made, also after a case that failed. Default: drops it.
-    fn destroy(&self, world: Self::World) -> impl Future<Output = ()> {
-        async move { drop(world) }
-    }
-
-    /// Why a case cannot apply to this sink. Default: `None`.
-    fn excuse(&self, case: &Case) -> Option<Excuse> {
-        let _ = case;
-        None
-    }
-
-    /// How time passes. Default: [`Pace::paused`].
-    fn pace(&self) -> Pace {
-        Pace::paused()
-    }
-}
-
-/// Where the letters of one case go.
+/// Where the letters of one case go: empty, or with a topic that no other case has.
 pub trait World {
     /// What takes them.
     type Sink: ErrorSink;

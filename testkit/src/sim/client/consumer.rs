@@ -1,9 +1,11 @@
 //! Owns reading as a member of a group: what is said to the coordinator and when, and the order in which events come out.
 //! Leaves reading to `fetch`. It lives while it is polled: heartbeats stop when polling stops.
 
+mod assignment;
 mod commits;
 mod membership;
 
+use self::assignment::LookedUp;
 use super::fetch::{Ask, Fetched, fetch};
 use super::held::Held;
 use crate::now::instant_now;
@@ -12,9 +14,8 @@ use crate::sim::history::What;
 use crate::sim::network::{Operation as Call, Server};
 use crate::sim::world::{Link, Unanswered, World};
 use millstream_core::contract::{
-    Applied, Assigned, Close, Command, CommitEntry, CommitId, Committed, CommittedOffset, Consumer, ConsumerEvent,
-    ConsumerRequest, Epoch, EpochEnd, Error, ErrorKind, NotApplied, Offset, Operation, PartitionFault, Protocol, TopicId,
-    TopicPartition,
+    Applied, Close, Command, CommitEntry, CommitId, Committed, CommittedOffset, Consumer, ConsumerEvent, ConsumerRequest, Epoch,
+    EpochEnd, Error, ErrorKind, NotApplied, Offset, Operation, PartitionFault, Protocol,
 };
 use std::collections::VecDeque;
 use std::fmt;
@@ -25,8 +26,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// What is known of a partition: its topic, the first offset, and the end.
-type LookedUp = Option<(TopicId, Offset, Offset)>;
 type Calling<T> = Pin<Box<dyn Future<Output = Result<T, Unanswered>> + Send>>;
 
 struct Committing {
@@ -121,79 +120,6 @@ impl SimConsumer {
 
     fn coordinator(&self) -> Server {
         Server::Broker(self.world.servers().leaders.coordinator())
-    }
-
-    fn look_up(&mut self) {
-        let (world, link, places) = (self.world.clone(), self.link.clone(), self.request.partitions.clone());
-        let server = self.coordinator();
-        self.looking_up = Some(Box::pin(async move {
-            let does = move |world: &World| {
-                let look = |place: &TopicPartition| {
-                    let (id, _) = world.memory.describe(&place.topic)?;
-                    let start = world.memory.log_start(&place.topic, place.partition)?;
-                    Some((id, start, world.memory.end(&place.topic, place.partition)?))
-                };
-                places.iter().map(look).collect()
-            };
-            world.call_in_time(&link, server, Call::Metadata, does).await
-        }));
-    }
-
-    fn found(&mut self, found: Vec<LookedUp>) {
-        for (place, found) in self.request.partitions.clone().into_iter().zip(found) {
-            let Some((topic_id, start, end)) = found else { continue };
-            let epoch = Epoch(self.world.number());
-            let mut assigned = Assigned::new(place.clone(), epoch, topic_id);
-            (assigned.log_start, assigned.end) = (Some(start), Some(end));
-            self.held.push(Held::new(place, epoch, 0, topic_id));
-            self.events.push_back(ConsumerEvent::Assigned(assigned));
-        }
-    }
-
-    /// Begins an epoch.
-    fn take(&mut self, mut held: Held, resume: Option<Offset>) {
-        held.epoch = Epoch(self.world.number());
-        let mut assigned = Assigned::new(held.place.clone(), held.epoch, held.topic_id);
-        assigned.committed = held.committed.clone();
-        assigned.log_start = self.world.memory.log_start(&held.place.topic, held.place.partition);
-        assigned.end = self.world.memory.end(&held.place.topic, held.place.partition);
-        assigned.resume = resume;
-        self.world.note(Some(self.link.member), What::Assigned(held.place.clone(), held.epoch));
-        #[cfg(millstream_planted)]
-        self.planted.takes(&mut held);
-        self.held.push(held);
-        self.events.push_back(ConsumerEvent::Assigned(assigned));
-    }
-
-    fn lose(&mut self, epoch: Epoch) {
-        if let Some(held) = self.forget(epoch) {
-            self.world.note(Some(self.link.member), What::Ending(held.place, epoch, true));
-            self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Lost });
-        }
-    }
-
-    fn forget(&mut self, epoch: Epoch) -> Option<Held> {
-        let index = self.index(epoch)?;
-        let about = |event: &ConsumerEvent| match event {
-            ConsumerEvent::Records(batch) => batch.epoch == epoch,
-            ConsumerEvent::Advanced { epoch: of, .. } | ConsumerEvent::Fault { epoch: of, .. } => *of == epoch,
-            _ => false,
-        };
-        self.batches.retain(|event| !about(event));
-        self.events.retain(|event| !about(event));
-        let held = self.held.remove(index);
-        #[cfg(millstream_planted)]
-        let held = self.planted.forgets(held);
-        Some(held)
-    }
-
-    fn index(&self, epoch: Epoch) -> Option<usize> {
-        self.held.iter().position(|held| held.epoch == epoch)
-    }
-
-    fn held(&mut self, epoch: Epoch) -> Option<&mut Held> {
-        let index = self.index(epoch)?;
-        Some(&mut self.held[index])
     }
 
     fn fetched(&mut self, index: usize, fetched: Fetched) {
