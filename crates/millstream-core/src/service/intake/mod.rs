@@ -343,7 +343,8 @@ impl Intake {
             }
         }
         let mut actions = self.epochs.tick(now);
-        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
+        let decided = |epoch: &Epoch| self.commits.is_clean(*epoch) || self.commits.is_hopeless(*epoch);
+        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(decided).collect();
         for epoch in clean {
             if self.is_saved(epoch) {
                 actions.extend(self.epochs.last_commit(epoch));
