@@ -250,7 +250,9 @@ fn who_waits_for_a_sink_that_hung_may_take_its_time_to_stop() {
         let events = report.history.events();
         for (index, told) in events.iter().enumerate() {
             if matches!(&told.what, What::Fault(text) if text.contains("is restarted")) {
-                let ends = |event: &&Event| event.member == told.member && matches!(event.what, What::Stopped(_));
+                let ends = |event: &&millstream_testkit::sim::Event| {
+                    event.member == told.member && matches!(event.what, What::Stopped(_))
+                };
                 let ended = events[index..].iter().find(ends).expect("it ends");
                 longest = longest.max(ended.at - told.at);
             }
