@@ -238,6 +238,30 @@ fn a_letter_whose_answer_was_lost_is_handed_over_again_and_kept_once() {
 }
 
 #[test]
+fn who_waits_for_a_sink_that_hung_may_take_its_time_to_stop() {
+    let hangs = (Duration::from_millis(1_280), Fault::SinkDown { long: Duration::from_millis(2_255), hangs: true });
+    // A letter of which the sink has told nothing is given up 45 s after it was handed over: until then it may still be told.
+    let restart = |member| (Duration::from_secs(39), Fault::Restart { member, down: Duration::from_millis(300), twice: false });
+    let schedule = Schedule([hangs].into_iter().chain((0..3).map(restart)).collect());
+    let mut longest = Duration::ZERO;
+    for seed in 0..10 {
+        let report = workload::sinks().run_with(seed, Mode::Liveness, schedule.clone());
+        assert!(report.is_clean(), "{report}");
+        let events = report.history.events();
+        for (index, told) in events.iter().enumerate() {
+            if matches!(&told.what, What::Fault(text) if text.contains("is restarted")) {
+                let ends = |event: &&millstream_testkit::sim::Event| {
+                    event.member == told.member && matches!(event.what, What::Stopped(_))
+                };
+                let ended = events[index..].iter().find(ends).expect("it ends");
+                longest = longest.max(ended.at - told.at);
+            }
+        }
+    }
+    assert!(longest > Duration::from_secs(5), "nobody waited: {longest:?}");
+}
+
+#[test]
 fn a_service_that_takes_a_sink_of_which_the_simulation_says_nothing_is_a_violation() {
     fn service(node: &Node) -> StreamServiceBuilder<Payments> {
         by_id(node).with_error_handling(ErrorHandling::new().error_sink(node.error_sink()))

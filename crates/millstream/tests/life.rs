@@ -3,6 +3,7 @@
 mod support;
 
 use millstream::contract::{Capabilities, ConsumerRequest, Error, ErrorKind, Operation, Produce, Producer, Receipt, Transport};
+use millstream::memory::CommitFault;
 use millstream::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -64,6 +65,17 @@ async fn a_service_told_to_stop_before_it_runs_ends() {
     service.handle().stop();
     let running = Running::spawn(service);
     tokio::time::timeout(Duration::from_secs(60), running.end()).await.expect("it ends").expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_does_not_wait_for_a_commit_that_is_refused_again_and_again() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    memory.fail_commits("seen.orders", 1_000, CommitFault::Refused);
+    let running = Running::start(ignoring(&memory, HandlerSettings::new())).await;
+    running.settled(1).await;
+    let stopped = tokio::time::timeout(Duration::from_secs(10), running.stop()).await;
+    stopped.expect("its budget is longer").expect("a clean end");
 }
 
 /// Memory whose producer is in trouble while told so.

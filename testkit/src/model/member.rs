@@ -268,7 +268,8 @@ impl Member {
             grant(&mut self.client, epoch, running, worker);
         }
         let mut actions = self.epochs.tick(cx.now);
-        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|epoch| self.commits.is_clean(*epoch)).collect();
+        let decided = |epoch: &Epoch| self.commits.is_clean(*epoch) || self.commits.is_hopeless(*epoch);
+        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(decided).collect();
         for epoch in clean {
             actions.extend(self.epochs.last_commit(epoch));
         }

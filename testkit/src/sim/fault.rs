@@ -181,12 +181,14 @@ impl Fault {
     /// For how long requests and their answers may take longer for it, if they may.
     pub(super) fn slows_for(&self) -> Option<Duration> {
         // A call that nobody answers is given up by the service after 30 s, one of the store after 10; a write that is lost or
-        // late is repeated for 20 s.
-        let (write, mark) = (Duration::from_secs(30), Duration::from_secs(10));
+        // late is repeated for 20 s; a call of the error sink is given up after 45 s.
+        let [write, mark, letter] = [30, 10, 45].map(Duration::from_secs);
         match self {
             Fault::StoreDown { long, hangs: true } => Some(*long + mark),
-            Fault::SinkDown { long, hangs: true } | Fault::SinkSlow { long, .. } => Some(*long + write),
-            Fault::Storm { long } | Fault::BrokerHangs { long, .. } | Fault::Cut { long, .. } => Some(*long + write),
+            Fault::SinkDown { long, hangs: true } => Some(*long + letter),
+            Fault::SinkSlow { long, .. } | Fault::Storm { long } | Fault::BrokerHangs { long, .. } | Fault::Cut { long, .. } => {
+                Some(*long + write)
+            }
             Fault::Pause { long, .. }
             | Fault::StoreDown { long, .. }
             | Fault::SinkDown { long, .. }

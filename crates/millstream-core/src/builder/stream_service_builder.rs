@@ -260,7 +260,7 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
     ///
     /// It has what is left of the revocation's or the shutdown's time, and is dropped where it waits when that is over. What it
     /// answers is logged: the partition goes in any case. It does not run for a partition that was lost, which is
-    /// another's already.
+    /// another's already, nor where the group refuses the last commit: the next owner begins before it.
     pub fn on_revoked(mut self, hook: impl for<'s> PartitionHook<'s, S, Revoked, ()>) -> Self {
         self.hooks.revoked = Some(hooked(hook, self.state.clone()));
         self

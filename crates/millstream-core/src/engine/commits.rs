@@ -56,6 +56,10 @@ impl Default for CommitPolicy {
     }
 }
 
+/// Refusals in a row after which a drain waits no longer: a refusal may pass, and where it does not the partition would be nobody's
+/// for the whole budget.
+const REFUSALS: u8 = 3;
+
 /// A commit that was refused for a reason that time may not heal. Its mark stays dirty and is sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CommitTrouble {
@@ -79,6 +83,8 @@ struct Session {
     /// Not before this, after a failure.
     not_before: MonoTime,
     tries: u32,
+    /// Refusals in a row, as many as matter, and the version that was refused last.
+    refused: (u8, u64),
     /// Until when an older request of unknown outcome may still be applied over a newer one (F90).
     doubt: Option<MonoTime>,
 }
@@ -142,6 +148,7 @@ impl Commits {
             due,
             not_before: MonoTime::ZERO,
             tries: 0,
+            refused: (0, 0),
             doubt: None,
         };
         self.sessions.insert(epoch, session);
@@ -204,7 +211,12 @@ impl Commits {
         for (epoch, (offset, version)) in outstanding.sent {
             let Some(session) = self.sessions.get_mut(&epoch) else { continue };
             let answer = committed.results.iter().find(|(of, at, _)| (*of, *at) == (epoch, offset));
-            match answer.map_or(Applied::Unknown, |(_, _, applied)| *applied) {
+            let answer = answer.map_or(Applied::Unknown, |(_, _, applied)| *applied);
+            session.refused = match answer {
+                Applied::NotApplied(NotApplied::Refused) => (REFUSALS.min(session.refused.0 + 1), version),
+                _ => (0, 0),
+            };
+            match answer {
                 Applied::Applied => {
                     session.applied = Some((offset, version));
                     session.tries = 0;
@@ -246,6 +258,13 @@ impl Commits {
     pub fn is_clean(&self, epoch: Epoch) -> bool {
         let applied = self.sessions.get(&epoch).is_none_or(|s| s.applied.is_some_and(|(_, version)| version == s.version));
         applied && !self.outstanding.as_ref().is_some_and(|outstanding| outstanding.sent.contains_key(&epoch))
+    }
+
+    /// Whether the last mark of the epoch has its outcome, and will not have another: it was refused, as those before it. A drain
+    /// ends then as if it were clean; the next owner begins at what the group has.
+    pub fn is_hopeless(&self, epoch: Epoch) -> bool {
+        let hopeless = self.sessions.get(&epoch).is_some_and(|session| session.refused == (REFUSALS, session.version));
+        hopeless && !self.outstanding.as_ref().is_some_and(|outstanding| outstanding.sent.contains_key(&epoch))
     }
 
     /// The version of the epoch's last mark, to be asked about with [`has_applied`](Self::has_applied).

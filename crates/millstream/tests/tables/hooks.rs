@@ -3,7 +3,7 @@
 use super::support::*;
 use super::world::*;
 use millstream::contract::{Assigned, Operation};
-use millstream::memory::Memory;
+use millstream::memory::{CommitFault, Memory};
 use millstream::prelude::*;
 use millstream::service::{Restored, Revoked, TableSettings};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -60,6 +60,17 @@ async fn a_partition_starts_behind_its_hook_and_is_given_up_behind_the_other() {
     running.stop().await.expect("a clean end");
     let wanted = ["assigned paper.orders.new-0", "restored", "order 7", "revoked paper.orders.new-0 at 1", "saved"];
     assert_eq!(book.inside().1, wanted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hook_saves_nothing_that_the_group_refuses_to_commit() {
+    let (memory, book) = (log(1), Arc::new(Book::default()));
+    send_orders(&memory, INPUT, [order("a", 7)]).await;
+    memory.fail_commits(GROUP, 1_000, CommitFault::Refused);
+    let running = Running::start(built(&memory, &book, |b| b.on_revoked(Book::save))).await;
+    running.settled(1).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(book.inside().1, ["order 7"]);
 }
 
 #[tokio::test(start_paused = true)]

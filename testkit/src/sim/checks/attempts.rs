@@ -230,7 +230,8 @@ impl Checks {
     fn is_one_of_many(&self, call: &Call) -> bool {
         let Some(open) = self.epochs.open.get(&(call.process, call.epoch)) else { return false };
         let from = if open.place == call.place { call.offset + 1 } else { 0 };
-        let twins = open.delivered.range(from..).filter(|(_, id)| **id == Some(call.id)).count();
+        // Also one that is settled: its id is known while others of it wait, by a copy's mark, and it need not wait for them.
+        let twins = open.ids.range((call.id, from)..=(call.id, Offset::MAX)).count();
         twins > usize::from(open.place != call.place)
     }
 
@@ -296,3 +297,6 @@ impl Checks {
         self.attempts.running.get(&number)
     }
 }
+
+#[cfg(test)]
+mod tests;

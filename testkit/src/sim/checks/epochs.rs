@@ -24,6 +24,8 @@ pub(super) struct Open {
     pub(super) ending: Option<Duration>,
     /// Delivered and not found settled yet, with their ids.
     pub(super) delivered: BTreeMap<Offset, Option<u128>>,
+    /// The ids of all that was delivered, settled or not.
+    pub(super) ids: BTreeSet<(u128, Offset)>,
 }
 
 #[derive(Debug, Default)]
@@ -62,9 +64,10 @@ impl Checks {
         {
             self.violated("I17", at, format!("{place} is started under {epoch} while {of} is still worked on"));
         }
-        let open = Open { group: group.to_owned(), place: place.clone(), ending: None, delivered: BTreeMap::new() };
         let key = ((link.member, link.incarnation), epoch);
         self.epochs.reads.insert(key, place.clone());
+        let (group, place) = (group.to_owned(), place.clone());
+        let open = Open { group, place, ending: None, delivered: BTreeMap::new(), ids: BTreeSet::new() };
         self.epochs.open.insert(key, open);
     }
 
@@ -125,8 +128,11 @@ impl Checks {
             // Looked at only when it matters: what is settled by now is not in flight.
             open.delivered.retain(|offset, id| !self.is_settled_as(&of, *offset, *id));
         }
-        let records = batch.iter().filter(|view| view.value().is_some());
-        open.delivered.extend(records.map(|view| (view.offset(), id_of(view.value()).map(EventKey::as_u128))));
+        for view in batch.iter().filter(|view| view.value().is_some()) {
+            let id = id_of(view.value()).map(EventKey::as_u128);
+            open.delivered.insert(view.offset(), id);
+            open.ids.extend(id.map(|id| (id, view.offset())));
+        }
         let unsettled = open.delivered.len() as u64;
         self.epochs.open.insert(key, open);
         if unsettled > self.rules.in_flight {

@@ -154,6 +154,27 @@ fn a_refused_or_fenced_commit_is_reported_and_stays_dirty() {
 }
 
 #[test]
+fn a_last_mark_is_hopeless_when_it_was_refused_as_those_before_it_were() {
+    let refused = Applied::NotApplied(NotApplied::Refused);
+    let mut commits = commits();
+    commits.mark(E1, 15, None, at(0));
+    for (tries, millis) in [(1, 1_000), (2, 2_000)] {
+        plan_and_answer(&mut commits, at(millis), refused);
+        assert!(!commits.is_hopeless(E1), "{tries} refusals may pass");
+    }
+    commits.mark(E1, 16, None, at(3_000));
+    let (id, _) = plan(&mut commits, at(4_000));
+    assert!(!commits.is_hopeless(E1), "its outcome is awaited");
+    commits.outcome(&Committed::new(id, vec![(E1, 16, refused)]), at(4_001));
+    assert!(commits.is_hopeless(E1) && !commits.is_clean(E1));
+    commits.mark(E1, 17, None, at(5_000));
+    assert!(!commits.is_hopeless(E1), "another mark has no outcome yet");
+    plan_and_answer(&mut commits, at(6_000), Applied::NotApplied(NotApplied::Stale));
+    plan_and_answer(&mut commits, at(9_000), refused);
+    assert!(!commits.is_hopeless(E1), "not in a row");
+}
+
+#[test]
 fn an_unknown_commit_is_sent_again_and_asserted_once_more_when_no_older_request_can_live() {
     let mut commits = commits();
     commits.mark(E1, 15, None, at(0));

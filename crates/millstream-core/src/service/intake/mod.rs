@@ -343,9 +343,11 @@ impl Intake {
             }
         }
         let mut actions = self.epochs.tick(now);
-        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(|&epoch| self.commits.is_clean(epoch)).collect();
+        let decided = |epoch: &Epoch| self.commits.is_clean(*epoch) || self.commits.is_hopeless(*epoch);
+        let clean: Vec<Epoch> = self.epochs.uncommitted().filter(decided).collect();
         for epoch in clean {
-            if self.is_saved(epoch) {
+            // What the group refuses comes again: the hook must not save it as done.
+            if !self.commits.is_clean(epoch) || self.is_saved(epoch) {
                 actions.extend(self.epochs.last_commit(epoch));
             }
         }
