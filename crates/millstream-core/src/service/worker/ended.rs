@@ -251,7 +251,7 @@ impl Worker {
         // A copy that is not due holds up those behind it only.
         let arrives = self.checks.current.is_some() && self.checks.is_checked() && self.waits.is_none_or(|(_, at)| at <= now);
         let gathered = self.batching.as_ref().is_some_and(|batching| !batching.gathered.is_empty() || !batching.alone.is_empty());
-        arrives || gathered || self.engine.has_runnable()
+        arrives || gathered || self.engine.has_runnable() || self.checks.is_asking()
     }
 
     /// The mark of a record that an attempt holds.
