@@ -121,16 +121,15 @@ fn always(history: &History, memory: &Memory) -> Result<(), String> {
 
 /// Every payment was made, or is a dead letter. One that always fails may be neither, nor those of its account behind it: if
 /// none but these are in the window, its calls are the probes of an open breaker, which count no attempt. It keeps nobody else
-/// in the window from being a probe; what lies behind a full window was never read.
+/// in the window from being a probe; what lies behind a full window was never read. That it has a dead letter does not say that
+/// it is settled: a zombie may have written that.
 fn finally(history: &History, memory: &Memory) -> Result<(), String> {
     let mut over: BTreeSet<u64> = history.noted("paid").filter_map(|(_, number)| number.parse().ok()).collect();
     over.extend(payments(memory, &format!("{INPUT}.dlq")).iter().map(|payment| payment.number));
     let (mut held_up, mut open) = (BTreeSet::new(), BTreeMap::new());
     for record in memory.records(&INPUT.parse().expect("a topic's name")) {
-        let Some(payment) = fed::data::<Payment>(record.value.as_deref()).filter(|payment| !over.contains(&payment.number))
-        else {
-            continue;
-        };
+        let stays = |payment: &Payment| payment.fails == NEVER || !over.contains(&payment.number);
+        let Some(payment) = fed::data(record.value.as_deref()).filter(stays) else { continue };
         let window = open.entry(record.partition).or_insert(0);
         if *window == IN_FLIGHT {
             continue;

@@ -107,7 +107,8 @@ fn who_failed_as_a_probe_is_none_again_before_the_others_have_been() {
         assert!(partition.probe_again());
         assert!(!partition.probe_again(), "all of them may");
     }
-    partition.succeeded(next(&mut partition).expect("the first"));
+    let first = next(&mut partition).expect("the first");
+    partition.succeeded(first);
     assert_eq!(partition.abandon_waiting(), [2, 3]);
 }
 
