@@ -4,9 +4,9 @@ mod support;
 
 use millstream::engine::Breaker;
 use millstream::prelude::*;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::*;
 
@@ -58,4 +58,66 @@ fn a_worker_sleeps_while_its_breaker_is_open_and_then_does_everything() {
     let counted = told.recv_timeout(Duration::from_secs(20)).expect("the worker spins, or died");
     // 30 calls failed, and each was followed by another.
     assert_eq!(counted, (20, 0, 30, 50));
+}
+
+/// A handler that always fails one account.
+#[derive(Default)]
+struct Picky(Mutex<Vec<u64>>);
+
+impl Picky {
+    async fn on_order(&self, order: Event<Order>) -> Result<(), HandlerError> {
+        self.0.lock().expect("no panic under the lock").push(order.number);
+        match order.account.as_str() {
+            "bad" => Err(HandlerError::transient("never this one")),
+            _ => Ok(()),
+        }
+    }
+
+    /// A service with it whose breaker two failures have opened: those of order 1, of which four are enough.
+    async fn opened(self: &Arc<Self>, memory: &Memory) -> Running {
+        let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(5)).attempts(4);
+        let breaker = Breaker::after(2).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1));
+        let service = StreamServiceBuilder::new("seen", memory.clone())
+            .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
+            .with_shared_state(self.clone())
+            .add_consumer_handler("paper.orders.new", "seen.orders", Picky::on_order)
+            .build()
+            .expect("a valid service");
+        send_orders(memory, "paper.orders.new", [order("bad", 1)]).await;
+        let running = Running::start(service).await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert!(running.handle.health().is_degraded());
+        running
+    }
+
+    fn calls(&self) -> Vec<u64> {
+        self.0.lock().expect("no panic under the lock").clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_always_fails_is_not_every_probe_of_a_breaker_behind_which_others_wait() {
+    let (memory, picky) = (Memory::new(), Arc::new(Picky::default()));
+    let running = picky.opened(&memory).await;
+    send_orders(&memory, "paper.orders.new", [order("bad", 2), order("also bad", 3), order("good", 4)]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(3)).await.expect("somebody else asks");
+    let counts = running.handle.account().total();
+    assert_eq!((counts.done, counts.dead_lettered), (2, 1));
+    // Its probe counted no attempt, and the next was another's.
+    assert_eq!(picky.calls()[..7], [1, 1, 1, 3, 4, 1, 1]);
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_alone_behind_an_open_breaker_stays_its_probe_and_health_says_so() {
+    let (memory, picky) = (Memory::new(), Arc::new(Picky::default()));
+    let running = picky.opened(&memory).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!((picky.calls(), running.handle.account().total().settled()), (vec![1; 62], 0));
+    let health = running.handle.health();
+    let trouble = health.troubles.iter().find(|(place, _)| place.starts_with("breaker of ")).map(|(_, text)| text.as_str());
+    assert_eq!(trouble, Some("open: the probe with offset 0 failed: never this one"));
+    send_orders(&memory, "paper.orders.new", [order("good", 2)]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(2)).await.expect("the next record closes it");
+    running.stop().await.expect("a clean end");
 }

@@ -4,6 +4,7 @@ mod support;
 
 use millstream::contract::{DedupScope, Deduplicator};
 use millstream::engine::{Breaker, Note};
+use millstream::memory::CommitFault;
 use millstream::prelude::*;
 use millstream_testkit::FlakyDeduplicator;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -132,6 +133,78 @@ async fn a_breaker_that_opens_under_care_finds_its_probe() {
     tokio::time::sleep(Duration::from_secs(10)).await;
     state.down.store(false, Ordering::SeqCst);
     tokio::time::timeout(Duration::from_secs(60), running.settled(3)).await.expect("a probe goes out");
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_always_fails_under_care_is_not_every_probe() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    let killer = Arc::new(Deadly { killer: Some(1), ..Deadly::default() });
+    let running = Running::start(deadly(&memory, 1, &killer)).await;
+    killer.killed.notified().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.crash().await;
+    let retry = Retry::exponential(Duration::from_millis(10), Duration::from_millis(20)).attempts(50);
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .seed(2)
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(Breaker::after(2).probe_every(Duration::from_secs(1))))
+        .with_shared_state(Arc::new(Deadly { failures: Mutex::new(u32::MAX), ..Deadly::default() }))
+        .add_consumer_handler("paper.orders.new", "seen.orders", Deadly::on_order)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    while !running.handle.health().troubles.keys().any(|place| place.starts_with("breaker of ")) {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    send_orders(&memory, "paper.orders.new", [order("b", 2), order("c", 3)]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(2)).await.expect("somebody else asks");
+    running.stop().await.expect("a clean end");
+}
+
+/// A handler that fails order 1 three times; after the first of them no commit is taken for a while.
+struct Unheard {
+    memory: Memory,
+    fails: Mutex<u32>,
+}
+
+impl Unheard {
+    async fn on_order(&self, order: Event<Order>) -> Result<(), HandlerError> {
+        let mut fails = self.fails.lock().expect("no panic under the lock");
+        if order.number != 1 || *fails == 0 {
+            return Ok(());
+        }
+        if *fails == 3 {
+            self.memory.fail_commits("seen.orders", 20, CommitFault::Stale);
+        }
+        *fails -= 1;
+        Err(HandlerError::transient("busy"))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_awaits_its_note_uses_up_none_of_its_deadline() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("b", 2)]).await;
+    let killer = Arc::new(Deadly { killer: Some(1), ..Deadly::default() });
+    let running = Running::start(deadly(&memory, 1, &killer)).await;
+    killer.killed.notified().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.crash().await;
+    let retry =
+        Retry::exponential(Duration::from_millis(10), Duration::from_millis(20)).attempts(4).within(Duration::from_secs(2));
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .seed(2)
+        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_state(Unheard { memory: memory.clone(), fails: Mutex::new(3) })
+        .add_consumer_handler("paper.orders.new", "seen.orders", Unheard::on_order)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    running.settled(2).await;
+    // The other record was noted meanwhile, so its next attempt had to await a note of its own.
+    let counts = running.handle.account().total();
+    assert_eq!((counts.done, counts.dead_lettered, counts.failures), (2, 0, 3));
     running.stop().await.expect("a clean end");
 }
 

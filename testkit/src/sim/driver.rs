@@ -3,6 +3,7 @@
 
 mod befall;
 mod judge;
+mod lag;
 mod plan;
 
 use super::checks::{Checks, Violation};
@@ -307,31 +308,6 @@ impl Driver {
         }
     }
 
-    /// Whether a member says that a partition is parked.
-    fn is_parked(&self, place: &TopicPartition) -> bool {
-        let name = format!("partition {place}");
-        self.members.iter().filter_map(|member| member.running.as_ref()).any(|running| {
-            let health = running.handle.health();
-            health.troubles.get(&name).is_some_and(|trouble| trouble.starts_with("parked"))
-        })
-    }
-
-    /// What of the inputs is not committed yet: the group, the partition, the commit and the end.
-    fn lag(&self) -> Vec<String> {
-        let mut lag = Vec::new();
-        let servers = self.world.servers();
-        for (name, group) in servers.coordinator.groups() {
-            for place in self.world.places(&group.wanted()) {
-                let end = self.world.memory.end(&place.topic, place.partition).unwrap_or(0);
-                let committed = group.committed.get(&place).map_or(0, |committed| committed.offset);
-                if committed < end && !(self.plan.may_park && self.is_parked(&place)) {
-                    lag.push(format!("{name} has committed {place} to {committed} of {end}"));
-                }
-            }
-        }
-        lag
-    }
-
     /// Waits until everything is settled (I10).
     async fn settle(&mut self) {
         let by = instant_now() + self.plan.settles_within;
@@ -339,11 +315,15 @@ impl Driver {
         let mut quiet = 0;
         while quiet < 3 {
             self.until(instant_now() + Duration::from_millis(400)).await;
-            let lag = self.lag();
+            let late = instant_now() > by;
+            let lag = self.lag(late);
             let waits = self.acts.values().any(|act| matches!(act, Act::Restart(_)));
             let all_run = !waits && self.members.iter().all(|member| member.running.is_some());
             quiet = if lag.is_empty() && all_run { quiet + 1 } else { 0 };
-            if instant_now() > by {
+            if late && lag.is_empty() && all_run {
+                return;
+            }
+            if late {
                 let within = self.plan.settles_within;
                 let lag = lag.first().map_or("a member does not run", String::as_str);
                 return self.world.violated("I10", format!("not settled {within:?} after faults stopped: {lag}"));

@@ -112,6 +112,7 @@ impl Simulation {
             also: Vec::new(),
             each: Vec::new(),
             may_park: false,
+            may_stay_open: false,
             deploys: None,
             settles_within: Duration::from_secs(300),
             stops_within: Duration::from_secs(25),
@@ -213,6 +214,15 @@ impl Simulation {
     #[must_use]
     pub fn may_park(mut self) -> Self {
         self.plan.may_park = true;
+        self
+    }
+
+    /// Says that a partition need not be settled in the end if its member's health says that its breaker is open: a record that
+    /// always fails may be all that is left to probe with, and a probe costs it no attempt. By default all must be. Whether others
+    /// wait in vain behind it is for an invariant to say, which knows what always fails.
+    #[must_use]
+    pub fn may_stay_open(mut self) -> Self {
+        self.plan.may_stay_open = true;
         self
     }
 

@@ -164,6 +164,8 @@ pub enum Hold {
     Draining,
     /// Ownership is in doubt after a pause.
     Suspicion,
+    /// Under care a record waits for its note to be committed, or for the turn.
+    Care,
 }
 
 impl Hold {

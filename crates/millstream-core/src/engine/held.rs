@@ -40,6 +40,8 @@ pub enum Stage {
     Backoff(MonoTime),
     /// Its handler put it off until this point.
     Deferred(MonoTime),
+    /// It was the probe of an open breaker and failed: it may start again when the others have been, or the breaker has closed.
+    Probed,
     /// Its dead letter is on its way.
     Letter(DeadLetterReason),
 }

@@ -228,12 +228,25 @@ impl Partition {
     }
 
     /// A call that probed an open breaker failed. It was made to learn about the dependency, not about the record, and
-    /// attempts stand still while the breaker is open (F110): so it counts none, and the record waits for the next probe.
+    /// attempts stand still while the breaker is open (F110): so it counts none. The record keeps its key and waits for
+    /// [`probe_again`](Self::probe_again): one that always fails would else be every probe, and nothing would ever close the breaker (I20).
     pub fn probe_failed(&mut self, offset: Offset, id: u128, lane: Option<LaneKey>) {
         if !self.held.contains_key(&offset) {
             self.parked(offset, id, lane);
         }
-        self.not_started(offset);
+        self.stage(offset, Stage::Probed);
+    }
+
+    /// Those that failed as probes may start again: nobody else is left to probe with, or the breaker has closed. Answers
+    /// whether there are any.
+    pub fn probe_again(&mut self) -> bool {
+        let mut any = false;
+        for (&offset, held) in self.held.iter_mut().filter(|(_, held)| held.stage == Stage::Probed) {
+            held.stage = Stage::Runnable;
+            self.runnable.insert(offset);
+            any = true;
+        }
+        any
     }
 
     /// A record becomes a dead letter without an attempt of its own: poison, a refused output, a crash, a conflict.

@@ -108,6 +108,28 @@ async fn a_call_that_fails_as_a_whole_is_one_failure_to_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_always_fails_alone_is_not_every_probe() {
+    use millstream::engine::Breaker;
+    let desk = Desk::new().answering(|number, _| match number {
+        0 => Err(HandlerError::transient("never this one")),
+        _ => Ok(Outcome::Done),
+    });
+    let memory = Memory::new();
+    send_orders(&memory, NEW, orders(0..1)).await;
+    let service = |memory| {
+        let errors = quick().breaker(Breaker::after(2).within(ms(60_000)).probe_every(ms(5_000)));
+        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+    };
+    let bench = millstream_testkit::TestBench::start_on(memory.clone(), service).await.expect("a valid service");
+    tokio::time::sleep(ms(1_000)).await;
+    send_orders(&memory, NEW, orders(1..4)).await;
+    bench.settled().await;
+    assert_eq!((bench.account().done, bench.account().dead_lettered), (3, 1));
+    assert_eq!(desk.attempts(0), [1, 2, 3, 3, 4], "the probe counted none");
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_breaker_is_open_one_record_asks() {
     use millstream::engine::Breaker;
     let began = tokio::time::Instant::now();

@@ -41,6 +41,7 @@ pub(in crate::sim) struct Plan {
     pub(in crate::sim) also: Vec<Fault>,
     pub(in crate::sim) each: Vec<Each>,
     pub(in crate::sim) may_park: bool,
+    pub(in crate::sim) may_stay_open: bool,
     pub(in crate::sim) deploys: Option<Duration>,
     pub(in crate::sim) settles_within: Duration,
     pub(in crate::sim) stops_within: Duration,

@@ -1,7 +1,7 @@
 //! Owns the first service: orders become fills.
 
 use super::order::{Audit, Behaviour, Fill, NAMESPACES, Order, topic};
-use super::{ATTEMPTS, IN_FLIGHT, SESSION, WITHIN};
+use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, SESSION, WITHIN};
 use crate::sim::Node;
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::engine::Retry;
@@ -83,7 +83,7 @@ pub(super) fn service(node: &Node) -> StreamServiceBuilder<Desk> {
     let settings = || HandlerSettings::new().in_flight(IN_FLIGHT, 32 << 20).timeout(Duration::from_secs(15)).concurrency(8);
     let mut builder = StreamServiceBuilder::new("desk", node.transport())
         .with_deduplicator(node.deduplicator())
-        .with_error_handling(ErrorHandling::new().retry(retry))
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(NO_BREAKER))
         .with_shutdown(Shutdown::within(WITHIN))
         .membership(SESSION, Duration::from_secs(8))
         .add_producer()

@@ -124,12 +124,12 @@ fn time_runs_again_only_when_the_last_hold_is_off() {
     assert_eq!(watch.elapsed(at(80), &standstill), Duration::from_millis(40), "taking a hold off twice changes nothing");
 }
 
-const HOLDS: [Hold; 5] = [Hold::Breaker, Hold::Deduplicator, Hold::Sink, Hold::Draining, Hold::Suspicion];
+const HOLDS: [Hold; 6] = [Hold::Breaker, Hold::Deduplicator, Hold::Sink, Hold::Draining, Hold::Suspicion, Hold::Care];
 
 proptest! {
     #[test]
     fn a_stopwatch_counts_the_milliseconds_without_a_hold(
-        steps in prop::collection::vec((0..5usize, any::<bool>(), 0..40u64), 1..60), start in 0..400u64,
+        steps in prop::collection::vec((0..HOLDS.len(), any::<bool>(), 0..40u64), 1..60), start in 0..400u64,
     ) {
         let (mut standstill, mut holds) = (Standstill::new(), BTreeSet::new());
         let (mut now, mut ran, mut watch) = (0, 0, None);

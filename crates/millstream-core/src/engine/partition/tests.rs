@@ -81,10 +81,44 @@ fn a_probe_that_fails_counts_no_attempt_and_its_record_keeps_its_key_and_may_sta
     assert_eq!(arrive(&mut partition, 1, A, K), Arrival::Start);
     for _ in 0..9 {
         partition.probe_failed(1, A, K);
+        assert!(partition.probe_again());
         assert_eq!(partition.next_runnable(MonoTime::ZERO), Some((1, 1)));
     }
     waits(&mut partition, 2, B, K);
     assert_eq!(next(&mut partition), None);
+}
+
+#[test]
+fn who_failed_as_a_probe_is_none_again_before_the_others_have_been() {
+    let mut partition = partition(Followers::Continue);
+    runs(&mut partition, 1, A, K);
+    runs(&mut partition, 2, B, J);
+    runs(&mut partition, 3, C, L);
+    for offset in [1, 2, 3] {
+        partition.not_started(offset);
+    }
+    for _ in 0..3 {
+        for (offset, id, lane) in [(1, A, K), (2, B, J), (3, C, L)] {
+            assert_eq!(next(&mut partition), Some(offset));
+            partition.probe_failed(offset, id, lane);
+            assert_eq!((stage(&partition, offset), partition.has_runnable()), (Some(Stage::Probed), offset < 3));
+        }
+        assert_eq!((next(&mut partition), partition.next_due()), (None, None), "it waits for its turn");
+        assert!(partition.probe_again());
+        assert!(!partition.probe_again(), "all of them may");
+    }
+    let first = next(&mut partition).expect("the first");
+    partition.succeeded(first);
+    assert_eq!(partition.abandon_waiting(), [2, 3]);
+}
+
+#[test]
+fn a_drain_abandons_who_failed_as_a_probe() {
+    let mut partition = partition(Followers::Continue);
+    runs(&mut partition, 1, A, K);
+    partition.probe_failed(1, A, K);
+    assert_eq!((partition.abandon_waiting(), partition.probe_again()), (vec![1], false));
+    assert_eq!((partition.is_quiet(), partition.ledger().watermark()), (true, 1));
 }
 
 const PREDECESSOR: Option<Stage> = Some(Stage::Letter(DeadLetterReason::Predecessor));

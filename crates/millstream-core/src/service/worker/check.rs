@@ -106,6 +106,11 @@ impl Checks {
         !self.unchecked
     }
 
+    /// Whether records are looked up, or about to be.
+    pub(super) fn is_asking(&self) -> bool {
+        self.under_way.is_some() || !self.held.is_empty()
+    }
+
     /// Takes `current` if it may be dispatched.
     pub(super) fn take_checked(&mut self) -> Option<Current> {
         if self.unchecked { None } else { self.current.take() }

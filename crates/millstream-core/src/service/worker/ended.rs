@@ -122,6 +122,8 @@ impl Worker {
         if passing && self.probing == Some(offset) {
             self.engine.probe_failed(offset, id, lane);
             self.quarantine.put_back(offset);
+            let trouble = format!("open: the probe with offset {offset} failed: {}", log_text(&error));
+            self.plan.board.trouble(&self.place("breaker"), Some(trouble));
             return self.probe_ended(offset, false, now);
         }
         if failure != Failure::Poison {
@@ -227,11 +229,29 @@ impl Worker {
         self.probing = None;
         if succeeded {
             self.breaker.probe_succeeded();
+            self.engine.probe_again();
             self.engine.standstill.resume(Hold::Breaker, now);
             self.plan.board.trouble(&self.place("breaker"), None);
         } else {
             self.breaker.probe_failed(now);
         }
+    }
+
+    /// Who failed as a probe is one again when nobody else is left to ask with; answers whether there is such a record.
+    pub(super) fn probe_again(&mut self, now: MonoTime) -> bool {
+        // Neither closed nor holding back: a probe is due, and nobody has taken it.
+        if self.breaker.is_closed() || self.breaker.holds_back(now) || self.others_may_probe(now) || !self.may_start() {
+            return false;
+        }
+        self.engine.probe_again()
+    }
+
+    /// Whether a record that has not failed as a probe may still be the next one, be it that it awaits its note first.
+    fn others_may_probe(&self, now: MonoTime) -> bool {
+        // A copy that is not due holds up those behind it only.
+        let arrives = self.checks.current.is_some() && self.checks.is_checked() && self.waits.is_none_or(|(_, at)| at <= now);
+        let gathered = self.batching.as_ref().is_some_and(|batching| !batching.gathered.is_empty() || !batching.alone.is_empty());
+        arrives || gathered || self.engine.has_runnable() || self.checks.is_asking()
     }
 
     /// The mark of a record that an attempt holds.

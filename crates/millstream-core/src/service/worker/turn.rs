@@ -75,6 +75,7 @@ impl Worker {
                 };
                 moved |= touched > 0;
                 *budget = budget.saturating_sub(touched);
+                moved |= self.probe_again(now);
             }
             moved |= self.hand_over();
             moved |= self.write_entries(now, cx);
@@ -82,6 +83,7 @@ impl Worker {
             moved |= self.send_letters(now, cx);
             moved |= self.send_copies(now, cx);
             moved |= self.pass_turn();
+            self.care_holds_time(now);
             if let Some(report) = self.leave(now) {
                 return Turned::Ended(report);
             }
