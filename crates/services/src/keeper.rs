@@ -1,6 +1,7 @@
 //! Owns that nothing outlives us: the group of all processes that one owner started, and who ends it when the owner is gone.
 
 use crate::error::{Error, at};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -16,7 +17,7 @@ pub(crate) struct Keeper {
 }
 
 /// `kill 0`: my own group. Signals that somebody sends to all are not for the keeper.
-const WAITS: &str = "trap '' INT TERM HUP; read -r _ && exit; kill -KILL 0";
+const WAITS: &str = "trap '' INT TERM HUP; read -r _ && exit; \"$@\"; kill -KILL 0";
 
 impl Keeper {
     /// Starts one, with a group of its own.
@@ -24,8 +25,17 @@ impl Keeper {
     /// # Errors
     /// If there is no `sh`.
     pub(crate) fn start() -> Result<Self, Error> {
+        Self::start_before(&[], &BTreeMap::new())
+    }
+
+    /// Starts one that also runs this command when the owner is gone, for what is in no group of ours: containers.
+    ///
+    /// # Errors
+    /// If there is no `sh`.
+    pub(crate) fn start_before(command: &[String], variables: &BTreeMap<String, String>) -> Result<Self, Error> {
         let mut shell = Command::new("sh");
-        shell.args(["-c", WAITS]).process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        shell.args(["-c", WAITS, "keeper"]).args(command).envs(variables).process_group(0);
+        shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut shell = shell.spawn().map_err(at("sh"))?;
         let pipe = shell.stdin.take();
         Ok(Self { shell, pipe })

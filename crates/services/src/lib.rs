@@ -15,28 +15,34 @@
 //!
 //! | noun | file |
 //! | --- | --- |
-//! | [`Kafka`], [`KafkaSettings`] | `kafka/` |
+//! | [`Kafka`], [`KafkaSettings`], [`Secured`] | `kafka/` |
 //! | [`Redis`], [`RedisSettings`] | `redis.rs` |
-//! | [`Node`], one server's process | `node.rs` |
-//! | what a test is given | `offered.rs` |
+//! | [`Node`], one server: a process of ours, or a container | `node.rs`, `server.rs`, `compose.rs` |
+//! | [`offered`], what a test is given | `offered.rs` |
 //! | what must be installed, and how it is | `tools.rs`, `kafka/jars.rs` |
-//! | that nothing outlives its owner | `keeper.rs`, `process.rs`, `place.rs` |
+//! | that nothing outlives its owner | `owned.rs`, `keeper.rs`, `process.rs`, `place.rs` |
 //!
 //! Unix only.
 
+mod compose;
 mod error;
 mod kafka;
 mod keeper;
 mod node;
+pub mod offered;
+mod owned;
 mod place;
 mod ports;
 mod process;
 mod redis;
+mod server;
 mod tools;
 
+pub use compose::runs as docker_runs;
 pub use error::Error;
 pub use kafka::jars::{KAFKA, fetch};
-pub use kafka::{Kafka, KafkaSettings};
+pub use kafka::processes::{archive_classes, is_archived};
+pub use kafka::{Kafka, KafkaSettings, Secured};
 pub use node::{Node, State};
 pub use place::{lock, root};
 pub use redis::{Redis, RedisSettings};

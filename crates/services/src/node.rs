@@ -1,23 +1,17 @@
-//! Owns one server's process: started, stopped, killed, paused, resumed, and told when it is ready. Leaves what it is started
-//! with to `kafka` and `redis`.
+//! Owns one server as its user sees it: an address that stays, and what is done to it. Leaves how to a process of ours (`server`) or
+//! a container (`compose`).
 
-use crate::error::{Error, at};
-use crate::process::{Doing, Process, until};
-use rustix::process::Signal;
+use crate::compose::Container;
+use crate::error::Error;
+use crate::process::until;
+use crate::server::Server;
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 /// Until a server answers: seconds on a quiet machine; a build on all cores beside it takes ten times as long.
 const READY_WITHIN: Duration = Duration::from_secs(120);
-
-/// Until a server that was asked to end is killed.
-const STOPPED_WITHIN: Duration = Duration::from_secs(20);
 
 /// What of a log is told with an error.
 const LAST_LINES: usize = 40;
@@ -29,46 +23,41 @@ const LAST_LINES: usize = 40;
 pub struct Node {
     name: String,
     port: u16,
-    program: PathBuf,
-    arguments: Vec<String>,
-    log: PathBuf,
     ready: Ready,
-    process: Option<Process>,
+    runs_as: RunsAs,
     since: SystemTime,
-    /// The group that new processes join; a group of their own if there is none.
-    #[serde(skip)]
-    group: Option<i32>,
-    /// Our own child has to be waited for when it is gone.
-    #[serde(skip)]
-    child: Option<Child>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) enum RunsAs {
+    Server(Server),
+    Container(Container),
 }
 
 /// How a server says that it is ready.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) enum Ready {
-    /// Its port is open: a broker opens it when it is registered and unfenced.
-    Listens,
+    /// It answers the request for its versions. A broker's port is open when it is registered and unfenced; a container's always.
+    Kafka,
     /// It answers `PING` with `PONG`: Redis listens while it still loads its data.
-    Pongs,
+    Redis,
 }
 
 /// What a node is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum State {
-    /// Its process runs.
+    /// It runs.
     Running,
-    /// Its process is held by [`Node::pause`]: connections stay open, nothing is answered.
+    /// It is held by [`Node::pause`]: connections stay open, nothing is answered.
     Paused,
-    /// There is no process.
+    /// It does not run.
     Stopped,
 }
 
 impl Node {
-    pub(crate) fn new(name: String, port: u16, ready: Ready, command: (PathBuf, Vec<String>), log: PathBuf) -> Self {
-        let (program, arguments) = command;
-        let since = SystemTime::now();
-        Self { name, port, program, arguments, log, ready, process: None, since, group: None, child: None }
+    pub(crate) fn new(name: String, port: u16, ready: Ready, runs_as: RunsAs) -> Self {
+        Self { name, port, ready, runs_as, since: SystemTime::now() }
     }
 
     /// `kafka-1`, `redis`.
@@ -81,17 +70,19 @@ impl Node {
         (Ipv4Addr::LOCALHOST, self.port).into()
     }
 
-    /// The number of its process, also of one that is gone by now; `None` before the first start.
+    /// The number of its process, also of one that is gone by now; `None` before the first start, and in a container.
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Process::pid)
+        match &self.runs_as {
+            RunsAs::Server(server) => server.pid(),
+            RunsAs::Container(_) => None,
+        }
     }
 
     /// What it is doing now.
     pub fn state(&self) -> State {
-        match self.process.as_ref().map_or(Doing::Gone, Process::doing) {
-            Doing::Runs => State::Running,
-            Doing::Paused => State::Paused,
-            Doing::Gone => State::Stopped,
+        match &self.runs_as {
+            RunsAs::Server(server) => server.state(),
+            RunsAs::Container(container) => container.state(),
         }
     }
 
@@ -100,17 +91,12 @@ impl Node {
         self.since
     }
 
-    /// Where it writes what it has to say.
-    pub fn log(&self) -> &Path {
-        &self.log
-    }
-
     /// Starts it with the data that it has, and waits until it is ready.
     ///
     /// # Errors
     /// If it runs already, ends at once, or is not ready after two minutes; the end of its log is part of the error.
     pub fn start(&mut self) -> Result<(), Error> {
-        self.spawn()?;
+        self.begin()?;
         self.wait_until_ready()
     }
 
@@ -119,13 +105,12 @@ impl Node {
     /// # Errors
     /// If the system refuses.
     pub fn stop(&mut self) -> Result<(), Error> {
-        self.signal(Signal::TERM)?;
-        // A paused process ends when it goes on.
-        self.signal(Signal::CONT)?;
-        if self.process.as_ref().is_some_and(|process| !process.gone_within(STOPPED_WITHIN)) {
-            self.signal(Signal::KILL)?;
-        }
-        self.reap()
+        match &mut self.runs_as {
+            RunsAs::Server(server) => server.stop(),
+            RunsAs::Container(container) => container.stop(),
+        }?;
+        self.changed();
+        Ok(())
     }
 
     /// Ends it at once (SIGKILL).
@@ -133,52 +118,81 @@ impl Node {
     /// # Errors
     /// If the system refuses.
     pub fn kill(&mut self) -> Result<(), Error> {
-        self.signal(Signal::KILL)?;
-        self.reap()
+        match &mut self.runs_as {
+            RunsAs::Server(server) => server.kill(),
+            RunsAs::Container(container) => container.kill(),
+        }?;
+        self.changed();
+        Ok(())
     }
 
-    /// Holds its process (SIGSTOP): its peers see neither a reset nor an answer.
+    /// Holds it (SIGSTOP): its peers see neither a reset nor an answer.
     ///
     /// # Errors
     /// If it does not run.
     pub fn pause(&mut self) -> Result<(), Error> {
-        self.held(Signal::STOP, State::Paused)
+        match &mut self.runs_as {
+            RunsAs::Server(server) => server.pause(),
+            RunsAs::Container(container) => container.pause(),
+        }?;
+        self.becomes(State::Paused)
     }
 
-    /// Lets a paused process go on (SIGCONT).
+    /// Lets it go on after a pause (SIGCONT).
     ///
     /// # Errors
     /// If it does not run.
     pub fn resume(&mut self) -> Result<(), Error> {
-        self.held(Signal::CONT, State::Running)
+        match &mut self.runs_as {
+            RunsAs::Server(server) => server.resume(),
+            RunsAs::Container(container) => container.resume(),
+        }?;
+        self.becomes(State::Running)
     }
 
-    fn held(&mut self, signal: Signal, then: State) -> Result<(), Error> {
-        if self.state() == State::Stopped {
-            return Err(Error::new(format!("{} does not run", self.name)));
+    /// Ends it for good, and what was made for it alone; for one that was set free by `release`.
+    ///
+    /// # Errors
+    /// If the system refuses.
+    pub fn remove(&mut self) -> Result<(), Error> {
+        match &mut self.runs_as {
+            RunsAs::Server(server) => server.kill(),
+            RunsAs::Container(container) => container.remove(),
         }
-        self.signal(signal)?;
-        if !until(STOPPED_WITHIN, || self.state() == then) {
-            return Err(Error::new(format!("{} is not {then:?} after {signal:?}", self.name)));
+    }
+
+    /// Its owner is gone: ends it at once, if it is a process. Containers go all together, by their keeper.
+    pub(crate) fn abandon(&mut self) {
+        if let RunsAs::Server(server) = &mut self.runs_as {
+            // What is left after a failure the keeper kills.
+            let _ = server.kill();
         }
-        self.since = SystemTime::now();
-        Ok(())
+    }
+
+    /// What there is to know of it for whoever ends it later, when this one is gone.
+    pub fn remembered(&self) -> Self {
+        let (name, runs_as) = (self.name.clone(), self.runs_as.clone());
+        Self { name, port: self.port, ready: self.ready, runs_as, since: self.since }
+    }
+
+    /// The last lines that it wrote.
+    pub fn last_words(&self, count: usize) -> String {
+        match &self.runs_as {
+            RunsAs::Server(server) => server.last_words(count),
+            RunsAs::Container(container) => container.last_words(count),
+        }
     }
 
     /// Starts it without waiting.
-    pub(crate) fn spawn(&mut self) -> Result<(), Error> {
+    pub(crate) fn begin(&mut self) -> Result<(), Error> {
         if self.state() != State::Stopped {
             return Err(Error::new(format!("{} runs already", self.name)));
         }
-        let log = File::options().create(true).append(true).open(&self.log).map_err(at(self.log.display()))?;
-        let errors = log.try_clone().map_err(at(self.log.display()))?;
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).process_group(self.group.unwrap_or(0));
-        command.stdin(Stdio::null()).stdout(log).stderr(errors);
-        let child = command.spawn().map_err(at(self.program.display()))?;
-        self.process = Some(Process::of(child.id())?);
-        self.child = Some(child);
-        self.since = SystemTime::now();
+        match &mut self.runs_as {
+            RunsAs::Server(server) => server.spawn(),
+            RunsAs::Container(container) => container.start(),
+        }?;
+        self.changed();
         Ok(())
     }
 
@@ -188,76 +202,37 @@ impl Node {
             ended = self.state() == State::Stopped;
             ended || self.is_ready()
         });
-        match (ended, ready) {
-            (true, _) => Err(Error::new(format!(
-                "{} ended before it was ready; the end of its log:\n{}",
-                self.name,
-                self.last_words(LAST_LINES)
-            ))),
-            (false, false) => {
-                let limit = READY_WITHIN.as_secs();
-                Err(Error::new(format!(
-                    "{} is not ready after {limit} s; the end of its log:\n{}",
-                    self.name,
-                    self.last_words(LAST_LINES)
-                )))
-            }
-            (false, true) => Ok(()),
+        if ready && !ended {
+            return Ok(());
         }
+        let limit = READY_WITHIN.as_secs();
+        let what = if ended { "ended before it was ready".to_owned() } else { format!("is not ready after {limit} s") };
+        Err(Error::new(format!("{} {what}; the end of its log:\n{}", self.name, self.last_words(LAST_LINES))))
     }
 
     fn is_ready(&self) -> bool {
-        let within = Duration::from_millis(500);
+        // ApiVersions 0, whose answer has a length and the number of the request first; and Redis' own word.
+        let (asked, answered): (&[u8], &[u8]) = match self.ready {
+            Ready::Kafka => (b"\0\0\0\x0a\0\x12\0\0mill\xff\xff", b"mill"),
+            Ready::Redis => (b"PING\r\n", b"+PONG"),
+        };
+        let within = Duration::from_secs(1);
         let Ok(mut stream) = TcpStream::connect_timeout(&self.address(), within) else { return false };
-        match self.ready {
-            Ready::Listens => true,
-            Ready::Pongs => {
-                let mut answer = [0; 7];
-                stream.set_read_timeout(Some(within)).is_ok()
-                    && stream.write_all(b"PING\r\n").is_ok()
-                    && stream.read_exact(&mut answer).is_ok()
-                    && answer == *b"+PONG\r\n"
-            }
-        }
+        let mut answer = [0; 64];
+        let exchange = stream.set_read_timeout(Some(within)).and_then(|()| stream.write_all(asked));
+        let read = exchange.and_then(|()| stream.read(&mut answer)).unwrap_or(0);
+        answer[..read].windows(answered.len()).any(|part| part == answered)
     }
 
-    /// Processes started from now on end with the leader of this group.
-    pub(crate) fn join(&mut self, group: i32) {
-        self.group = Some(group);
-    }
-
-    fn signal(&self, signal: Signal) -> Result<(), Error> {
-        self.process.as_ref().map_or(Ok(()), |process| process.signal(signal))
-    }
-
-    /// Waits for the end of a process that was killed.
-    fn reap(&mut self) -> Result<(), Error> {
-        if let Some(mut child) = self.child.take() {
-            child.wait().map_err(at(&self.name))?;
+    fn becomes(&mut self, state: State) -> Result<(), Error> {
+        if !until(READY_WITHIN, || self.state() == state) {
+            return Err(Error::new(format!("{} does not become {state:?}", self.name)));
         }
-        if self.process.as_ref().is_some_and(|process| !process.gone_within(STOPPED_WITHIN)) {
-            return Err(Error::new(format!("{} does not end", self.name)));
-        }
-        self.since = SystemTime::now();
+        self.changed();
         Ok(())
     }
 
-    /// What there is to know of it for whoever ends it later, when this one is gone.
-    pub fn remembered(&self) -> Self {
-        let (program, arguments) = (self.program.clone(), self.arguments.clone());
-        let mut copy = Self::new(self.name.clone(), self.port, self.ready, (program, arguments), self.log.clone());
-        (copy.process, copy.since) = (self.process.clone(), self.since);
-        copy
-    }
-
-    /// The last lines of its log.
-    pub fn last_words(&self, count: usize) -> String {
-        let all = fs::read(&self.log).unwrap_or_default();
-        let all = String::from_utf8_lossy(&all);
-        let lines: Vec<_> = all.lines().collect();
-        lines[lines.len().saturating_sub(count)..].join(
-            "
-",
-        )
+    fn changed(&mut self) {
+        self.since = SystemTime::now();
     }
 }

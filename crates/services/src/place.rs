@@ -4,6 +4,7 @@
 use crate::error::{Error, at};
 use crate::process::{Doing, Process};
 use std::fs::{self, File};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// `target/services` of this workspace.
@@ -26,7 +27,8 @@ impl Folder {
     /// If the file system refuses.
     pub(crate) fn make(what: &str) -> Result<Self, Error> {
         let runs = root().join("runs");
-        fs::create_dir_all(&runs).map_err(at(runs.display()))?;
+        // Passwords of test clusters are the user's own business.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&runs).map_err(at(runs.display()))?;
         let _lock = lock(&runs.join("lock"))?;
         sweep(&runs)?;
         let owner = Process::current()?;
@@ -40,6 +42,11 @@ impl Folder {
 
     pub(crate) fn path(&self) -> &Path {
         &self.0
+    }
+
+    /// A name for the containers whose files are here.
+    pub(crate) fn project(&self) -> String {
+        format!("millstream-{}", self.0.file_name().unwrap_or_default().display())
     }
 
     /// Keeps the folder for good: its owner has another way to tell when it may go.

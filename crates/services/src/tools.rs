@@ -83,16 +83,23 @@ impl Remedy {
 /// What brings these programs on this machine.
 pub fn remedy(missing: &[Tool]) -> Remedy {
     let has = |program: &str| on_path(program).is_some();
-    remedy_for(missing, has("apt-get"), rustix::process::geteuid().is_root(), has("brew"))
+    let systemd = Path::new("/run/systemd/system").is_dir();
+    remedy_for(missing, has("apt-get"), rustix::process::geteuid().is_root().then_some(systemd), has("brew"))
 }
 
-fn remedy_for(missing: &[Tool], apt: bool, root: bool, brew: bool) -> Remedy {
+/// `root` also says whether systemd runs.
+fn remedy_for(missing: &[Tool], apt: bool, root: Option<bool>, brew: bool) -> Remedy {
     let packages = |of: fn(Tool) -> &'static str| missing.iter().map(|tool| of(*tool)).collect::<Vec<_>>();
-    if apt && root {
+    if let (true, Some(systemd)) = (apt, root) {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut install = words("apt-get install --yes --quiet --no-install-recommends");
         install.extend(packages(Tool::debian).into_iter().map(str::to_owned));
-        return Remedy::Run(vec![words("apt-get update --quiet"), install]);
+        let mut commands = vec![words("apt-get update --quiet"), install];
+        if systemd && missing.contains(&Tool::Redis) {
+            // Debian's package starts a server that nobody here has asked for.
+            commands.push(words("systemctl disable --now redis-server"));
+        }
+        return Remedy::Run(commands);
     }
     if apt {
         return Remedy::Say(format!("run `sudo apt-get install {}`", packages(Tool::debian).join(" ")));
@@ -146,10 +153,11 @@ mod tests {
     #[test]
     fn what_is_missing_is_installed_on_debian_by_root_and_said_elsewhere() {
         let missing = [Tool::Java, Tool::Redis];
-        let Remedy::Run(commands) = remedy_for(&missing, true, true, false) else { panic!("root may") };
+        let Remedy::Run(commands) = remedy_for(&missing, true, Some(true), false) else { panic!("root may") };
         assert_eq!(commands[0].join(" "), "apt-get update --quiet");
         assert!(commands[1].join(" ").ends_with("--no-install-recommends openjdk-17-jre-headless redis-server"));
-        let said = |apt, brew| remedy_for(&missing, apt, false, brew);
+        assert_eq!(commands[2..], [["systemctl", "disable", "--now", "redis-server"]]);
+        let said = |apt, brew| remedy_for(&missing, apt, None, brew);
         assert_eq!(said(true, false), Remedy::Say("run `sudo apt-get install openjdk-17-jre-headless redis-server`".to_owned()));
         assert_eq!(said(false, true), Remedy::Say("run `brew install openjdk@17 redis`".to_owned()));
         assert_eq!(said(false, false), Remedy::Say("install openjdk-17-jre-headless, redis-server, or start Docker".to_owned()));

@@ -1,9 +1,10 @@
 //! Owns the README's test command: what is run, in which order, and the closing line. Leaves the main job's report to
-//! `report`.
+//! `report`, and what tests find running to `services`.
 
 use crate::step::{Step, human};
-use crate::{report, sim};
+use crate::{report, services, sim};
 use clap::ValueEnum;
+use millstream_services::offered::SERVICES;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -11,6 +12,10 @@ pub(crate) struct Arguments {
     /// Run these parts only, for example while working on one of them
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
+
+    /// Start neither Kafka nor Redis: tests that need them are reported as ignored
+    #[arg(long)]
+    no_services: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,7 +42,7 @@ impl Part {
         }
     }
 
-    fn run(self) -> Result<Duration, String> {
+    fn run(self, arguments: &Arguments) -> Result<Duration, String> {
         match self {
             Part::Format => Step::cargo(&["fmt", "--all", "--check"]).run(),
             Part::Lints => {
@@ -48,7 +53,7 @@ impl Part {
                 let all = ["doc", "--workspace", "--all-features", "--no-deps"];
                 Step::cargo(&all).env("RUSTDOCFLAGS", "-D warnings").run()
             }
-            Part::Tests => Step::cargo(&["test", "--workspace", "--all-features", "--all-targets"]).run(),
+            Part::Tests => tests(arguments.no_services),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
             Part::Simulation => sim::of_every_test(),
             Part::Trading => trading(),
@@ -71,7 +76,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
             skipped.push(part.name());
             continue;
         }
-        match part.run() {
+        match part.run(arguments) {
             Ok(took) => done.push(format!("{} {}", part.name(), human(took))),
             Err(why) => {
                 let rest: Vec<_> = parts.map(Part::name).collect();
@@ -83,6 +88,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let skipped = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
     println!("\ntest: green in {} ({}){skipped}", human(start.elapsed()), done.join(", "));
     Ok(())
+}
+
+/// All tests, beside a Kafka and a Redis that are gone afterwards, also if a test fails or we are killed.
+fn tests(no_services: bool) -> Result<Duration, String> {
+    let all = ["test", "--workspace", "--all-features", "--all-targets"];
+    if no_services {
+        return Step::cargo(&all).env(SERVICES, "none").run();
+    }
+    // Compiled first: brokers beside a compiler are slow to start, and slow it down.
+    let compiled = Step::cargo(&[&all[..], &["--no-run"]].concat()).run()?;
+    let beside = services::beside_tests()?;
+    let step = beside.told().fold(Step::cargo(&all), |step, (name, value)| step.env(name, value));
+    Ok(compiled + step.run()?)
 }
 
 /// The main job, undisturbed and with its portfolio manager stopped and crashing in the middle, and a look at its reports.

@@ -50,6 +50,7 @@ pub fn fetch() -> Result<Option<Vec<String>>, Error> {
         "--quiet".to_owned(),
         "--batch-mode".to_owned(),
         "--strict-checksums".to_owned(),
+        "-Dstyle.color=never".to_owned(),
         format!("--file={}", pom.display()),
         COPY.to_owned(),
         format!("-DoutputDirectory={}", folder.display()),

@@ -1,6 +1,6 @@
-//! Owns what a broker is told: its properties, its logs' and its Java's. Leaves starting it to `kafka`.
+//! Owns what a broker is told: its properties, and its logs'.
 
-use super::KafkaSettings;
+use super::secured::{self, Secrets};
 use std::collections::BTreeMap;
 
 /// The ports of one node.
@@ -8,10 +8,20 @@ use std::collections::BTreeMap;
 pub(super) struct Ports {
     pub(super) clients: u16,
     pub(super) controller: u16,
+    pub(super) secured: Option<[u16; secured::PORTS]>,
 }
 
-/// How many ports a node takes.
-pub(super) const PORTS: usize = 2;
+impl Ports {
+    /// How many a node takes.
+    pub(super) fn count(secured: bool) -> usize {
+        if secured { 2 + secured::PORTS } else { 2 }
+    }
+
+    /// Of so many.
+    pub(super) fn of(found: &[u16]) -> Self {
+        Self { clients: found[0], controller: found[1], secured: found[2..].try_into().ok() }
+    }
+}
 
 /// Properties of every broker. Whatever makes a test wait for nothing is off or short.
 const COMMON: [(&str, &str); 20] = [
@@ -40,18 +50,33 @@ const COMMON: [(&str, &str); 20] = [
     ("num.partitions", "3"),
 ];
 
-/// Properties of one node, as its file has them.
-pub(super) fn of_node(settings: &KafkaSettings, nodes: &[Ports], id: usize, data: &str) -> String {
+/// Properties of one node, as its file has them; the user's win.
+pub(super) fn of_node(
+    nodes: &[Ports],
+    id: usize,
+    data: &str,
+    secrets: Option<&Secrets>,
+    users: &BTreeMap<String, String>,
+) -> String {
     let own = nodes[id - 1];
+    let mut listeners =
+        vec![format!("PLAINTEXT://127.0.0.1:{}", own.clients), format!("CONTROLLER://127.0.0.1:{}", own.controller)];
+    let mut protocols = vec!["PLAINTEXT:PLAINTEXT".to_owned(), "CONTROLLER:PLAINTEXT".to_owned()];
+    if let Some(ports) = own.secured {
+        let (more, theirs) = Secrets::listeners(ports);
+        listeners.extend(more);
+        protocols.extend(theirs);
+    }
     let replicas = nodes.len().to_string();
     let in_sync = if nodes.len() > 1 { "2" } else { "1" };
     let voters = (1..).zip(nodes).map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller)).collect::<Vec<_>>();
+    let secured = secrets.map(Secrets::properties).unwrap_or_default();
     let mut all: BTreeMap<&str, String> = COMMON.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
     all.extend([
         ("node.id", id.to_string()),
         ("controller.quorum.voters", voters.join(",")),
-        ("listeners", format!("PLAINTEXT://127.0.0.1:{},CONTROLLER://127.0.0.1:{}", own.clients, own.controller)),
-        ("listener.security.protocol.map", "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned()),
+        ("listeners", listeners.join(",")),
+        ("listener.security.protocol.map", protocols.join(",")),
         ("log.dirs", data.to_owned()),
         ("default.replication.factor", replicas.clone()),
         ("min.insync.replicas", in_sync.to_owned()),
@@ -61,7 +86,7 @@ pub(super) fn of_node(settings: &KafkaSettings, nodes: &[Ports], id: usize, data
         ("share.coordinator.state.topic.replication.factor", replicas),
         ("share.coordinator.state.topic.min.isr", in_sync.to_owned()),
     ]);
-    all.extend(settings.properties.iter().map(|(name, value)| (name.as_str(), value.clone())));
+    all.extend(secured.iter().chain(users).map(|(name, value)| (name.as_str(), value.clone())));
     all.iter().map(|(name, value)| format!("{name}={value}\n")).collect()
 }
 
@@ -75,16 +100,19 @@ appender.console.layout.type=PatternLayout
 appender.console.layout.pattern=%d{HH:mm:ss,SSS} %p %c{1} %m%n
 ";
 
-/// Java's own flags: a small heap, and the quick compiler only, which halves the time until a broker is ready.
-pub(super) const JAVA: [&str; 6] =
-    ["-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-UsePerfData", "-Xshare:auto"];
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const NODES: [Ports; 3] =
-        [Ports { clients: 1, controller: 2 }, Ports { clients: 3, controller: 4 }, Ports { clients: 5, controller: 6 }];
+    const NODES: [Ports; 3] = [
+        Ports { clients: 1, controller: 2, secured: None },
+        Ports { clients: 3, controller: 4, secured: None },
+        Ports { clients: 5, controller: 6, secured: None },
+    ];
+
+    fn alone(users: &BTreeMap<String, String>) -> String {
+        of_node(&NODES[..1], 1, "/data", None, users)
+    }
 
     fn has(text: &str, line: &str) -> bool {
         text.lines().any(|one| one == line)
@@ -92,7 +120,7 @@ mod tests {
 
     #[test]
     fn three_brokers_replicate_three_times_and_need_two_in_sync() {
-        let text = of_node(&KafkaSettings::default().brokers(3), &NODES, 2, "/data");
+        let text = of_node(&NODES, 2, "/data", None, &BTreeMap::new());
         for line in [
             "node.id=2",
             "default.replication.factor=3",
@@ -108,21 +136,23 @@ mod tests {
 
     #[test]
     fn one_broker_replicates_nothing() {
-        let text = of_node(&KafkaSettings::default(), &NODES[..1], 1, "/data");
+        let text = alone(&BTreeMap::new());
         assert!(has(&text, "offsets.topic.replication.factor=1") && has(&text, "min.insync.replicas=1"), "{text}");
     }
 
     #[test]
     fn a_property_of_the_users_replaces_ours() {
-        let settings = KafkaSettings::default().property("group.initial.rebalance.delay.ms", "3000");
-        let text = of_node(&settings, &NODES[..1], 1, "/data");
+        let users = BTreeMap::from([("group.initial.rebalance.delay.ms".to_owned(), "3000".to_owned())]);
+        let text = alone(&users);
         assert!(has(&text, "group.initial.rebalance.delay.ms=3000") && !has(&text, "group.initial.rebalance.delay.ms=0"));
     }
 
     #[test]
     fn whatever_listens_does_so_on_loopback() {
-        let text = of_node(&KafkaSettings::default(), &NODES[..1], 1, "/data");
+        let secured = Ports::of(&[1, 2, 3, 4, 5]);
+        let text = of_node(&[secured], 1, "/data", None, &BTreeMap::new());
         let listeners = text.lines().find_map(|line| line.strip_prefix("listeners=")).expect("it listens");
+        assert_eq!(listeners.split(',').count(), Ports::count(true));
         assert!(listeners.split(',').all(|listener| listener.contains("://127.0.0.1:")), "{listeners}");
     }
 }

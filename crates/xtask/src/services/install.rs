@@ -1,14 +1,19 @@
 //! Owns bringing what is missing: each command shown before it runs. Leaves which ones to `millstream-services`.
 
 use crate::step::Step;
-use millstream_services::{Remedy, Tool, fetch, remedy};
+use millstream_services::{Remedy, Tool, archive_classes, docker_runs, fetch, is_archived, remedy};
 
-/// Brings programs and jars, as far as they are missing.
+/// Brings programs and jars, as far as they are missing; where Docker runs, only what it does not bring.
 ///
 /// # Errors
 /// If they may not be installed here, with the command for a person; or if that failed.
-pub(crate) fn all() -> Result<(), String> {
-    let mut missing: Vec<_> = [Tool::Java, Tool::Redis].into_iter().filter(|tool| tool.find().is_err()).collect();
+pub(super) fn all(secured: bool) -> Result<(), String> {
+    let needed = match docker_runs() {
+        true if secured => &[Tool::Java][..],
+        true => return Ok(()),
+        false => &[Tool::Java, Tool::Redis][..],
+    };
+    let mut missing: Vec<_> = needed.iter().copied().filter(|tool| tool.find().is_err()).collect();
     if fetch().is_err() {
         missing.push(Tool::Maven);
     }
@@ -20,7 +25,16 @@ pub(crate) fn all() -> Result<(), String> {
         }
         missing.iter().try_for_each(|tool| tool.find().map(drop))?;
     }
-    fetch()?.map_or(Ok(()), |words| run(&words))
+    if let Some(words) = fetch()? {
+        run(&words)?;
+    }
+    if !is_archived() {
+        println!("starting a broker once, to write an archive of its classes: it halves the time of all later starts");
+        if let Err(why) = archive_classes() {
+            println!("there is none, and brokers start without it: {why}");
+        }
+    }
+    Ok(())
 }
 
 fn names(missing: &[Tool]) -> String {

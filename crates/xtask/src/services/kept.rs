@@ -46,6 +46,14 @@ impl Kept {
         self.nodes.extend(kafka.nodes().iter().map(Node::remembered));
         self.folders.push(kafka.folder().to_owned());
         self.export("KAFKA_BOOTSTRAP_SERVERS", &kafka.bootstrap_servers());
+        if let Some(secured) = kafka.secured() {
+            self.export("KAFKA_TLS_BOOTSTRAP_SERVERS", &secured.tls);
+            self.export("KAFKA_SASL_TLS_BOOTSTRAP_SERVERS", &secured.sasl_tls);
+            self.export("KAFKA_SASL_PLAINTEXT_BOOTSTRAP_SERVERS", &secured.sasl_plaintext);
+            self.export("KAFKA_TLS_CA_FILE", &secured.authority.display().to_string());
+            self.export("KAFKA_SASL_USERNAME", &secured.username);
+            self.export("KAFKA_SASL_PASSWORD", &secured.password);
+        }
     }
 
     pub(super) fn redis(&mut self, redis: &Redis) {
@@ -54,7 +62,7 @@ impl Kept {
         self.export("REDIS_URL", &redis.url());
     }
 
-    fn export(&mut self, name: &str, value: &str) {
+    pub(super) fn export(&mut self, name: &str, value: &str) {
         self.exports.insert(name.to_owned(), value.to_owned());
     }
 
@@ -81,7 +89,7 @@ impl Kept {
     /// Ends all that is up and forgets it. Data goes too, so nothing is asked to end in order.
     pub(super) fn end(mut self) -> Result<(), String> {
         for node in &mut self.nodes {
-            node.kill()?;
+            node.remove()?;
         }
         for folder in &self.folders {
             match fs::remove_dir_all(folder) {

@@ -1,13 +1,16 @@
 //! Owns the chore `services`: its words, and what each does to what is up. Leaves starting and ending to `millstream-services`, what
-//! is remembered between two calls to `kept`, and installing to `install`.
+//! is remembered between two calls to `kept`, installing to `install`, and what tests find running to `beside`.
 
+mod beside;
 mod install;
 mod kept;
 mod table;
 
 use crate::step::human;
+pub(crate) use beside::beside_tests;
+use beside::given;
 use kept::Kept;
-use millstream_services::{KafkaSettings, Node, RedisSettings, root};
+use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, root};
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -69,6 +72,10 @@ struct Up {
     /// How many brokers: with three, topics have three replicas and writes need two
     #[arg(long, default_value_t = 1)]
     brokers: usize,
+
+    /// Listeners with TLS, SASL (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512) and both, beside the plain one
+    #[arg(long)]
+    tls_sasl: bool,
 }
 
 /// Does it.
@@ -97,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         What::Kill { node } => with(node, "killed", |node| node.kill()),
         What::Pause { node } => with(node, "paused", |node| node.pause()),
         What::Resume { node } => with(node, "resumed", |node| node.resume()),
-        What::Install => install::all(),
+        What::Install => install::all(false),
     }
 }
 
@@ -118,21 +125,42 @@ impl Up {
             }
             kept.end()?;
         }
-        install::all()?;
+        let (there, store) = (given("KAFKA_BOOTSTRAP_SERVERS")?, given("REDIS_URL")?);
+        if there.is_none() || store.is_none() {
+            install::all(self.tls_sasl)?;
+        }
         let start = Instant::now();
-        let kafka = KafkaSettings::default().brokers(self.brokers).start()?;
-        let redis = RedisSettings::default().start()?;
         let mut kept = Kept::default();
-        kept.kafka(&kafka);
-        kept.redis(&redis);
+        let settings = KafkaSettings::default().brokers(self.brokers);
+        let settings = if self.tls_sasl { settings.secured() } else { settings };
+        let kafka = take(&mut kept, "KAFKA_BOOTSTRAP_SERVERS", there, || settings.start(), Kept::kafka)?;
+        let redis = take(&mut kept, "REDIS_URL", store, || RedisSettings::default().start(), Kept::redis)?;
         // First remembered, then set free: whatever ends us in between, nothing runs of which nobody knows.
         kept.write()?;
-        kafka.release()?;
-        redis.release()?;
+        kafka.map_or(Ok(()), Kafka::release)?;
+        redis.map_or(Ok(()), Redis::release)?;
         print!("{}", table::draw(&kept.nodes));
         println!("\nservices: up in {}; eval \"$(cargo xtask services env)\" tells a shell where", human(start.elapsed()));
         Ok(())
     }
+}
+
+/// Takes what is there already, or starts it.
+fn take<T>(
+    kept: &mut Kept,
+    name: &str,
+    there: Option<String>,
+    start: impl FnOnce() -> Result<T, Error>,
+    keep: impl FnOnce(&mut Kept, &T),
+) -> Result<Option<T>, String> {
+    if let Some(value) = there {
+        println!("{name} is set, and somebody listens there: nothing is started for it");
+        kept.export(name, &value);
+        return Ok(None);
+    }
+    let started = start()?;
+    keep(kept, &started);
+    Ok(Some(started))
 }
 
 fn down() -> Result<(), String> {
@@ -142,7 +170,7 @@ fn down() -> Result<(), String> {
     Ok(())
 }
 
-fn with(name: &str, done: &str, act: impl FnOnce(&mut Node) -> Result<(), millstream_services::Error>) -> Result<(), String> {
+fn with(name: &str, done: &str, act: impl FnOnce(&mut Node) -> Result<(), Error>) -> Result<(), String> {
     let mut kept = Kept::read()?.ok_or(NOTHING)?;
     let start = Instant::now();
     let outcome = act(kept.node(name)?);
@@ -159,7 +187,7 @@ fn logs(name: Option<&str>, count: usize) -> Result<(), String> {
         kept.node(name)?;
     }
     for node in kept.nodes.iter().filter(|node| name.is_none_or(|name| node.name() == name)) {
-        println!("── {}: {} ──", node.name(), node.log().display());
+        println!("── {} ──", node.name());
         println!("{}", node.last_words(count));
     }
     Ok(())
