@@ -2,7 +2,7 @@
 //! `report`, and what tests find running to `services`.
 
 use crate::step::{Step, human};
-use crate::{report, services, sim};
+use crate::{marks, report, services, sim};
 use clap::ValueEnum;
 use millstream_services::offered::SERVICES;
 use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ impl Part {
             }
             Part::Tests => tests(arguments.no_services),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
-            Part::Simulation => sim::of_every_test(),
+            Part::Simulation => sim::of_this_commit(),
             Part::Trading => trading(),
         }
     }
@@ -113,5 +113,6 @@ fn trading() -> Result<Duration, String> {
         println!("{summary}{}", more.join(" ").replace("--restarts", ", restarts:"));
         took += run.took;
     }
+    marks::none_in("target/release/examples/trading")?;
     Ok(took)
 }
