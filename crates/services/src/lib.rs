@@ -46,4 +46,4 @@ pub use kafka::{Kafka, KafkaSettings, Secured};
 pub use node::{Node, State};
 pub use place::{lock, root};
 pub use redis::{Redis, RedisSettings};
-pub use tools::{Remedy, Tool, remedy};
+pub use tools::{Remedy, Tool, missing_for_build, remedy};

@@ -3,9 +3,9 @@
 
 use crate::error::Error;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
-/// A program that the services need.
+/// What services need, and what compiling the suite does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Tool {
@@ -15,38 +15,61 @@ pub enum Tool {
     Maven,
     /// `redis-server`.
     Redis,
+    /// A compiler of C and C++.
+    Compiler,
+    /// `make`.
+    Make,
+    /// `pkg-config`, which knows where libraries are.
+    PkgConfig,
+    /// OpenSSL with its headers.
+    OpenSsl,
+    /// zlib with its headers.
+    Zlib,
 }
 
 impl Tool {
-    fn program(self) -> &'static str {
+    /// What building everything takes beside Rust: librdkafka compiles itself, with TLS and compression of the system's.
+    pub const BUILD: [Self; 5] = [Self::Compiler, Self::Make, Self::PkgConfig, Self::OpenSsl, Self::Zlib];
+
+    /// What one looks for; the packages of Debian and of Homebrew.
+    fn names(self) -> [&'static str; 3] {
         match self {
-            Tool::Java => "java",
-            Tool::Maven => "mvn",
-            Tool::Redis => "redis-server",
+            Tool::Java => ["java", "openjdk-17-jre-headless", "openjdk@17"],
+            Tool::Maven => ["mvn", "maven", "maven"],
+            Tool::Redis => ["redis-server", "redis-server", "redis"],
+            Tool::Compiler => ["c++", "g++", "gcc"],
+            Tool::Make => ["make", "make", "make"],
+            Tool::PkgConfig => ["pkg-config", "pkg-config", "pkgconf"],
+            Tool::OpenSsl => ["openssl", "libssl-dev", "openssl@3"],
+            Tool::Zlib => ["zlib", "zlib1g-dev", "zlib"],
         }
+    }
+
+    fn program(self) -> &'static str {
+        self.names()[0]
     }
 
     fn debian(self) -> &'static str {
-        match self {
-            Tool::Java => "openjdk-17-jre-headless",
-            Tool::Maven => "maven",
-            Tool::Redis => "redis-server",
-        }
+        self.names()[1]
     }
 
     fn brew(self) -> &'static str {
+        self.names()[2]
+    }
+
+    /// Whether it is there, in a release that is new enough.
+    pub fn is_there(self) -> bool {
         match self {
-            Tool::Java => "openjdk@17",
-            Tool::Maven => "maven",
-            Tool::Redis => "redis",
+            Tool::OpenSsl | Tool::Zlib => known_to_pkg_config(self.program()),
+            program => program.find().is_ok(),
         }
     }
 
-    /// Where it is.
+    /// Where the program is.
     ///
     /// # Errors
     /// If it is missing, or a Java older than 17; says how to get it.
-    pub fn find(self) -> Result<PathBuf, Error> {
+    pub(crate) fn find(self) -> Result<PathBuf, Error> {
         if self == Tool::Java {
             return java();
         }
@@ -56,6 +79,21 @@ impl Tool {
     fn missing(self) -> Error {
         Error::new(format!("`{}` is missing; {}", self.program(), remedy(&[self]).said()))
     }
+}
+
+/// What building everything lacks here. Only where Debian's packages are: elsewhere libraries are found in more ways than we know of,
+/// and their own build scripts say what they miss.
+pub fn missing_for_build() -> Vec<Tool> {
+    if on_path("apt-get").is_none() {
+        return Vec::new();
+    }
+    Tool::BUILD.into_iter().filter(|tool| !tool.is_there()).collect()
+}
+
+fn known_to_pkg_config(library: &str) -> bool {
+    let mut asked = Command::new(Tool::PkgConfig.program());
+    asked.args(["--exists", library]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    asked.status().is_ok_and(|status| status.success())
 }
 
 /// How missing programs come.
@@ -107,7 +145,10 @@ fn remedy_for(missing: &[Tool], apt: bool, root: Option<bool>, brew: bool) -> Re
     if brew {
         return Remedy::Say(format!("run `brew install {}`", packages(Tool::brew).join(" ")));
     }
-    Remedy::Say(format!("install {}, or start Docker", packages(Tool::debian).join(", ")))
+    Remedy::Say(format!(
+        "install what Debian calls {}; or start Docker for the servers among them",
+        packages(Tool::debian).join(", ")
+    ))
 }
 
 /// The program of this name that a shell would take.
@@ -151,6 +192,12 @@ mod tests {
     }
 
     #[test]
+    fn a_library_is_there_if_its_headers_are() {
+        assert!(!known_to_pkg_config("no-such-library"));
+        assert_eq!(on_path("no-such-program"), None);
+    }
+
+    #[test]
     fn what_is_missing_is_installed_on_debian_by_root_and_said_elsewhere() {
         let missing = [Tool::Java, Tool::Redis];
         let Remedy::Run(commands) = remedy_for(&missing, true, Some(true), false) else { panic!("root may") };
@@ -160,6 +207,7 @@ mod tests {
         let said = |apt, brew| remedy_for(&missing, apt, None, brew);
         assert_eq!(said(true, false), Remedy::Say("run `sudo apt-get install openjdk-17-jre-headless redis-server`".to_owned()));
         assert_eq!(said(false, true), Remedy::Say("run `brew install openjdk@17 redis`".to_owned()));
-        assert_eq!(said(false, false), Remedy::Say("install openjdk-17-jre-headless, redis-server, or start Docker".to_owned()));
+        let Remedy::Say(elsewhere) = said(false, false) else { panic!("nobody may") };
+        assert!(elsewhere.contains("openjdk-17-jre-headless, redis-server"), "{elsewhere}");
     }
 }

@@ -7,8 +7,9 @@ mod kept;
 mod table;
 
 use crate::step::human;
-pub(crate) use beside::beside_tests;
+pub(crate) use beside::Prepared;
 use beside::given;
+pub(crate) use install::for_build as install_for_build;
 use kept::Kept;
 use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, root};
 use std::time::Instant;
@@ -104,7 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         What::Kill { node } => with(node, "killed", |node| node.kill()),
         What::Pause { node } => with(node, "paused", |node| node.pause()),
         What::Resume { node } => with(node, "resumed", |node| node.resume()),
-        What::Install => install::all(false),
+        What::Install => install::for_build().and_then(|()| install::for_services(false)),
     }
 }
 
@@ -127,7 +128,7 @@ impl Up {
         }
         let (there, store) = (given("KAFKA_BOOTSTRAP_SERVERS")?, given("REDIS_URL")?);
         if there.is_none() || store.is_none() {
-            install::all(self.tls_sasl)?;
+            install::for_services(self.tls_sasl)?;
         }
         let start = Instant::now();
         let mut kept = Kept::default();
