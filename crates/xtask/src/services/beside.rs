@@ -25,6 +25,7 @@ impl Prepared {
     /// If what is named does not answer, or something is missing and may not be installed here.
     pub(crate) fn new() -> Result<Self, String> {
         let (kafka, redis) = (given(KAFKA)?.is_some(), given(REDIS)?.is_some());
+        let _lock = super::locked()?;
         let own = match install::for_services(false) {
             Ok(()) => "own",
             // Tests that kill a broker are then ignored, with that reason.

@@ -1,7 +1,7 @@
 //! Owns bringing what is missing: each command shown before it runs. Leaves which ones to `millstream-services`.
 
 use crate::step::Step;
-use millstream_services::{Remedy, Tool, archive_classes, docker_runs, fetch, is_archived, missing_for_build, remedy};
+use millstream_services::{Remedy, Tool, archive_classes, docker_runs, fetch, is_archived, missing_for_build, remedy, take_in};
 
 /// Brings what compiling the whole suite takes beside Rust.
 ///
@@ -28,6 +28,7 @@ pub(super) fn for_services(secured: bool) -> Result<(), String> {
     bring(&missing)?;
     if let Some(words) = fetch()? {
         run(&words)?;
+        take_in()?;
     }
     if !is_archived() {
         println!("starting a broker once, to write an archive of its classes: it halves the time of all later starts");

@@ -12,6 +12,7 @@ use beside::given;
 pub(crate) use install::for_build as install_for_build;
 use kept::Kept;
 use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, root};
+use std::fs::File;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -84,9 +85,7 @@ struct Up {
 /// # Errors
 /// If something is missing, does not become ready, or is not up.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
-    std::fs::create_dir_all(root()).map_err(|error| format!("{}: {error}", root().display()))?;
-    // Two calls at once would start everything twice, and remember one of the two.
-    let _lock = millstream_services::lock(&root().join("lock"))?;
+    let _lock = locked()?;
     match &arguments.what {
         What::Up(up) => up.run(),
         What::Down => down(),
@@ -107,6 +106,12 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         What::Resume { node } => with(node, "resumed", |node| node.resume()),
         What::Install => install::for_build().and_then(|()| install::for_services(false)),
     }
+}
+
+/// Two calls at once would install twice, or start everything twice and remember one of the two.
+fn locked() -> Result<File, String> {
+    std::fs::create_dir_all(root()).map_err(|error| format!("{}: {error}", root().display()))?;
+    Ok(millstream_services::lock(&root().join("lock"))?)
 }
 
 const NOTHING: &str = "no services are up: `cargo xtask services up` starts them";
