@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn test(name: &'static str, body: fn() -> Outcome) -> Trial {
-    Trial::ignorable_test(name, move || match offered::own() {
+    Trial::ignorable_test(name, move || match offered::packages() {
         Err(absent) => Ok(Completion::ignored_with(absent)),
         Ok(()) => body().map(|()| Completion::Completed).map_err(|error| Failed::from(error.to_string())),
     })

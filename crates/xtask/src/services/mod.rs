@@ -11,7 +11,7 @@ pub(crate) use beside::Prepared;
 use beside::given;
 pub(crate) use install::for_build as install_for_build;
 use kept::Kept;
-use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, root};
+use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, docker_runs, root};
 use std::fs::File;
 use std::time::Instant;
 
@@ -104,7 +104,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         What::Kill { node } => with(node, "killed", |node| node.kill()),
         What::Pause { node } => with(node, "paused", |node| node.pause()),
         What::Resume { node } => with(node, "resumed", |node| node.resume()),
-        What::Install => install::for_build().and_then(|()| install::for_services(false)),
+        What::Install => install::for_build(true).and_then(|()| install::for_services()),
     }
 }
 
@@ -132,8 +132,8 @@ impl Up {
             kept.end()?;
         }
         let (there, store) = (given("KAFKA_BOOTSTRAP_SERVERS")?, given("REDIS_URL")?);
-        if there.is_none() || store.is_none() {
-            install::for_services(self.tls_sasl)?;
+        if (there.is_none() || store.is_none()) && (self.tls_sasl || !docker_runs()) {
+            install::for_services()?;
         }
         let start = Instant::now();
         let mut kept = Kept::default();
