@@ -6,6 +6,7 @@ use millstream_services::{Kafka, KafkaSettings, Redis, RedisSettings, State, doc
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -196,21 +197,40 @@ fn dropped() -> Outcome {
 
 /// Ends an owner of this kind, with a signal if it does not end by itself, and sees its service gone.
 fn ended(kind: &str, signal: Option<&str>) -> Outcome {
-    let mut owner = Command::new(std::env::current_exe()?).env(END, kind).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut owner = hearing(&std::env::current_exe()?);
+    let mut owner = owner.env(END, kind).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
     let pid = served_by(&mut owner)?;
     if let Some(signal) = signal {
         assert!(alive(pid));
         assert!(Command::new("kill").args([signal, &owner.id().to_string()]).status()?.success());
     }
-    owner.wait()?;
+    if !until(|| owner.try_wait().is_ok_and(|status| status.is_some())) {
+        owner.kill()?;
+        return Err("the owner does not end".into());
+    }
+    if until(|| !alive(pid)) { Ok(()) } else { Err(format!("process {pid} outlives its owner").into()) }
+}
+
+/// Asks until the answer is yes, for half a minute at most. Answers whether it was.
+fn until(mut condition: impl FnMut() -> bool) -> bool {
     let start = Instant::now();
-    while alive(pid) {
+    while !condition() {
         if start.elapsed() > Duration::from_secs(30) {
-            return Err(format!("process {pid} outlives its owner").into());
+            return false;
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
+    true
+}
+
+/// A program that Ctrl-C ends: what a shell starts in its background is deaf to it, and so are its children.
+fn hearing(program: &Path) -> Command {
+    let mut command = Command::new("env");
+    if cfg!(target_os = "linux") {
+        command.arg("--default-signal=INT");
+    }
+    command.arg(program);
+    command
 }
 
 /// The process of the service that an owner says it has started.

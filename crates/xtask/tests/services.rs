@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::process::{Child, Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
 
 fn main() -> ExitCode {
@@ -51,8 +51,18 @@ fn target(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     Ok(target)
 }
 
+/// The chores, as a program that Ctrl-C ends: what a shell starts in its background is deaf to it, and so are its children.
+fn hearing() -> Command {
+    let mut command = Command::new("env");
+    if cfg!(target_os = "linux") {
+        command.arg("--default-signal=INT");
+    }
+    command.arg(env!("CARGO_BIN_EXE_xtask"));
+    command
+}
+
 fn services(target: &Path, words: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut command = hearing();
     command.arg("services").args(words).env("CARGO_TARGET_DIR", target).stdin(Stdio::null());
     // What runs beside the tests is not for these.
     command.env_remove("KAFKA_BOOTSTRAP_SERVERS").env_remove("REDIS_URL").env("MILLSTREAM_SERVICES_FROM", "packages");
@@ -97,8 +107,21 @@ fn broken_off(signal: &str) -> Outcome {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert!(Command::new("kill").args([signal, &up.id().to_string()]).status()?.success());
-    up.wait()?;
+    ends(&mut up)?;
     nothing_left(&target)
+}
+
+/// Waits for the end of what a signal is to end.
+fn ends(child: &mut Child) -> Outcome {
+    let start = Instant::now();
+    while child.try_wait()?.is_none() {
+        if start.elapsed() > Duration::from_secs(30) {
+            child.kill()?;
+            return Err("it goes on".into());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 fn failed() -> Outcome {
@@ -122,7 +145,7 @@ fn tests(target: &Path, words: &[&str], cargo: &str) -> Result<Command, Box<dyn 
     let file = target.join("cargo");
     fs::write(&file, format!("#!/bin/sh\ncase \"$*\" in *--no-run*) exit 0;; esac\n{cargo}\n"))?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    let mut command = hearing();
     command.args(["test", "--only", "tests"]).args(words).env("CARGO", file).env("CARGO_TARGET_DIR", target);
     command.env_remove("KAFKA_BOOTSTRAP_SERVERS").env_remove("REDIS_URL").env("MILLSTREAM_SERVICES_FROM", "packages");
     command.env_remove("MILLSTREAM_SERVICES").stdin(Stdio::null());
@@ -151,7 +174,7 @@ fn broken_off_tests(signal: &str) -> Outcome {
     }
     assert!(running_in(&target)? > 0);
     assert!(Command::new("kill").args([signal, &run.id().to_string()]).status()?.success());
-    run.wait()?;
+    ends(&mut run)?;
     nothing_left(&target)
 }
 
@@ -192,6 +215,8 @@ fn nothing_left(target: &Path) -> Outcome {
     let start = Instant::now();
     while running_in(target)? > 0 {
         if start.elapsed() > Duration::from_secs(30) {
+            // Not for the rest of the day too: what was up is known.
+            services(target, &["down"]).output()?;
             return Err("something still runs".into());
         }
         std::thread::sleep(Duration::from_millis(20));
