@@ -1,0 +1,87 @@
+//! Owns the client that only asks: which topics there are, and how many partitions they have. What was answered is kept, and
+//! asked again when it does not suffice.
+
+use crate::client::Asking;
+use crate::config::Native;
+use crate::{blocking, error};
+use millstream_core::contract::{Error, Operation, TopicPartition};
+use millstream_core::topic::Topic;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long the client is listened to at once: for its logs, and for the tokens that it asks for.
+const STEP: Duration = Duration::from_millis(250);
+
+impl ConsumerContext for Asking {}
+
+pub(crate) struct Asker {
+    client: Arc<BaseConsumer<Asking>>,
+    partitions: Mutex<BTreeMap<Topic, u32>>,
+}
+
+impl Asker {
+    /// Makes the client and its thread. Blocks for a moment.
+    pub(crate) fn start(native: &Native) -> Result<Arc<Self>, Error> {
+        let hooks = native.hooks();
+        let client = BaseConsumer::from_config_and_context(&native.asking()?, Asking(hooks.clone()));
+        let client = Arc::new(client.map_err(|error| error::of_config(&error, hooks))?);
+        let asker = Arc::new(Asker { client: client.clone(), partitions: Mutex::default() });
+        let alive: Weak<Asker> = Arc::downgrade(&asker);
+        blocking::thread("millstream-asker", move || {
+            while alive.strong_count() > 0 {
+                let _ = client.poll(STEP);
+            }
+        })?;
+        Ok(asker)
+    }
+
+    /// How many partitions a topic has, asked now.
+    ///
+    /// # Errors
+    /// If there is no such topic, or nobody answers.
+    pub(crate) async fn partitions(self: &Arc<Self>, topic: &Topic, operation: Operation) -> Result<u32, Error> {
+        let (client, name) = (self.client.clone(), topic.as_str().to_owned());
+        let count = blocking::run(operation, move || count_of(&client, &name, operation)).await?;
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), count);
+        Ok(count)
+    }
+
+    /// Whether there is such a partition. Asks only if it is not known to be.
+    ///
+    /// # Errors
+    /// If there is none, or nobody answers.
+    pub(crate) async fn knows(self: &Arc<Self>, place: &TopicPartition, operation: Operation) -> Result<(), Error> {
+        let known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(&place.topic).copied();
+        if known.is_some_and(|count| place.partition < count) {
+            return Ok(());
+        }
+        let count = self.partitions(&place.topic, operation).await?;
+        if place.partition < count { Ok(()) } else { Err(error::no_partition(operation, place, count)) }
+    }
+}
+
+fn count_of(client: &BaseConsumer<Asking>, topic: &str, operation: Operation) -> Result<u32, Error> {
+    let metadata = client.fetch_metadata(Some(topic), PATIENCE);
+    let metadata = metadata.map_err(|error| error::of_kafka(operation, &error, "the cluster's topics are not known"))?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let found = found.ok_or_else(|| error::no_topic(operation, topic))?;
+    match found.error() {
+        None | Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR) => {}
+        Some(code) => {
+            return Err(match RDKafkaErrorCode::from(code) {
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => error::no_topic(operation, topic),
+                code => error::of(operation, code, topic),
+            });
+        }
+    }
+    match u32::try_from(found.partitions().len()) {
+        Ok(0) | Err(_) => Err(error::no_topic(operation, topic)),
+        Ok(count) => Ok(count),
+    }
+}
