@@ -52,13 +52,18 @@ impl Asker {
         Ok(count)
     }
 
+    /// Whether there is such a partition, as far as was ever heard.
+    pub(crate) fn remembers(&self, place: &TopicPartition) -> bool {
+        let known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(&place.topic).copied();
+        known.is_some_and(|count| place.partition < count)
+    }
+
     /// Whether there is such a partition. Asks only if it is not known to be.
     ///
     /// # Errors
     /// If there is none, or nobody answers.
     pub(crate) async fn knows(self: &Arc<Self>, place: &TopicPartition, operation: Operation) -> Result<(), Error> {
-        let known = self.partitions.lock().unwrap_or_else(PoisonError::into_inner).get(&place.topic).copied();
-        if known.is_some_and(|count| place.partition < count) {
+        if self.remembers(place) {
             return Ok(());
         }
         let count = self.partitions(&place.topic, operation).await?;

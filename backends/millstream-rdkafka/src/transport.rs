@@ -124,6 +124,6 @@ impl Transport for Rdkafka {
             asker.partitions(topic, Operation::Group).await?;
         }
         let native = self.native.clone();
-        blocking::run(Operation::Connect, move || RdkafkaConsumer::start(&config, native.hooks(), request)).await
+        blocking::run(Operation::Connect, move || RdkafkaConsumer::start(&config, &native, request)).await
     }
 }

@@ -56,6 +56,10 @@ impl Native {
         self.config.delivery_timeout
     }
 
+    pub(crate) fn reads_one_by_one(&self) -> bool {
+        self.config.one_by_one
+    }
+
     pub(crate) fn servers(&self) -> &str {
         &self.config.servers
     }
@@ -97,6 +101,9 @@ impl Native {
                 native.set("heartbeat.interval.ms", millis((request.session_timeout / 6).min(Duration::from_secs(3))));
             }
         }
+        // librdkafka holds a revocation up until its own commit has an answer: that must not take the whole budget.
+        let socket = (request.revoke_budget / 2).clamp(Duration::from_secs(3), Duration::from_secs(30));
+        native.set("socket.timeout.ms", millis(socket));
         if let Some(instance) = self.config.instance_id.as_deref().filter(|_| !alone) {
             native.set("group.instance.id", instance);
         }

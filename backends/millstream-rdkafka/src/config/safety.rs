@@ -41,6 +41,7 @@ pub(super) const OURS: &[(&str, &str)] = &[
     ("partition.assignment.strategy", "it follows the request's protocol: eager is range, cooperative is cooperative-sticky"),
     ("session.timeout.ms", "it is that of the consumer's request"),
     ("max.poll.interval.ms", "it follows the request's session and budget"),
+    ("socket.timeout.ms", "a consumer's is below its budget for revocations, which an unanswered commit would hold up"),
     ("message.max.bytes", "it is `max_record_bytes`"),
     ("partitioner", "partitions are chosen by Millstream, alike for all clients"),
     ("transactional.id", "transactions are not supported"),

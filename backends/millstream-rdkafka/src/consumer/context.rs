@@ -30,16 +30,22 @@ pub(crate) struct Context {
     happened: Mutex<VecDeque<Happened>>,
     calls: AtomicU64,
     closing: AtomicBool,
+    one_by_one: bool,
 }
 
 impl Context {
-    pub(super) fn new(hooks: ClientHooks) -> Self {
-        Context { hooks, happened: Mutex::default(), calls: AtomicU64::new(0), closing: AtomicBool::new(false) }
+    pub(super) fn new(hooks: ClientHooks, one_by_one: bool) -> Self {
+        Context { hooks, happened: Mutex::default(), calls: AtomicU64::new(0), closing: AtomicBool::new(false), one_by_one }
     }
 
     /// How often it was called back: one that changes says that the queue held something.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether records are read through the safe wrapper.
+    pub(super) fn reads_one_by_one(&self) -> bool {
+        self.one_by_one
     }
 
     pub(super) fn take(&self) -> Option<Happened> {

@@ -2,10 +2,9 @@
 //! within its budget, what it has taken is lost; and a member that nobody polls goes by itself.
 
 use super::context::Named;
-use super::lookup::{LookUp, partition};
+use super::lookup::LookUp;
 use super::member::Member;
-use super::owned::Source;
-use crate::raw::PartitionHandle;
+use super::source::Source;
 use millstream_core::contract::{Epoch, TopicPartition};
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::topic_partition_list::Offset as RdOffset;
@@ -48,16 +47,13 @@ impl Member {
         self.ask();
     }
 
-    pub(super) fn source(&self, place: &TopicPartition) -> Option<Source> {
-        let (topic, number) = (place.topic.as_str(), partition(place));
-        let mut bell = self.consumer.split_partition_queue(topic, number)?;
+    fn source(&self, place: &TopicPartition) -> Option<Source> {
         let shared = Arc::downgrade(&self.shared);
-        bell.set_nonempty_callback(move || {
+        Source::new(&self.consumer, place, move || {
             if let Some(shared) = shared.upgrade() {
                 shared.waker.wake();
             }
-        });
-        Some(Source::new(PartitionHandle::new(&self.consumer, topic, number)?, bell))
+        })
     }
 
     pub(super) fn revoked(&mut self, names: Vec<Named>) {

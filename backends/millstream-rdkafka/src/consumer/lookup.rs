@@ -15,6 +15,7 @@ use rdkafka::topic_partition_list::{Offset as RdOffset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
@@ -39,6 +40,8 @@ pub(super) struct Finder {
     pub(super) shared: Arc<Shared>,
     /// Whether there is a group that has committed something.
     pub(super) grouped: bool,
+    /// How often brokers were asked.
+    pub(super) asked: AtomicUsize,
 }
 
 impl Finder {
@@ -143,7 +146,8 @@ impl Finder {
         let topics: BTreeSet<&str> = places.map(|place| place.topic.as_str()).collect();
         let topics: Vec<String> = topics.into_iter().map(str::to_owned).collect();
         let nameless = || topics.iter().map(|topic| (topic.clone(), Some(TopicId::default()))).collect();
-        let described = match raw::topic_ids(self.consumer.client(), &topics, PATIENCE) {
+        let broker = self.any_broker(&topics).map_err(|code| (Operation::Lookup, code))?;
+        let described = match raw::topic_ids(self.consumer.client(), broker, &topics, PATIENCE) {
             Ok(described) => described,
             Err(RDKafkaErrorCode::UnsupportedFeature | RDKafkaErrorCode::UnsupportedVersion) => return Ok(nameless()),
             Err(code) => return Err((Operation::Lookup, code)),
@@ -155,6 +159,16 @@ impl Finder {
             Err(_) => (topic, Some(TopicId::default())),
         });
         Ok(known.collect())
+    }
+
+    /// A broker that is there, another one each time.
+    fn any_broker(&self, topics: &[String]) -> Result<i32, RDKafkaErrorCode> {
+        let metadata =
+            self.consumer.fetch_metadata(topics.first().map(String::as_str), PATIENCE).map_err(|error| code(&error))?;
+        let turn = self.asked.fetch_add(1, Ordering::Relaxed);
+        let brokers = metadata.brokers();
+        let broker = turn.checked_rem(brokers.len()).and_then(|index| brokers.get(index));
+        broker.map(rdkafka::metadata::MetadataBroker::id).ok_or(RDKafkaErrorCode::AllBrokersDown)
     }
 
     fn fault(&self, place: &TopicPartition, epoch: Epoch, at: Offset) {

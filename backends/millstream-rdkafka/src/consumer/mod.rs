@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `state` | which epochs are open, what is to be said, what the thread is to do |
 //! | `owned` | one epoch of one partition: where it reads, and how much |
+//! | `source` | where its records come from: in batches, or one by one |
 //! | `shared` | the lock around the state, and the bells |
 //! | `member` · `closing` | the thread, turn by turn; its end |
 //! | `handing_over` · `starts` | how partitions come and go; how they begin to be read |
@@ -24,13 +25,14 @@ mod lookup;
 mod member;
 mod owned;
 mod shared;
+mod source;
 mod standing;
 mod starts;
 mod state;
 
 pub(crate) use commits::MAX_METADATA;
 
-use crate::client::ClientHooks;
+use crate::config::Native;
 use crate::{blocking, error};
 use context::Context;
 use lookup::Finder;
@@ -42,6 +44,7 @@ use shared::Shared;
 use state::{State, Task};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::sync::mpsc::sync_channel;
 use std::task::{Poll, ready};
 use std::time::{Duration, Instant};
@@ -69,10 +72,11 @@ impl std::fmt::Debug for RdkafkaConsumer {
 
 impl RdkafkaConsumer {
     /// Makes the client and its threads. Blocks for a moment: for a thread of our own.
-    pub(crate) fn start(config: &ClientConfig, hooks: &ClientHooks, request: ConsumerRequest) -> Result<Self, Error> {
+    pub(crate) fn start(config: &ClientConfig, native: &Native, request: ConsumerRequest) -> Result<Self, Error> {
         let shared = Arc::new(Shared::new(State::new(request.max_batch)));
-        let context = Context::new(hooks.clone());
-        let mut consumer = BaseConsumer::from_config_and_context(config, context).map_err(|e| error::of_config(&e, hooks))?;
+        let context = Context::new(native.hooks().clone(), native.reads_one_by_one());
+        let mut consumer =
+            BaseConsumer::from_config_and_context(config, context).map_err(|e| error::of_config(&e, native.hooks()))?;
         let bell = Arc::downgrade(&shared);
         consumer.set_nonempty_callback(move || {
             if let Some(shared) = bell.upgrade() {
@@ -81,7 +85,12 @@ impl RdkafkaConsumer {
         });
         let consumer = Arc::new(consumer);
         let (questions, asked) = sync_channel(QUESTIONS);
-        let finder = Finder { consumer: consumer.clone(), shared: shared.clone(), grouped: request.partitions.is_empty() };
+        let finder = Finder {
+            consumer: consumer.clone(),
+            shared: shared.clone(),
+            grouped: request.partitions.is_empty(),
+            asked: AtomicUsize::new(0),
+        };
         let member = Member::new(consumer, shared.clone(), request, questions);
         blocking::thread("millstream-finder", move || finder.run(&asked))?;
         blocking::thread("millstream-member", move || member.run())?;

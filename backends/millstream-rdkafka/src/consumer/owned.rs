@@ -1,10 +1,8 @@
 //! Owns one epoch of one partition as its reader sees it: where it reads, how much it may, and what is kept back. Leaves who
 //! owns it to `state`.
 
-use super::context::Context;
-use crate::raw::{Message, PartitionHandle};
+use super::source::{Source, Taken};
 use millstream_core::contract::{Epoch, Offset, PartitionFault, RecordBatch, RecordSetBuilder, TopicId, TopicPartition};
-use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,19 +10,6 @@ use std::time::Instant;
 
 /// The most bytes of a batch, but for its first record: a set must stay below 4 GiB, and nobody gains by more than this.
 const MOST_BYTES: usize = 64 << 20;
-
-/// A partition's queue, split off the consumer's own.
-pub(super) struct Source {
-    handle: PartitionHandle<Context>,
-    /// Rings when the queue gets something; silent once dropped.
-    _bell: PartitionQueue<Context>,
-}
-
-impl Source {
-    pub(super) fn new(handle: PartitionHandle<Context>, bell: PartitionQueue<Context>) -> Self {
-        Source { handle, _bell: bell }
-    }
-}
 
 /// How far an epoch is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +42,7 @@ pub(super) struct Owned {
     /// Nothing was yielded since the last demand: one record is admitted, however large.
     fresh: bool,
     /// Taken off the queue and not yet yielded.
-    kept: VecDeque<Message>,
+    kept: VecDeque<Taken>,
 }
 
 /// What a partition has to say.
@@ -116,14 +101,14 @@ impl Owned {
             return None;
         }
         let most = max_batch.min(self.records as usize);
-        let mut set: Option<RecordSetBuilder> = None;
+        let (mut set, mut base) = (None::<RecordSetBuilder>, None);
         loop {
             let count = set.as_ref().map_or(0, RecordSetBuilder::len);
-            if count == most || (self.kept.is_empty() && self.source.handle.take(most - count, &mut self.kept) == 0) {
+            if count == most || (self.kept.is_empty() && self.source.take(most - count, &mut self.kept) == 0) {
                 break;
             }
             let Some(message) = self.kept.front() else { break };
-            let offset = u64::try_from(message.offset()).unwrap_or(0);
+            let offset = message.offset().unwrap_or(0);
             if let Some(error) = message.error() {
                 if count > 0 {
                     break;
@@ -137,6 +122,11 @@ impl Owned {
             if offset < self.position {
                 self.kept.pop_front();
                 continue;
+            }
+            let base = *base.get_or_insert(offset);
+            if offset - base > Offset::from(u32::MAX / 2) {
+                // A gap that no set spans.
+                break;
             }
             let builder = set.get_or_insert_with(|| RecordSetBuilder::new(offset));
             let (before, first) = (builder.bytes(), count == 0);
@@ -159,7 +149,7 @@ impl Owned {
         self.records -= u32::try_from(set.len()).unwrap_or(self.records);
         let all = 0..set.len();
         let mut batch = RecordBatch::new(self.place.clone(), self.epoch, set, all, self.position);
-        batch.high_watermark = self.source.handle.end().map(|end| end.max(self.position));
+        batch.high_watermark = self.source.end().map(|end| end.max(self.position));
         Some(Read::Records(batch))
     }
 
@@ -196,7 +186,7 @@ impl Owned {
     }
 }
 
-fn push(builder: &mut RecordSetBuilder, offset: Offset, message: &Message) {
+fn push(builder: &mut RecordSetBuilder, offset: Offset, message: &Taken) {
     message.each_header(|name, value| builder.header(name, value));
     builder.push(offset, message.timestamp(), message.key(), message.value());
 }

@@ -1,7 +1,8 @@
 //! Owns which epochs a consumer holds, what it has to say, and what its thread is to do. Every change of an epoch is made here,
 //! under the lock of `shared`: so an epoch is open or it is not, whoever asks.
 
-use super::owned::{Owned, Read, Source, Stage};
+use super::owned::{Owned, Read, Stage};
+use super::source::Source;
 use crate::error;
 use millstream_core::contract::{
     Applied, Assigned, Command, CommitEntry, CommitId, Committed, CommittedOffset, ConsumerEvent, Epoch, EpochEnd, Error,

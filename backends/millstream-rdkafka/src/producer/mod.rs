@@ -24,8 +24,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 use reports::{Report, Reports};
 use sending::{Sending, Sendings};
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -53,7 +55,7 @@ struct Inner {
     asker: Arc<Asker>,
     sendings: Arc<Sendings>,
     /// Whose turn it is to hand over: fair, so in the order of the first polls.
-    turn: Mutex<()>,
+    turn: Arc<Mutex<()>>,
     stop: AtomicBool,
     most: usize,
     patience: Duration,
@@ -77,7 +79,7 @@ impl RdkafkaProducer {
             client,
             asker,
             sendings,
-            turn: Mutex::new(()),
+            turn: Arc::default(),
             stop: AtomicBool::new(false),
             most: native.max_record_bytes(),
             patience: native.delivery_timeout(),
@@ -100,35 +102,73 @@ impl Drop for RdkafkaProducer {
     }
 }
 
+/// How far a request is handed over.
+struct Handing {
+    next: usize,
+    /// Why a destination takes nothing more of it.
+    closed: Vec<Option<Error>>,
+}
+
+/// Why handing over does not go on.
+enum Halt {
+    /// It is all with the client, or answered.
+    Done,
+    /// The client's queue is full.
+    Full,
+    /// It is not known whether this destination exists.
+    Unknown(usize),
+}
+
+impl Handing {
+    fn new(batch: &Produce) -> Self {
+        Handing { next: 0, closed: batch.places().iter().map(|_| None).collect() }
+    }
+}
+
 impl Inner {
-    /// Hands all records of a request over, or notes why not.
-    async fn hand_over(&self, batch: &Produce, sending: &Arc<Sending>, until: Instant) {
-        let mut closed: Vec<Option<Error>> = Vec::with_capacity(batch.places().len());
-        for place in batch.places() {
-            closed.push(self.asker.knows(place, Operation::Send).await.err());
-        }
-        for index in 0..batch.len() {
-            let (place, record) = (&batch.places()[batch.place(index)], batch.record(index));
-            if let Some(error) = &closed[batch.place(index)] {
+    /// Hands over what can be at once.
+    fn hand_over(&self, batch: &Produce, sending: &Arc<Sending>, handing: &mut Handing) -> Halt {
+        while handing.next < batch.len() {
+            let index = handing.next;
+            let (at, record) = (batch.place(index), batch.record(index));
+            let place = &batch.places()[at];
+            if let Some(error) = &handing.closed[at] {
                 sending.answer(index, Err(again(error, place)));
-                continue;
-            }
-            if record.size() > self.most {
+            } else if record.size() > self.most {
                 sending.answer(index, Err(error::too_large(place, record.size(), self.most)));
-                continue;
-            }
-            while let Err(code) = self.offer(place, record, sending, index) {
-                if code == RDKafkaErrorCode::QueueFull && Instant::now() < until {
-                    let _ = timeout(LOOK, self.sendings.room()).await;
-                    continue;
+            } else if !self.asker.remembers(place) {
+                return Halt::Unknown(at);
+            } else if let Err(code) = self.offer(place, record, sending, index) {
+                if code == RDKafkaErrorCode::QueueFull {
+                    return Halt::Full;
                 }
                 let error = error::of_delivery(code, place, false);
                 if error.is_retriable() {
                     // Those behind it wait for it, so that their order is kept (P3).
-                    closed[batch.place(index)] = Some(again(&error, place));
+                    handing.closed[at] = Some(again(&error, place));
                 }
                 sending.answer(index, Err(error));
-                break;
+            }
+            handing.next += 1;
+        }
+        Halt::Done
+    }
+
+    /// Hands over the rest, waiting for room and for what is not known of its destinations.
+    async fn hand_over_rest(&self, batch: &Produce, sending: &Arc<Sending>, mut handing: Handing) {
+        let until = Instant::now() + self.patience;
+        loop {
+            match self.hand_over(batch, sending, &mut handing) {
+                Halt::Done => return,
+                Halt::Full if Instant::now() < until => drop(timeout(LOOK, self.sendings.room()).await),
+                Halt::Full => {
+                    let full = Error::new(ErrorKind::Full, Operation::Send, "the client's queue has been full for too long");
+                    handing.closed.iter_mut().for_each(|closed| *closed = Some(again(&full, &batch.places()[0])));
+                }
+                Halt::Unknown(at) => {
+                    let known = self.asker.knows(&batch.places()[at], Operation::Send).await;
+                    handing.closed[at] = known.err();
+                }
             }
         }
     }
@@ -177,9 +217,30 @@ impl Producer for RdkafkaProducer {
         let inner = &self.inner;
         let until = Instant::now() + inner.patience;
         let request = inner.sendings.begin(batch);
-        {
-            let _turn = inner.turn.lock().await;
-            inner.hand_over(batch, request.sending(), until).await;
+        let mut handing = Handing::new(batch);
+        // All of it happens in the first poll, so that the order of first polls is that of the log; what cannot be handed over at
+        // once is by a task of its own, whether or not anybody polls this on.
+        let turn = match inner.turn.clone().try_lock_owned() {
+            Ok(turn) => (!matches!(inner.hand_over(batch, request.sending(), &mut handing), Halt::Done)).then_some(Ok(turn)),
+            Err(_) => {
+                let mut waiting = Box::pin(inner.turn.clone().lock_owned());
+                let first = poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx))).await;
+                Some(match first {
+                    Poll::Ready(turn) => Ok(turn),
+                    Poll::Pending => Err(waiting),
+                })
+            }
+        };
+        if let Some(turn) = turn {
+            let (inner, batch, sending) = (inner.clone(), batch.clone(), request.sending().clone());
+            tokio::spawn(async move {
+                let _turn = match turn {
+                    Ok(turn) => turn,
+                    Err(waiting) => waiting.await,
+                };
+                inner.hand_over_rest(&batch, &sending, handing).await;
+                inner.sendings.reported(true);
+            });
         }
         let _ = timeout_at(until, request.sending().answered()).await;
         let late = |index: usize| {

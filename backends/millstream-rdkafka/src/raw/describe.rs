@@ -7,12 +7,14 @@ use std::collections::BTreeMap;
 use std::ffi::{CStr, CString};
 use std::time::Duration;
 
-/// What each of `topics` is to the broker: its identity, or why there is none. At most `within`.
+/// What each of `topics` is to broker `broker`: its identity, or why there is none. At most `within`. Any broker knows; the
+/// controller, which is asked by default, may be away, and a mock cluster has none.
 ///
 /// # Errors
 /// If nobody answered.
 pub(crate) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
+    broker: i32,
     topics: &[String],
     within: Duration,
 ) -> Result<BTreeMap<String, Result<u128, RDKafkaErrorCode>>, RDKafkaErrorCode> {
@@ -27,6 +29,7 @@ pub(crate) fn topic_ids<C: ClientContext>(
         let queue = sys::rd_kafka_queue_new(rk);
         let options = sys::rd_kafka_AdminOptions_new(rk, sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS);
         sys::rd_kafka_AdminOptions_set_request_timeout(options, millis, std::ptr::null_mut(), 0);
+        sys::rd_kafka_AdminOptions_set_broker(options, broker, std::ptr::null_mut(), 0);
         let collection = sys::rd_kafka_TopicCollection_of_topic_names(pointers.as_mut_ptr(), pointers.len());
         sys::rd_kafka_DescribeTopics(rk, collection, options, queue);
         sys::rd_kafka_TopicCollection_destroy(collection);

@@ -34,17 +34,17 @@ impl<C: ConsumerContext + ClientContext + 'static> PartitionHandle<C> {
         Some(PartitionHandle { queue, topic, partition, consumer: consumer.clone() })
     }
 
-    /// What lies in the queue, at most `most` records. Never waits.
-    pub(crate) fn take(&self, most: usize, into: &mut impl Extend<Message>) -> usize {
+    /// What lies in the queue, at most `most`. Never waits.
+    pub(crate) fn take(&self, most: usize, mut each: impl FnMut(Message)) {
         let most = most.min(MOST);
         let mut found = [ptr::null_mut::<sys::rd_kafka_message_t>(); MOST];
         // SAFETY: the queue is valid, and there is room for `most` pointers.
         let count = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, found.as_mut_ptr(), most) };
         let count = usize::try_from(count).unwrap_or(0);
-        let taken = found[..count].iter().filter_map(|message| NonNull::new(*message));
-        // SAFETY: librdkafka hands each of them over to us, once.
-        into.extend(taken.map(|message| unsafe { Message::take(message) }));
-        count
+        for message in found[..count].iter().filter_map(|message| NonNull::new(*message)) {
+            // SAFETY: librdkafka hands each of them over to us, once.
+            each(unsafe { Message::take(message) });
+        }
     }
 
     /// The partition's end as the last fetch saw it, if there was one.

@@ -10,27 +10,27 @@ use rdkafka::producer::DefaultProducerContext;
 use std::time::Duration;
 
 /// A mock cluster. It listens on this machine, and ends when it is dropped.
-pub struct Mock {
-    pub cluster: MockCluster<'static, DefaultProducerContext>,
+pub(crate) struct Mock {
+    pub(crate) cluster: MockCluster<'static, DefaultProducerContext>,
     servers: String,
 }
 
 impl Mock {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let cluster = MockCluster::new(1).expect("this machine has a port");
         let servers = cluster.bootstrap_servers();
         Mock { cluster, servers }
     }
 
-    pub fn servers(&self) -> &str {
+    pub(crate) fn servers(&self) -> &str {
         &self.servers
     }
 
-    pub fn transport(&self) -> Rdkafka {
+    pub(crate) fn transport(&self) -> Rdkafka {
         Rdkafka::new(self.servers.clone()).expect("the defaults are good")
     }
 
-    pub fn create_topic(&self, name: &str, partitions: u32) -> Topic {
+    pub(crate) fn create_topic(&self, name: &str, partitions: u32) -> Topic {
         let topic: Topic = format!("shared.{name}").parse().expect("cases name topics well");
         let count = i32::try_from(partitions).expect("few partitions");
         self.cluster.create_topic(topic.as_str(), count, 1).expect("names are unique");
@@ -40,7 +40,7 @@ impl Mock {
 
 /// The transport with short sessions: a rebalance of the mock's lasts a session less a second, whoever has joined.
 #[derive(Clone, Debug)]
-pub struct Short(pub Rdkafka);
+pub(crate) struct Short(pub(crate) Rdkafka);
 
 impl Transport for Short {
     type Producer = RdkafkaProducer;
