@@ -1,8 +1,8 @@
-//! The contract's clauses against a real broker, in both group protocols. `KAFKA_BOOTSTRAP_SERVERS` says where it is; without it
-//! every case is ignored, with that reason.
+//! The contract's clauses against a real broker, in both group protocols. `KAFKA_BOOTSTRAP_SERVERS` says where it is, as
+//! servers or as a URL (`kafka://user:password@host:port?ssl.ca.location=…`); without it every case is ignored, with that reason.
 
 use millstream_core::topic::Topic;
-use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin};
+use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin, RdkafkaConfig};
 use millstream_testkit::conformance::{self, Act, Case, Excuse, Harness, Pace, World};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,7 +25,11 @@ impl Harness for OnBroker {
     async fn create(&self, case: &Case) -> BrokerWorld {
         static WORLDS: AtomicU64 = AtomicU64::new(0);
         let servers = std::env::var(SERVERS).expect("cases without a broker are excused");
-        let kafka = Rdkafka::builder(servers).group_protocol(self.0).build().expect("the defaults are good");
+        let config = match servers.contains("://") {
+            true => RdkafkaConfig::from_url(&servers).expect("a URL"),
+            false => RdkafkaConfig::new(servers),
+        };
+        let kafka = config.group_protocol(self.0).build().expect("the settings are good");
         let admin = kafka.admin().await.expect("the cluster is there");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();
         let world = WORLDS.fetch_add(1, Ordering::Relaxed);

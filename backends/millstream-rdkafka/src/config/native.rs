@@ -18,6 +18,8 @@ use std::time::Duration;
 const OVERHEAD: usize = 64 * 1_024;
 /// The group id of a reader that belongs to no group: librdkafka assigns nothing without one. Nothing is committed under it.
 const NO_GROUP: &str = "millstream-no-group";
+/// Heartbeats tell of a rebalance: often enough that it does not wait for them, and not a load.
+const HEARTBEATS: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(3));
 /// The time beyond session and budget after which librdkafka itself takes a member for hung.
 const SLACK: Duration = Duration::from_secs(30);
 
@@ -98,7 +100,7 @@ impl Native {
                 native.set("group.protocol", "classic");
                 native.set("partition.assignment.strategy", if eager { "range" } else { "cooperative-sticky" });
                 native.set("session.timeout.ms", millis(request.session_timeout));
-                native.set("heartbeat.interval.ms", millis((request.session_timeout / 6).min(Duration::from_secs(3))));
+                native.set("heartbeat.interval.ms", millis((request.session_timeout / 20).clamp(HEARTBEATS.0, HEARTBEATS.1)));
             }
         }
         // librdkafka holds a revocation up until its own commit has an answer: that must not take the whole budget.
