@@ -1,7 +1,7 @@
 //! Owns the client that only asks: which topics there are, and how many partitions they have. What was answered is kept, and
 //! asked again when it does not suffice.
 
-use crate::client::Asking;
+use crate::client::{Asking, ClientHooks};
 use crate::config::Native;
 use crate::{blocking, error};
 use millstream_core::contract::{Error, Operation, TopicPartition};
@@ -22,6 +22,7 @@ impl ConsumerContext for Asking {}
 
 pub(crate) struct Asker {
     client: Arc<BaseConsumer<Asking>>,
+    hooks: ClientHooks,
     partitions: Mutex<BTreeMap<Topic, u32>>,
 }
 
@@ -31,7 +32,7 @@ impl Asker {
         let hooks = native.hooks();
         let client = BaseConsumer::from_config_and_context(&native.asking()?, Asking(hooks.clone()));
         let client = Arc::new(client.map_err(|error| error::of_config(&error, hooks))?);
-        let asker = Arc::new(Asker { client: client.clone(), partitions: Mutex::default() });
+        let asker = Arc::new(Asker { client: client.clone(), hooks: hooks.clone(), partitions: Mutex::default() });
         let alive: Weak<Asker> = Arc::downgrade(&asker);
         blocking::thread("millstream-asker", move || {
             while alive.strong_count() > 0 {
@@ -47,7 +48,8 @@ impl Asker {
     /// If there is no such topic, or nobody answers.
     pub(crate) async fn partitions(self: &Arc<Self>, topic: &Topic, operation: Operation) -> Result<u32, Error> {
         let (client, name) = (self.client.clone(), topic.as_str().to_owned());
-        let count = blocking::run(operation, move || count_of(&client, &name, operation)).await?;
+        let count = blocking::run(operation, move || count_of(&client, &name, operation)).await;
+        let count = count.map_err(|error| self.hooks.explain(error))?;
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), count);
         Ok(count)
     }

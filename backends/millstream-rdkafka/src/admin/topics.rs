@@ -1,7 +1,7 @@
 //! Owns describing, creating and deleting topics. Leaves what is wrong with them to `checks`.
 
 use super::described::{DescribedTopic, NewTopic};
-use crate::client::Asking;
+use crate::client::{Asking, ClientHooks};
 use crate::transport::Rdkafka;
 use crate::{blocking, error};
 use millstream_core::contract::{Error, Offset, Operation, TopicPartition};
@@ -24,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct RdkafkaAdmin {
     client: Arc<AdminClient<Asking>>,
+    hooks: ClientHooks,
 }
 
 impl std::fmt::Debug for RdkafkaAdmin {
@@ -44,7 +45,7 @@ impl Rdkafka {
             AdminClient::from_config_and_context(&native.asking()?, Asking(hooks.clone()))
                 .map_err(|error| error::of_config(&error, hooks))
         });
-        Ok(RdkafkaAdmin { client: Arc::new(client.await?) })
+        Ok(RdkafkaAdmin { client: Arc::new(client.await?), hooks: self.native().hooks().clone() })
     }
 }
 
@@ -56,7 +57,7 @@ impl RdkafkaAdmin {
     pub async fn describe(&self, topics: &[Topic]) -> Result<BTreeMap<Topic, Option<DescribedTopic>>, Error> {
         let mut described = BTreeMap::new();
         for topic in topics {
-            let counted = self.count(topic).await?;
+            let counted = self.count(topic).await.map_err(|error| self.hooks.explain(error))?;
             let found = match counted {
                 None => None,
                 Some((partitions, replicas)) => {
@@ -89,6 +90,10 @@ impl RdkafkaAdmin {
         .await
     }
 
+    fn failed(&self, error: &KafkaError) -> Error {
+        self.hooks.explain(failed(error))
+    }
+
     async fn settings(&self, topic: &Topic) -> BTreeMap<String, String> {
         let asked = [ResourceSpecifier::Topic(topic.as_str())];
         let Ok(answers) = self.client.describe_configs(&asked, &options()).await else { return BTreeMap::new() };
@@ -109,7 +114,7 @@ impl RdkafkaAdmin {
             topic.settings.iter().fold(new, |new, (name, value)| new.set(name, value))
         });
         let native: Vec<Native<'_>> = native.collect();
-        let answers = self.client.create_topics(&native, &options()).await.map_err(|error| failed(&error))?;
+        let answers = self.client.create_topics(&native, &options()).await.map_err(|error| self.failed(&error))?;
         answers
             .into_iter()
             .map(|answer| match answer {
@@ -126,7 +131,7 @@ impl RdkafkaAdmin {
     /// If nobody answers, or a topic is not deleted.
     pub async fn delete(&self, topics: &[Topic]) -> Result<(), Error> {
         let names: Vec<&str> = topics.iter().map(Topic::as_str).collect();
-        let answers = self.client.delete_topics(&names, &options()).await.map_err(|error| failed(&error))?;
+        let answers = self.client.delete_topics(&names, &options()).await.map_err(|error| self.failed(&error))?;
         for answer in answers {
             match answer {
                 Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
@@ -144,10 +149,10 @@ impl RdkafkaAdmin {
         let mut list = TopicPartitionList::new();
         let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
         let offset = RdOffset::Offset(i64::try_from(before).unwrap_or(i64::MAX));
-        list.add_partition_offset(place.topic.as_str(), partition, offset).map_err(|error| failed(&error))?;
-        let answer = self.client.delete_records(&list, &options()).await.map_err(|error| failed(&error))?;
+        list.add_partition_offset(place.topic.as_str(), partition, offset).map_err(|error| self.failed(&error))?;
+        let answer = self.client.delete_records(&list, &options()).await.map_err(|error| self.failed(&error))?;
         let wrong = answer.elements().iter().find_map(|element| element.error().err());
-        wrong.map_or(Ok(()), |error| Err(failed(&error)))
+        wrong.map_or(Ok(()), |error| Err(self.failed(&error)))
     }
 }
 

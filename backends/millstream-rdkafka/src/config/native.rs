@@ -11,7 +11,6 @@ use crate::secret::{Scrubber, Secret};
 use millstream_core::contract::{ConsumerRequest, Error, ErrorKind, Operation, Protocol};
 use rdkafka::config::ClientConfig;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// What a request and its answer cost beside a record: the largest record still fits.
@@ -39,7 +38,7 @@ impl Native {
             Some(Sasl::OauthBearer(source)) => Some(source.clone()),
             _ => None,
         };
-        let hooks = ClientHooks { scrubber: Arc::new(Scrubber::new(secrets)), tokens };
+        let hooks = ClientHooks::new(Scrubber::new(secrets), tokens);
         let native = Native { config, hooks };
         native.producer()?;
         native.consumer(&ConsumerRequest::new("check", Vec::new()).protocol(Protocol::Cooperative))?;

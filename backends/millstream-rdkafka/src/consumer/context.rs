@@ -2,6 +2,7 @@
 //! decided inside a callback.
 
 use crate::client::ClientHooks;
+use millstream_core::contract::Error;
 use rdkafka::client::{ClientContext, OAuthToken};
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
@@ -41,6 +42,11 @@ impl Context {
     /// How often it was called back: one that changes says that the queue held something.
     pub(super) fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// An error, or what is behind it.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        self.hooks.explain(error)
     }
 
     /// Whether records are read through the safe wrapper.

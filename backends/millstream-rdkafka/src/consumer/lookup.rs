@@ -79,7 +79,7 @@ impl Finder {
                 }
                 Err((operation, code)) => {
                     let trouble = error::of(operation, code, "where an assigned partition stands is not known yet");
-                    self.shared.state().events.push_back(ConsumerEvent::Degraded(trouble));
+                    self.shared.state().events.push_back(ConsumerEvent::Degraded(self.consumer.context().explain(trouble)));
                 }
             }
             self.shared.waker.wake();
