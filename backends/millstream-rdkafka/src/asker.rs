@@ -42,16 +42,30 @@ impl Asker {
         Ok(asker)
     }
 
+    /// How many partitions a topic has, and how many replicas the poorest of them; `None` if there is no such topic. Asked now.
+    ///
+    /// # Errors
+    /// If nobody answers, or the brokers turn this client away.
+    pub(crate) async fn describe(&self, topic: &Topic, operation: Operation) -> Result<Option<(u32, u32)>, Error> {
+        let (client, name) = (self.client.clone(), topic.as_str().to_owned());
+        let found = blocking::run(operation, move || look_up(&client, &name, operation)).await;
+        found.map_err(|error| self.hooks.explain(error))
+    }
+
     /// How many partitions a topic has, asked now.
     ///
     /// # Errors
     /// If there is no such topic, or nobody answers.
-    pub(crate) async fn partitions(self: &Arc<Self>, topic: &Topic, operation: Operation) -> Result<u32, Error> {
-        let (client, name) = (self.client.clone(), topic.as_str().to_owned());
-        let count = blocking::run(operation, move || count_of(&client, &name, operation)).await;
-        let count = count.map_err(|error| self.hooks.explain(error))?;
+    pub(crate) async fn partitions(&self, topic: &Topic, operation: Operation) -> Result<u32, Error> {
+        let found = self.describe(topic, operation).await?;
+        let (count, _) = found.ok_or_else(|| error::no_topic(operation, topic.as_str()))?;
         self.partitions.lock().unwrap_or_else(PoisonError::into_inner).insert(topic.clone(), count);
         Ok(count)
+    }
+
+    /// An error, or what is behind it.
+    pub(crate) fn explain(&self, error: Error) -> Error {
+        self.hooks.explain(error)
     }
 
     /// Whether there is such a partition, as far as was ever heard.
@@ -64,7 +78,7 @@ impl Asker {
     ///
     /// # Errors
     /// If there is none, or nobody answers.
-    pub(crate) async fn knows(self: &Arc<Self>, place: &TopicPartition, operation: Operation) -> Result<(), Error> {
+    pub(crate) async fn knows(&self, place: &TopicPartition, operation: Operation) -> Result<(), Error> {
         if self.remembers(place) {
             return Ok(());
         }
@@ -73,22 +87,21 @@ impl Asker {
     }
 }
 
-fn count_of(client: &BaseConsumer<Asking>, topic: &str, operation: Operation) -> Result<u32, Error> {
+fn look_up(client: &BaseConsumer<Asking>, topic: &str, operation: Operation) -> Result<Option<(u32, u32)>, Error> {
     let metadata = client.fetch_metadata(Some(topic), PATIENCE);
     let metadata = metadata.map_err(|error| error::of_kafka(operation, &error, "the cluster's topics are not known"))?;
-    let found = metadata.topics().iter().find(|found| found.name() == topic);
-    let found = found.ok_or_else(|| error::no_topic(operation, topic))?;
+    let Some(found) = metadata.topics().iter().find(|found| found.name() == topic) else { return Ok(None) };
     match found.error() {
         None | Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR) => {}
         Some(code) => {
-            return Err(match RDKafkaErrorCode::from(code) {
-                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => error::no_topic(operation, topic),
-                code => error::of(operation, code, topic),
-            });
+            return match RDKafkaErrorCode::from(code) {
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => Ok(None),
+                code => Err(error::of(operation, code, topic)),
+            };
         }
     }
-    match u32::try_from(found.partitions().len()) {
-        Ok(0) | Err(_) => Err(error::no_topic(operation, topic)),
-        Ok(count) => Ok(count),
-    }
+    let replicas = found.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
+    let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let partitions = number(found.partitions().len());
+    Ok((partitions > 0).then(|| (partitions, number(replicas))))
 }

@@ -83,7 +83,7 @@ impl Rdkafka {
         &self.native
     }
 
-    async fn asker(&self) -> Result<&Arc<Asker>, Error> {
+    pub(crate) async fn asker(&self) -> Result<&Arc<Asker>, Error> {
         let make = || {
             let native = self.native.clone();
             blocking::run(Operation::Connect, move || Asker::start(&native))

@@ -1,7 +1,8 @@
 //! Owns describing, creating and deleting topics. Leaves what is wrong with them to `checks`.
 
 use super::described::{DescribedTopic, NewTopic};
-use crate::client::{Asking, ClientHooks};
+use crate::asker::Asker;
+use crate::client::Asking;
 use crate::transport::Rdkafka;
 use crate::{blocking, error};
 use millstream_core::contract::{Error, Offset, Operation, TopicPartition};
@@ -12,7 +13,7 @@ use rdkafka::admin::{
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset as RdOffset, TopicPartitionList};
-use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
+use rdkafka::types::RDKafkaErrorCode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 #[derive(Clone)]
 pub struct RdkafkaAdmin {
     client: Arc<AdminClient<Asking>>,
-    hooks: ClientHooks,
+    asker: Arc<Asker>,
 }
 
 impl std::fmt::Debug for RdkafkaAdmin {
@@ -45,7 +46,7 @@ impl Rdkafka {
             AdminClient::from_config_and_context(&native.asking()?, Asking(hooks.clone()))
                 .map_err(|error| error::of_config(&error, hooks))
         });
-        Ok(RdkafkaAdmin { client: Arc::new(client.await?), hooks: self.native().hooks().clone() })
+        Ok(RdkafkaAdmin { client: Arc::new(client.await?), asker: self.asker().await?.clone() })
     }
 }
 
@@ -57,7 +58,7 @@ impl RdkafkaAdmin {
     pub async fn describe(&self, topics: &[Topic]) -> Result<BTreeMap<Topic, Option<DescribedTopic>>, Error> {
         let mut described = BTreeMap::new();
         for topic in topics {
-            let counted = self.count(topic).await.map_err(|error| self.hooks.explain(error))?;
+            let counted = self.asker.describe(topic, Operation::Lookup).await?;
             let found = match counted {
                 None => None,
                 Some((partitions, replicas)) => {
@@ -70,28 +71,16 @@ impl RdkafkaAdmin {
         Ok(described)
     }
 
-    /// Partitions, and the fewest replicas of one.
-    async fn count(&self, topic: &Topic) -> Result<Option<(u32, u32)>, Error> {
-        let (client, name) = (self.client.clone(), topic.as_str().to_owned());
-        blocking::run(Operation::Lookup, move || {
-            let found = client.inner().fetch_metadata(Some(&name), PATIENCE);
-            let found =
-                found.map_err(|error| error::of_kafka(Operation::Lookup, &error, "the cluster's topics are not known"))?;
-            let Some(topic) = found.topics().iter().find(|topic| topic.name() == name) else { return Ok(None) };
-            match topic.error() {
-                None | Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR) => {}
-                Some(RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) => return Ok(None),
-                Some(code) => return Err(error::of(Operation::Lookup, code.into(), &name)),
-            }
-            let replicas = topic.partitions().iter().map(|partition| partition.replicas().len()).min().unwrap_or(0);
-            let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-            Ok(Some((count(topic.partitions().len()), count(replicas))))
-        })
-        .await
+    /// Whether brokers answer at all. The client that administers hears no reason why they do not; the one that asks does.
+    async fn is_heard(&self, topic: Option<&Topic>) -> Result<(), Error> {
+        match topic {
+            Some(topic) => self.asker.describe(topic, Operation::Lookup).await.map(drop),
+            None => Ok(()),
+        }
     }
 
     fn failed(&self, error: &KafkaError) -> Error {
-        self.hooks.explain(failed(error))
+        self.asker.explain(failed(error))
     }
 
     async fn settings(&self, topic: &Topic) -> BTreeMap<String, String> {
@@ -107,6 +96,7 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers, or a topic is refused: the first that was, by its name.
     pub async fn create(&self, topics: &[NewTopic]) -> Result<Vec<bool>, Error> {
+        self.is_heard(topics.first().map(|topic| &topic.topic)).await?;
         let native = topics.iter().map(|topic| {
             let replicas = topic.replicas.map_or(-1, |replicas| i32::try_from(replicas).unwrap_or(i32::MAX));
             let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
@@ -130,6 +120,7 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers, or a topic is not deleted.
     pub async fn delete(&self, topics: &[Topic]) -> Result<(), Error> {
+        self.is_heard(topics.first()).await?;
         let names: Vec<&str> = topics.iter().map(Topic::as_str).collect();
         let answers = self.client.delete_topics(&names, &options()).await.map_err(|error| self.failed(&error))?;
         for answer in answers {
@@ -146,6 +137,7 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers, or it is not allowed.
     pub async fn trim(&self, place: &TopicPartition, before: Offset) -> Result<(), Error> {
+        self.is_heard(Some(&place.topic)).await?;
         let mut list = TopicPartitionList::new();
         let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
         let offset = RdOffset::Offset(i64::try_from(before).unwrap_or(i64::MAX));
