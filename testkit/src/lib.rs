@@ -1,4 +1,18 @@
-//! What tests of Millstream's services and backends are made of.
+//! What tests of Millstream's services and backends are made of. The guide *Test your service* (`millstream::guide::testing`) shows
+//! all of it at work.
+//!
+//! A service is tested at four levels; each runs more than the one before it, and finds other mistakes:
+//!
+//! | level | with | finds |
+//! | --- | --- | --- |
+//! | call the handler | [`TestEvent`], [`assert_published`] | wrong decisions |
+//! | run the service on memory | [`TestBench`], and [`FlakySink`] and its like for parts that fail | what follows a failure, order, restarts, wrong topics |
+//! | simulate it | [`sim::Simulation`] | what crashes, rebalances and outages break, and what only two members can |
+//! | mock a trait | `mocks`, [`RecordingProducer`] | what is asked of a store, a sink, a producer |
+//!
+//! A backend of one's own runs the contract's suites, [`conformance`].
+//!
+//! # What is where
 //!
 //! | room | what is in it |
 //! | --- | --- |

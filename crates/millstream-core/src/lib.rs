@@ -14,10 +14,10 @@
 #[macro_export]
 macro_rules! planted {
     ($bug:ident) => {
-        $crate::planted::is($crate::planted::$bug)
+        $crate::planted::is(&$crate::planted::$bug)
     };
     ($bug:ident: $($does:tt)*) => {
-        if $crate::planted::is($crate::planted::$bug) {
+        if $crate::planted::is(&$crate::planted::$bug) {
             $($does)*
         }
     };

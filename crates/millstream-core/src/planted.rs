@@ -2,8 +2,10 @@
 //! Leaves what is broken to the line where the rule is kept: `if planted!(B01) { … }`.
 //!
 //! A normal build has none of it: without `--cfg millstream_planted` this module is not compiled and every `planted!` is
-//! `false`. With it one variant at a time may be chosen for the whole process.
+//! `false`. With it one variant at a time may be chosen for the whole process, and each that is compiled in leaves a mark, as
+//! `millstream-planted-B01`, in the program: `cargo xtask kill-matrix` looks for them, and finds none in normal builds.
 
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 static CHOSEN: AtomicU8 = AtomicU8::new(0);
@@ -22,9 +24,20 @@ pub struct Bug {
     pub seeds: u32,
 }
 
+/// A line at which a rule may be broken.
+#[derive(Debug)]
+pub struct Plant {
+    number: u8,
+    /// It is in the program wherever the line is.
+    _mark: &'static str,
+}
+
 macro_rules! bugs {
     ($($name:ident = $number:literal: $what:literal, $by:literal, $seeds:literal;)*) => {
-        $(#[doc = $what] pub const $name: u8 = $number;)*
+        $(
+            #[doc = $what]
+            pub static $name: Plant = Plant { number: $number, _mark: concat!("millstream-planted-", stringify!($name)) };
+        )*
         /// All of them, in order.
         pub const BUGS: &[Bug] = &[$(Bug { number: $number, what: $what, caught_by: $by, seeds: $seeds }),*];
     };
@@ -105,8 +118,9 @@ pub fn choose(number: u8) {
     CHOSEN.store(number, Ordering::Relaxed);
 }
 
-/// Whether the bug of this number is chosen.
+/// Whether this one is chosen.
 #[inline]
-pub fn is(number: u8) -> bool {
-    CHOSEN.load(Ordering::Relaxed) == number
+pub fn is(plant: &'static Plant) -> bool {
+    // Not folded to its number: it would leave no mark.
+    CHOSEN.load(Ordering::Relaxed) == black_box(plant).number
 }

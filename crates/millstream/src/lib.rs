@@ -39,6 +39,8 @@ pub use millstream_rdkafka as rdkafka;
 #[cfg(feature = "testkit")]
 pub use millstream_testkit as testkit;
 
+#[cfg(feature = "redis")]
+pub mod redis;
 #[cfg(feature = "settings")]
 pub mod settings;
 pub mod transports;
@@ -54,6 +56,8 @@ pub mod guide;
 
 /// What almost every service needs.
 pub mod prelude {
+    #[cfg(feature = "redis")]
+    pub use crate::redis::{Redis, WithRedis};
     #[cfg(feature = "settings")]
     pub use crate::settings::{FromSettings, Settings};
     pub use crate::transports::{BuiltinTransports, OpenTransport};

@@ -2,8 +2,10 @@
 
 mod support;
 
+use millstream::contract::{DedupScope, Deduplicator};
 use millstream::engine::{Breaker, Note};
 use millstream::prelude::*;
+use millstream_testkit::FlakyDeduplicator;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -106,6 +108,33 @@ async fn a_record_that_fails_under_care_is_retried_before_its_followers() {
     assert_eq!(*state.seen.lock().expect("no panic under the lock"), [3, 1, 2]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_breaker_that_opens_under_care_finds_its_probe() {
+    let memory = Memory::new();
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("b", 2), order("c", 3)]).await;
+    let killer = Arc::new(Deadly { killer: Some(1), ..Deadly::default() });
+    let running = Running::start(deadly(&memory, 1, &killer)).await;
+    killer.killed.notified().await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    running.crash().await;
+    let state = Arc::new(Dependency::default());
+    state.down.store(true, Ordering::SeqCst);
+    let retry = Retry::exponential(Duration::from_millis(200), Duration::from_millis(400)).attempts(50);
+    // It opens at the second record's failure, when the third one is about to be noted and the first waits for its backoff.
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .seed(2)
+        .with_error_handling(ErrorHandling::new().retry(retry).breaker(Breaker::after(2).probe_every(Duration::from_secs(1))))
+        .with_shared_state(state.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Dependency::on_order)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    state.down.store(false, Ordering::SeqCst);
+    tokio::time::timeout(Duration::from_secs(60), running.settled(3)).await.expect("a probe goes out");
+    running.stop().await.expect("a clean end");
+}
+
 /// The suspect that a group's note names for a partition.
 fn suspect(memory: &Memory, partition: u32) -> Option<(u64, u8)> {
     let committed = memory.committed("seen.orders", &topic("paper.orders.new"), partition);
@@ -146,6 +175,68 @@ async fn a_record_beside_a_killer_is_not_taken_for_one() {
     for partition in 0..2 {
         assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", partition), Some(2));
     }
+}
+
+/// A handler whose record 2 ends its process if it `kills`, and whose records from 200 take seconds.
+#[derive(Default)]
+struct Mixed {
+    kills: bool,
+    killed: Notify,
+}
+
+impl Mixed {
+    async fn on_order(&self, order: Event<Order>) -> Result<(), HandlerError> {
+        match order.number {
+            2 if self.kills => {
+                self.killed.notify_one();
+                std::future::pending().await
+            }
+            seconds @ 200.. => tokio::time::sleep(Duration::from_secs(seconds - 200)).await,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_comes_to_a_partition_whose_care_has_ended_is_passed_on() {
+    let memory = Memory::builder().default_partitions(2).build();
+    let store = FlakyDeduplicator::new(WindowDeduplicator::default());
+    let start = |seed: u64, state: &Arc<Mixed>| {
+        let settings = HandlerSettings::new().in_flight(3, 4 << 20);
+        let service = StreamServiceBuilder::new("seen", memory.clone())
+            .seed(seed)
+            .with_deduplicator(store.clone())
+            .with_shared_state(state.clone())
+            .add_consumer_handler_with("paper.orders.new", "seen.orders", Mixed::on_order, settings)
+            .build();
+        Running::start(service.expect("a valid service"))
+    };
+    let at = |partition: u32, key: &str, n: u64| record("paper.orders.new", &order(key, n)).to_partition(partition);
+    send(&memory, vec![at(1, "a", 1), at(1, "b", 2)]).await;
+    // The first record is done and marked, and not committed, when the second one ends the process.
+    let state = Arc::new(Mixed { kills: true, ..Mixed::default() });
+    let running = start(1, &state).await;
+    state.killed.notified().await;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    running.crash().await;
+    assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", 1), Some(0));
+    // It is claimed elsewhere, and holds the watermark, while those after it run with care.
+    let done = store.mark_calls().remove(0);
+    store.forget_everything();
+    store.claim([done.mark.key]);
+    send(&memory, vec![at(1, "b", 3), at(1, "b", 202), at(1, "b", 5)]).await;
+    let running = start(2, &Arc::default()).await;
+    running.settled(2).await;
+    send(&memory, vec![at(0, "c", 205), at(0, "c", 6)]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // The other partition has the turn, and the last record here queues for it, when care ends.
+    assert_eq!((running.handle.account().total().settled(), suspect(&memory, 0)), (3, Some((0, 0))));
+    let parts: Vec<&str> = done.scope.split([':', '@']).collect();
+    let scope = DedupScope::new(parts[0], parts[1], 0, parts[3], parts[4]);
+    store.complete(&scope, &[done.mark], &mut Vec::new()).await.expect("nothing fails");
+    tokio::time::timeout(Duration::from_secs(60), running.settled(7)).await.expect("the turn goes round");
+    running.stop().await.expect("a clean end");
 }
 
 #[tokio::test(start_paused = true)]

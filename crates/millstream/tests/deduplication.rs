@@ -170,3 +170,82 @@ async fn a_store_that_never_answers_is_asked_again() {
     running.stop().await.expect("a clean end");
     assert_eq!(seen.numbers(), [1]);
 }
+
+/// What was claimed, and what was given back.
+type Asked = (Vec<(u128, Position)>, Vec<u128>);
+
+/// What a store that claims was asked for and given back.
+#[derive(Clone, Default)]
+struct Claiming(Arc<Mutex<Asked>>);
+
+impl Claiming {
+    fn calls(&self) -> (Vec<(u128, Position)>, Vec<u128>) {
+        self.0.lock().expect("no panic under the lock").clone()
+    }
+}
+
+impl Deduplicator for Claiming {
+    async fn check(&self, _: &DedupScope, _: &[u128], _: &mut Vec<Seen>) -> Result<(), Error> {
+        panic!("a store that claims is asked to claim")
+    }
+
+    async fn complete(&self, _: &DedupScope, marks: &[Mark], met: &mut Vec<Marked>) -> Result<(), Error> {
+        met.extend(marks.iter().map(|_| Marked::First));
+        Ok(())
+    }
+
+    async fn forget(&self, _: &DedupScope, _: &[u128]) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn claims(&self) -> bool {
+        true
+    }
+
+    async fn claim(&self, _: &DedupScope, records: &[(u128, Position)], answers: &mut Vec<Seen>) -> Result<(), Error> {
+        self.0.lock().expect("no panic under the lock").0.extend_from_slice(records);
+        answers.extend(records.iter().map(|_| Seen::Fresh));
+        Ok(())
+    }
+
+    fn release(&self, _: &DedupScope, keys: &[u128]) {
+        self.0.lock().expect("no panic under the lock").1.extend_from_slice(keys);
+    }
+
+    fn scope(&self) -> Scope {
+        Scope::Shared
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_claims_is_told_where_each_record_lies() {
+    let memory = Memory::new();
+    let store = Claiming::default();
+    send_orders(&memory, "paper.orders.new", (0..5).map(|n| order("a", n))).await;
+    let running = Running::start(service(&memory, store.clone(), &Arc::default(), HandlerSettings::new())).await;
+    running.settled(5).await;
+    running.stop().await.expect("a clean end");
+    let mut at: Vec<(u128, u64)> = store.calls().0.into_iter().map(|(key, at)| (key, at.offset)).collect();
+    at.dedup();
+    assert_eq!(at, (0..5).map(|n| (id(n).key().as_u128(), n)).collect::<Vec<_>>());
+    assert_eq!(store.calls().1, [], "what is marked is not given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_claim_of_a_dead_letter_is_given_back() {
+    async fn refuses(order: Event<Order>) -> Result<(), HandlerError> {
+        if order.number == 1 { Err(HandlerError::permanent("never")) } else { Ok(()) }
+    }
+    let memory = Memory::new();
+    let store = Claiming::default();
+    send_orders(&memory, "paper.orders.new", (0..3).map(|n| order("a", n))).await;
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_deduplicator(store.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", refuses)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    running.settled(3).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(store.calls().1, [id(1).key().as_u128()]);
+}

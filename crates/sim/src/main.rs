@@ -4,10 +4,13 @@
 //! | --- | --- |
 //! | `seeds` | many seeds of one workload, on all cores |
 //! | `matrix` | the kill matrix: each planted bug against the seeds |
+//! | `aims` | where each planted bug is looked for |
 //! | `workloads` | the workloads by name |
 
 #![allow(clippy::print_stdout, reason = "what it prints is what it is for")]
 
+#[cfg(millstream_planted)]
+mod aims;
 #[cfg(millstream_planted)]
 mod matrix;
 mod seeds;
@@ -65,7 +68,7 @@ struct Arguments {
     /// Run every planted bug against the seeds
     #[arg(long)]
     matrix: bool,
-    /// Choose one planted bug, as B01
+    /// Choose a planted bug, as B01; for the matrix several, as B01,B02
     #[arg(long)]
     planted: Option<String>,
 }
@@ -87,7 +90,7 @@ fn main() -> ExitCode {
 #[cfg(millstream_planted)]
 fn run(arguments: &Arguments) -> Result<bool, String> {
     if arguments.matrix {
-        return Ok(matrix::run(arguments));
+        return matrix::run(arguments);
     }
     if let Some(name) = &arguments.planted {
         millstream_core::planted::choose(matrix::number(name)?);

@@ -5,26 +5,29 @@ use millstream_testkit::sim::{Simulation, workload};
 /// A workload: its name, and how it is made.
 pub(crate) type Workload = (&'static str, fn() -> Simulation);
 
-/// Those that run when none is named.
-const CLEAN: &[Workload] =
-    &[("orders", workload::orders), ("retries", workload::retries), ("letters", workload::letters), ("claims", workload::claims)];
-
-/// Those that are run by name only: a seed in some hundred is not clean yet, and whose fault that is is not known of each.
-const OPEN: &[Workload] = &[
+/// All of them.
+const ALL: &[Workload] = &[
+    ("orders", workload::orders),
+    ("retries", workload::retries),
+    ("letters", workload::letters),
+    ("sinks", workload::sinks),
+    ("claims", workload::claims),
+    ("breaker", workload::breaker),
+    ("outputs", workload::outputs),
+    ("sessions", workload::sessions),
     ("tables", workload::tables),
     ("positions", workload::positions),
     ("retention", workload::retention),
     ("trading", millstream_examples::simulation),
 ];
 
-/// The workload of a name, or those that are clean.
+/// The workload of a name, or all.
 pub(crate) fn named(name: Option<&str>) -> Result<Vec<Workload>, String> {
-    let Some(name) = name else { return Ok(CLEAN.to_vec()) };
-    let all = || CLEAN.iter().chain(OPEN);
-    match all().find(|(known, _)| *known == name) {
+    let Some(name) = name else { return Ok(ALL.to_vec()) };
+    match ALL.iter().find(|(known, _)| *known == name) {
         Some(found) => Ok(vec![*found]),
         None => {
-            let names: Vec<&str> = all().map(|(name, _)| *name).collect();
+            let names: Vec<&str> = ALL.iter().map(|(name, _)| *name).collect();
             Err(format!("there is no workload {name}: there are {}", names.join(", ")))
         }
     }

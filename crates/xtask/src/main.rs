@@ -6,8 +6,10 @@
 #![allow(clippy::print_stdout, reason = "what a chore prints is what it is for")]
 
 mod bench;
+mod marks;
 mod mistakes;
 mod model;
+mod mutants;
 mod report;
 mod seeds;
 mod sim;
@@ -39,6 +41,8 @@ enum Chore {
     KillMatrix(sim::Arguments),
     /// Every interleaving of small worlds with the engine's own values: states, violations, shortest traces
     Model(model::Arguments),
+    /// Each mutant of the engine and of the settlement path: caught by a test, or listed with the reason why none can
+    Mutants(mutants::Arguments),
     /// The table of typical mistakes and what the compiler says about each
     Mistakes,
 }
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Some(Chore::Sim(arguments)) => sim::run(&arguments),
         Some(Chore::KillMatrix(arguments)) => sim::kill_matrix(&arguments),
         Some(Chore::Model(arguments)) => model::run(&arguments),
+        Some(Chore::Mutants(arguments)) => mutants::run(&arguments),
         Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),
     };

@@ -2,13 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// One command.
 pub(crate) struct Step {
     command: Command,
     shown: String,
+    /// The codes with which it may end.
+    codes: &'static [i32],
 }
 
 /// What a command that went well took and wrote.
@@ -32,13 +34,19 @@ impl Step {
     fn shown_as(name: &str, mut command: Command, arguments: &[&str]) -> Self {
         command.args(arguments).current_dir(root());
         let shown = std::iter::once(&name).chain(arguments).map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-        Step { command, shown }
+        Step { command, shown, codes: &[0] }
     }
 
     /// The same with an environment variable.
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
         self.shown = format!("{name}={} {}", quoted(value), self.shown);
+        self
+    }
+
+    /// The same, where these exit codes are no failure.
+    pub(crate) fn ending_with(mut self, codes: &'static [i32]) -> Self {
+        self.codes = codes;
         self
     }
 
@@ -51,18 +59,18 @@ impl Step {
     /// Runs it; all of its output goes where ours goes.
     ///
     /// # Errors
-    /// If it cannot be started or does not end with 0.
+    /// If it cannot be started or fails.
     pub(crate) fn run(self) -> Result<Duration, String> {
         let mut step = self.shown();
         let start = Instant::now();
         let status = step.command.status().map_err(|error| step.unstarted(&error))?;
-        if status.success() { Ok(start.elapsed()) } else { Err(format!("`{}` failed: {status}", step.shown)) }
+        if step.is_well(status) { Ok(start.elapsed()) } else { Err(format!("`{}` failed: {status}", step.shown)) }
     }
 
     /// Runs it and keeps its standard output; errors are passed on, and the output too if it fails.
     ///
     /// # Errors
-    /// If it cannot be started or does not end with 0.
+    /// If it cannot be started or fails.
     pub(crate) fn output(self) -> Result<Done, String> {
         self.shown().quietly(Stdio::inherit())
     }
@@ -70,7 +78,7 @@ impl Step {
     /// Runs it without showing anything unless it fails.
     ///
     /// # Errors
-    /// If it cannot be started or does not end with 0; what it wrote is part of the error.
+    /// If it cannot be started or fails; what it wrote is part of the error.
     pub(crate) fn silent(self) -> Result<Done, String> {
         self.quietly(Stdio::piped())
     }
@@ -81,10 +89,14 @@ impl Step {
         let output = output.map_err(|error| self.unstarted(&error))?;
         let took = start.elapsed();
         let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        if output.status.success() {
+        if self.is_well(output.status) {
             return Ok(Done { took, stdout: stdout.into_owned() });
         }
         Err(format!("{stdout}{stderr}`{}` failed: {}", self.shown, output.status))
+    }
+
+    fn is_well(&self, status: ExitStatus) -> bool {
+        status.code().is_some_and(|code| self.codes.contains(&code))
     }
 
     fn unstarted(&self, error: &std::io::Error) -> String {

@@ -2,7 +2,7 @@
 //! `report`.
 
 use crate::step::{Step, human};
-use crate::{report, sim};
+use crate::{marks, report, sim};
 use clap::ValueEnum;
 use std::time::{Duration, Instant};
 
@@ -50,7 +50,7 @@ impl Part {
             }
             Part::Tests => Step::cargo(&["test", "--workspace", "--all-features", "--all-targets"]).run(),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
-            Part::Simulation => sim::of_every_test(),
+            Part::Simulation => sim::of_this_commit(),
             Part::Trading => trading(),
         }
     }
@@ -95,5 +95,6 @@ fn trading() -> Result<Duration, String> {
         println!("{summary}{}", more.join(" ").replace("--restarts", ", restarts:"));
         took += run.took;
     }
+    marks::none_in("target/release/examples/trading")?;
     Ok(took)
 }

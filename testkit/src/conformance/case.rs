@@ -75,6 +75,10 @@ pub enum Need {
     Truncation,
     /// [`Act::Recreate`](super::Act::Recreate).
     Recreation,
+    /// A deduplicator with a cap of its own.
+    Cap,
+    /// A deduplicator that claims.
+    Claims,
     /// A deduplicator or a sink that cannot reach its store.
     Outage,
     /// A letter that a sink refuses for good.

@@ -1,6 +1,6 @@
 //! Owns a suite ready to run: its list, and the conversation with `cargo test`. Leaves running a case to `examine`.
 
-use super::case::Case;
+use super::case::{Case, Excuse};
 use super::examine::Verdict;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::fmt;
@@ -48,6 +48,15 @@ impl Suite {
     /// This suite, and then another.
     pub fn and(mut self, other: Suite) -> Self {
         self.cases.extend(other.cases);
+        self
+    }
+
+    /// This suite with all its cases ignored for one reason, for a backend whose other side is not there. Never a way to pass.
+    pub fn excused(mut self, excuse: &Excuse) -> Self {
+        for bound in &mut self.cases {
+            let reason = excuse.to_string();
+            bound.examine = Arc::new(move || Verdict::Ignored(reason.clone()));
+        }
         self
     }
 

@@ -2,80 +2,37 @@
 //! `node`, and what is wrong to `checks`.
 
 mod befall;
+mod judge;
+mod plan;
 
-use super::checks::{Checks, Each, Rules, Violation};
+use super::checks::{Checks, Violation};
 use super::dice::Dice;
-use super::fault::{Bounds, Fault, Schedule};
+use super::fault::{Fault, Schedule};
 use super::history::{History, What};
 use super::network::{Server, Weather};
-use super::node::{Describe, End, Running, start};
+use super::node::{End, Running, start};
 use super::world::World;
 use crate::now::instant_now;
+use judge::Dates;
 use millstream_core::contract::{ErrorKind, Produce, Record, TopicPartition, partition_for_key};
 use millstream_core::topic::Topic;
-use millstream_memory::{Cleanup, Memory, TopicConfig};
-use std::collections::BTreeMap;
+use millstream_memory::{Cleanup, Memory};
+use plan::Invariant;
+pub(super) use plan::{Members, Plan};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-/// What a run is to show.
+/// What a run is to show. [`Simulation::check`](super::Simulation::check) runs both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mode {
-    /// Faults all along: nothing bad happens.
+    /// Faults all along, and then it is over at once, as if all power was cut: nothing bad has happened.
     Safety,
-    /// Faults stop, and then everything settles within a bound.
+    /// Faults stop, and then everything settles within 300 s of virtual time: more than the longest back-off, a session that runs
+    /// out and a rebalance together. The services are then told to stop, and end in time.
     Liveness,
-}
-
-/// A service and its members.
-#[derive(Clone)]
-pub(super) struct Members {
-    pub(super) name: String,
-    pub(super) count: usize,
-    pub(super) describe: Describe,
-}
-
-/// What of a user's a run calls: records to be handled, and what must be true of the whole.
-pub(super) type Feed = Arc<dyn Fn(&mut Dice) -> Vec<Record> + Send + Sync>;
-pub(super) type Invariant = Arc<dyn Fn(&History, &Memory) -> Result<(), String> + Send + Sync>;
-
-/// All that runs have in common.
-#[derive(Clone)]
-pub(super) struct Plan {
-    pub(super) services: Vec<Members>,
-    pub(super) topics: Vec<(Topic, TopicConfig)>,
-    pub(super) partitions: u32,
-    pub(super) brokers: u8,
-    pub(super) feeds: Vec<Feed>,
-    pub(super) always: Vec<(String, Invariant)>,
-    pub(super) finally: Vec<(String, Invariant)>,
-    pub(super) rules: Rules,
-    pub(super) faults_for: Duration,
-    pub(super) most_faults: u64,
-    pub(super) excuses: bool,
-    pub(super) also: Vec<Fault>,
-    pub(super) each: Vec<Each>,
-    pub(super) may_park: bool,
-    pub(super) deploys: Option<Duration>,
-    pub(super) settles_within: Duration,
-    pub(super) stops_within: Duration,
-}
-
-impl Plan {
-    /// The faults of a seed.
-    pub(super) fn faults_of(&self, seed: u64) -> Schedule {
-        let bounds = Bounds {
-            members: self.services.iter().map(|service| service.count).sum(),
-            brokers: self.brokers,
-            until: self.faults_for,
-            most: self.most_faults,
-            excuses: self.excuses,
-            also: &self.also,
-        };
-        Schedule::random(&mut Dice::new(seed, 3), bounds)
-    }
 }
 
 /// What came of a run.
@@ -125,20 +82,31 @@ struct Driver {
     put_off: u64,
     /// Until when faults last that make requests slow.
     foul_until: Instant,
+    /// The topics that are fed, in order.
+    fed: Vec<Topic>,
+    /// Of a run that looks for them.
+    dates: Option<Dates>,
 }
 
 /// Runs one seed; with `schedule` in place of its own faults.
 pub(super) fn run(plan: &Plan, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Outcome {
+    assert!(!plan.services.is_empty(), "nothing is simulated: give the simulation a `.service(name, members, |node| …)`");
+    let (outcome, _) = once(plan, seed, mode, schedule, None);
+    judge::dated(plan, seed, mode, outcome)
+}
+
+/// Runs one seed once, and looks for dates if there are some to be found.
+fn once(plan: &Plan, seed: u64, mode: Mode, schedule: Option<Schedule>, dates: Option<Dates>) -> (Outcome, Dates) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime without I/O is made of memory only");
-    let outcome = runtime.block_on(async { Driver::new(plan.clone(), seed).run(seed, mode, schedule).await });
+    let outcome = runtime.block_on(async { Driver::new(plan.clone(), seed, dates).run(seed, mode, schedule).await });
     // What still runs is nobody's any more, and is dropped here.
     drop(runtime);
     outcome
 }
 
 impl Driver {
-    fn new(plan: Plan, seed: u64) -> Self {
+    fn new(plan: Plan, seed: u64, dates: Option<Dates>) -> Self {
         let mut checks = Checks::new(plan.rules);
         checks.begin(instant_now());
         checks.each = plan.each.clone();
@@ -157,7 +125,18 @@ impl Driver {
         let mut dice = Dice::new(seed, 2);
         // Some worlds run as they would, in others tasks overtake each other.
         let put_off = if dice.chance(500) { 0 } else { dice.between(20, 300) };
-        Driver { plan, world, members, acts: BTreeMap::new(), dice, last_act: 0, put_off, foul_until: instant_now() }
+        Driver {
+            plan,
+            world,
+            members,
+            acts: BTreeMap::new(),
+            dice,
+            last_act: 0,
+            put_off,
+            foul_until: instant_now(),
+            fed: Vec::new(),
+            dates,
+        }
     }
 
     fn at(&mut self, when: Instant, act: Act) {
@@ -165,7 +144,7 @@ impl Driver {
         self.acts.insert((when, self.last_act), act);
     }
 
-    async fn run(mut self, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Outcome {
+    async fn run(mut self, seed: u64, mode: Mode, schedule: Option<Schedule>) -> (Outcome, Dates) {
         let begin = instant_now();
         for (topic, config) in &self.plan.topics {
             // A topic that is named twice is there already.
@@ -191,6 +170,8 @@ impl Driver {
             // What is still to be fed is fed.
             let _ = feeding.await;
             self.settle().await;
+            let at = self.world.at();
+            self.world.checks().look_back(at);
         } else {
             feeding.abort();
         }
@@ -207,13 +188,14 @@ impl Driver {
         self.judge(mode);
         let violations = self.world.checks().violations().to_vec();
         let history = std::mem::take(&mut *self.world.history());
-        Outcome { violations, history, schedule, took: begin.elapsed() }
+        (Outcome { violations, history, schedule, took: begin.elapsed() }, self.dates.unwrap_or_default())
     }
 
     /// Feeds records, spread over the time of faults.
     fn feed(&mut self, seed: u64) -> tokio::task::JoinHandle<()> {
         let mut dice = Dice::new(seed, 4);
         let mut records: Vec<Record> = self.plan.feeds.iter().flat_map(|feed| feed(&mut dice)).collect();
+        self.fed = BTreeSet::from_iter(records.iter().map(|record| record.topic.clone())).into_iter().collect();
         let span = u64::try_from(self.plan.faults_for.as_millis()).unwrap_or(0) * 7 / 10;
         let gap = span / (records.len() as u64).max(1);
         records.reverse();
@@ -231,6 +213,7 @@ impl Driver {
     async fn until(&mut self, end: Instant) {
         loop {
             self.look();
+            self.date();
             let now = instant_now();
             while let Some(due) = self.acts.first_key_value().map(|(key, _)| *key).filter(|(when, _)| *when <= now) {
                 if let Some(act) = self.acts.remove(&due) {
@@ -290,7 +273,8 @@ impl Driver {
                 if let Some(running) = &self.members[number].running
                     && running.process.is_paused()
                 {
-                    self.world.checks().goes_on(number, after);
+                    let at = self.world.at();
+                    self.world.checks().goes_on(number, after, at);
                     self.world.note(Some(number), What::Fault("goes on".into()));
                     running.process.go_on();
                 }
@@ -337,7 +321,7 @@ impl Driver {
         let mut lag = Vec::new();
         let servers = self.world.servers();
         for (name, group) in servers.coordinator.groups() {
-            for place in self.world.places(&group.topics()) {
+            for place in self.world.places(&group.wanted()) {
                 let end = self.world.memory.end(&place.topic, place.partition).unwrap_or(0);
                 let committed = group.committed.get(&place).map_or(0, |committed| committed.offset);
                 if committed < end && !(self.plan.may_park && self.is_parked(&place)) {
@@ -373,7 +357,8 @@ impl Driver {
             let Some(running) = self.members[number].running.take() else { continue };
             self.world.note(Some(number), What::Stopping);
             let at = self.world.at();
-            self.world.checks().told_to_stop(number, at, self.plan.stops_within);
+            let within = if self.members[number].told { Duration::from_secs(1) } else { self.plan.stops_within };
+            self.world.checks().told_to_stop(number, at, within);
             running.handle.stop();
             let name = self.members[number].name.clone();
             match timeout(self.plan.stops_within + Duration::from_secs(3), running.task).await {
@@ -382,18 +367,6 @@ impl Driver {
                 Ok(Ok(End::Died)) => self.world.violated("I12", format!("{name} died while it stopped")),
                 Ok(Err(_)) => self.world.violated("I12", format!("{name} panicked while it stopped")),
                 Err(_) => self.world.violated("I12", format!("{name} did not end within {:?}", self.plan.stops_within)),
-            }
-        }
-    }
-
-    /// Asks the user's own invariants.
-    fn judge(&self, mode: Mode) {
-        let at = self.world.at();
-        let finally = self.plan.finally.iter().filter(|_| mode == Mode::Liveness);
-        for (name, holds) in self.plan.always.iter().chain(finally) {
-            let answer = holds(&self.world.history(), &self.world.memory);
-            if let Err(text) = answer {
-                self.world.checks().found(Violation { invariant: name.clone(), at, text });
             }
         }
     }

@@ -6,7 +6,11 @@ use super::rule::{Effect, Request, Rule};
 use std::fmt;
 use std::time::Duration;
 
-/// Something that goes wrong, or that operators do.
+/// Something that goes wrong, or that operators do. Its seed chooses which, when and for how long; a test may say it itself, with
+/// [`Simulation::run_with`](super::Simulation::run_with).
+///
+/// Times are virtual ones. Members are counted from 0 over all services, in the order in which those were added; brokers are 0, 1
+/// and 2. In [`Mode::Liveness`](super::Mode::Liveness) all of it ends when faults stop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
@@ -56,6 +60,26 @@ pub enum Fault {
     },
     /// The store has forgotten everything.
     StoreEmptied,
+    /// The error sink answers errors, or nothing.
+    SinkDown {
+        /// How long.
+        long: Duration,
+        /// Whether it takes letters and never answers.
+        hangs: bool,
+    },
+    /// The error sink takes longer for every call.
+    SinkSlow {
+        /// How long it is slow.
+        long: Duration,
+        /// By how much. More than 3 s is more than its clients wait: letters are kept, and nobody hears of it.
+        by: Duration,
+    },
+    /// The error sink loses the newest letters of those that it keeps. No service can make up for that, so no seed has it: it
+    /// is for [`also`](super::Simulation::also) and [`run_with`](super::Simulation::run_with), which then find the loss.
+    SinkForgets {
+        /// How many, at most.
+        letters: u32,
+    },
     /// Dead-letter topics cannot be written.
     LettersClosed {
         /// How long.
@@ -82,6 +106,8 @@ pub enum Fault {
     },
     /// Other brokers lead the partitions, and coordinate the groups.
     LeadersMove,
+    /// Some partitions are taken from their members, and given to them again before these have heard of it.
+    GivenAgain,
     /// The next commits are refused as stale.
     StaleCommits {
         /// How many.
@@ -127,15 +153,21 @@ impl fmt::Display for Fault {
             Fault::StoreDown { long, hangs: true } => write!(f, "the store hangs for {long:?}"),
             Fault::StoreDown { long, .. } => write!(f, "the store is down for {long:?}"),
             Fault::StoreEmptied => f.write_str("the store is emptied"),
+            Fault::SinkDown { long, hangs: true } => write!(f, "the error sink hangs for {long:?}"),
+            Fault::SinkDown { long, .. } => write!(f, "the error sink is down for {long:?}"),
+            Fault::SinkSlow { long, by } => write!(f, "the error sink takes {by:?} longer for {long:?}"),
+            Fault::SinkForgets { letters } => write!(f, "the error sink loses the newest letters, {letters} at most"),
             Fault::LettersClosed { long } => write!(f, "dead-letter topics cannot be written for {long:?}"),
             Fault::OutputsClosed { long } => write!(f, "output topics cannot be written for {long:?}"),
             Fault::BrokerDown { broker, long } => write!(f, "broker {broker} is down for {long:?}"),
             Fault::BrokerHangs { broker, long } => write!(f, "broker {broker} hangs for {long:?}"),
             Fault::LeadersMove => f.write_str("leaders and the coordinator move"),
+            Fault::GivenAgain => f.write_str("partitions are taken from their members and given to them again"),
             Fault::StaleCommits { commits } => write!(f, "the next {commits} commits are refused as stale"),
             Fault::ClockJumps { member, millis } => write!(f, "the wall clock of member {member} jumps by {millis} ms"),
             Fault::Rule(rule) => rule.fmt(f),
             Fault::Gaps => f.write_str("offsets of input topics hold no record"),
+            Fault::Replay { records: 1 } => f.write_str("a record of each input topic is sent again by hand"),
             Fault::Replay { records } => write!(f, "{records} records of each input topic are sent again by hand"),
             Fault::PartitionAdded => f.write_str("input topics get a partition more"),
             Fault::Compacts => f.write_str("compacted topics are compacted"),
@@ -153,13 +185,15 @@ impl Fault {
         let (write, mark) = (Duration::from_secs(30), Duration::from_secs(10));
         match self {
             Fault::StoreDown { long, hangs: true } => Some(*long + mark),
+            Fault::SinkDown { long, hangs: true } | Fault::SinkSlow { long, .. } => Some(*long + write),
             Fault::Storm { long } | Fault::BrokerHangs { long, .. } | Fault::Cut { long, .. } => Some(*long + write),
             Fault::Pause { long, .. }
             | Fault::StoreDown { long, .. }
+            | Fault::SinkDown { long, .. }
             | Fault::LettersClosed { long }
             | Fault::OutputsClosed { long }
             | Fault::BrokerDown { long, .. } => Some(*long),
-            Fault::LeadersMove | Fault::StaleCommits { .. } | Fault::Crash { .. } => Some(Duration::ZERO),
+            Fault::LeadersMove | Fault::GivenAgain | Fault::StaleCommits { .. } | Fault::Crash { .. } => Some(Duration::ZERO),
             // Whenever it is met: a lost write is repeated, or its epoch given up.
             Fault::Rule(_) => Some(Duration::from_secs(3_600)),
             _ => None,
@@ -167,7 +201,8 @@ impl Fault {
     }
 }
 
-/// Faults with their times since the run's beginning, in order.
+/// Faults with their times since the run's beginning, in virtual time and in order. Each run of a seed has those of the seed;
+/// [`Report::schedule`](super::Report::schedule) says which.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Schedule(pub Vec<(Duration, Fault)>);
 
@@ -190,6 +225,8 @@ pub(super) struct Bounds<'a> {
     pub(super) most: u64,
     /// Whether the store may forget, and partitions may be added: what excuses effects and order.
     pub(super) excuses: bool,
+    /// Whether there is an error sink, to which one in four faults happens.
+    pub(super) error_sink: bool,
     /// What else happens in this world, of which one in three faults is.
     pub(super) also: &'a [Fault],
 }
@@ -217,6 +254,9 @@ fn random_fault(dice: &mut Dice, bounds: Bounds<'_>) -> Fault {
         return dice.pick(bounds.also).clone();
     }
     let member = usize::try_from(dice.below(bounds.members as u64)).unwrap_or(0);
+    if bounds.error_sink && dice.chance(250) {
+        return sinks_fault(dice, member);
+    }
     let broker = u8::try_from(dice.below(u64::from(bounds.brokers))).unwrap_or(0);
     let short = dice.millis(50, 3_000);
     let long = dice.millis(1_000, 25_000);
@@ -248,5 +288,19 @@ fn random_fault(dice: &mut Dice, bounds: Bounds<'_>) -> Fault {
         }
         25 => Fault::StoreEmptied,
         _ => Fault::PartitionAdded,
+    }
+}
+
+/// What befalls the error sink, or a member's request to it.
+fn sinks_fault(dice: &mut Dice, member: usize) -> Fault {
+    let long = if dice.chance(600) { dice.millis(50, 3_000) } else { dice.millis(1_000, 25_000) };
+    match dice.below(8) {
+        0..2 => Fault::SinkDown { long, hangs: false },
+        2 | 3 => Fault::SinkDown { long, hangs: true },
+        4 => Fault::SinkSlow { long, by: dice.millis(50, 5_000) },
+        _ => {
+            let effects = [Effect::ReplyLost, Effect::ReplyLost, Effect::RequestLost, Effect::KillsWhenDone, Effect::KillsBefore];
+            Fault::Rule(Rule::new(member, Request::Letter, u32::try_from(dice.between(1, 4)).unwrap_or(1), *dice.pick(&effects)))
+        }
     }
 }

@@ -2,7 +2,7 @@
 //! what is wrong about it to `checks`.
 
 use super::network::{MemberNo, Server};
-use millstream_core::contract::{Epoch, Offset, Position, TopicPartition};
+use millstream_core::contract::{DeadLetter, Epoch, Offset, Position, TopicPartition};
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ pub enum Ended {
     Dropped,
 }
 
-/// One thing that happened.
+/// One thing that happened. Its `Display` is its line in a time line.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum What {
@@ -62,6 +62,10 @@ pub enum What {
     Landed(TopicPartition, Offset),
     /// An id was marked by the record at a position.
     Marked(u128, Position),
+    /// The error sink keeps the letter of a record, by the group that reads it and why it failed.
+    Kept(String, TopicPartition, Offset, &'static str),
+    /// The error sink has lost a letter that it kept.
+    Lost(String, TopicPartition, Offset),
     /// The service under test, or the test, noted something: a name and a value.
     Noted(Arc<str>, String),
     /// A server does what nobody asked it for.
@@ -72,19 +76,20 @@ pub enum What {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Event {
-    /// Since the run's beginning.
+    /// Since the run's beginning, in virtual time.
     pub at: Duration,
-    /// The member it happened to, if to one.
+    /// The member it happened to, if to one: its number, from 0 over all services.
     pub member: Option<MemberNo>,
     /// What.
     pub what: What,
 }
 
-/// All that happened in a run.
+/// All that happened in a run, and what is left of it. An invariant of a user's is a question to it.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     pub(crate) events: Vec<Event>,
     pub(crate) names: Vec<Arc<str>>,
+    pub(crate) letters: Vec<DeadLetter>,
 }
 
 impl History {
@@ -93,12 +98,17 @@ impl History {
         &self.events
     }
 
-    /// What was noted under a name, in order, with the member that noted it.
+    /// What was noted under a name with [`Node::note`](super::Node::note), in order, with the number of the member that noted it.
     pub fn noted<'h>(&'h self, name: &'h str) -> impl Iterator<Item = (Option<MemberNo>, &'h str)> {
         self.events.iter().filter_map(move |event| match &event.what {
             What::Noted(found, value) if **found == *name => Some((event.member, value.as_str())),
             _ => None,
         })
+    }
+
+    /// The letters that the [error sink](super::SimErrorSink) keeps in the end, in the order in which they came, each once.
+    pub fn letters(&self) -> &[DeadLetter] {
+        &self.letters
     }
 
     /// A number that is equal for equal histories (I14).
@@ -176,6 +186,10 @@ impl fmt::Display for What {
             }
             What::Landed(place, offset) => write!(f, "written: {place}@{offset}"),
             What::Marked(key, at) => write!(f, "marked: {key:032x} by {at}"),
+            What::Kept(group, place, offset, reason) => {
+                write!(f, "the sink keeps the letter of {place}@{offset} ({group}): {reason}")
+            }
+            What::Lost(group, place, offset) => write!(f, "⚡ the sink has lost the letter of {place}@{offset} ({group})"),
             What::Noted(name, value) => write!(f, "✎ {name}: {value}"),
             What::Server(server, text) => write!(f, "{server:?}: {text}"),
         }

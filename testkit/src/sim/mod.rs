@@ -3,7 +3,9 @@
 //!
 //! | file | noun |
 //! | --- | --- |
-//! | `simulation` | [`Simulation`]: what is to be simulated; [`Report`]: what it has shown |
+//! | `simulation` | [`Simulation`]: what is to be simulated |
+//! | `seeds` | running it: a seed, many, once more, with fewer faults |
+//! | `report` | [`Report`]: what a run has shown |
 //! | `replay` | the line that replays a run |
 //! | `driver` | one run: what befalls the members, and when |
 //! | `fault` · `rule` | [`Fault`], [`Schedule`]: what goes wrong; [`Rule`]: what befalls a certain request |
@@ -12,6 +14,7 @@
 //! | `cluster` | brokers, groups, idempotent producers |
 //! | `client` | the contract's traits over all that |
 //! | `store` · `claims` | the shared store of ids; who works on one |
+//! | `sink` | the shared error sink |
 //! | `operator` | what is done to topics: compaction, deletion, creating again |
 //! | `history` | [`History`]: what happened, its hash and its time line |
 //! | `checks` | the invariants |
@@ -30,9 +33,12 @@ mod network;
 mod node;
 mod operator;
 mod replay;
+mod report;
 mod rule;
+mod seeds;
 mod served;
 mod simulation;
+mod sink;
 mod store;
 mod watch;
 pub mod workload;
@@ -46,6 +52,8 @@ pub use fault::{Fault, Schedule};
 pub use history::{Ended, Event, History, What};
 pub use network::Server;
 pub use node::Node;
+pub use report::Report;
 pub use rule::{Effect, Request, Rule};
-pub use simulation::{Describes, Report, Simulation};
+pub use simulation::{Describes, Simulation};
+pub use sink::SimErrorSink;
 pub use store::SimDeduplicator;

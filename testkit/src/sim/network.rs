@@ -15,11 +15,14 @@ pub(crate) type MemberNo = usize;
 
 /// Whom a request goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Server {
     /// A broker of the cluster.
     Broker(u8),
     /// The shared deduplicator's store.
     Store,
+    /// The shared error sink.
+    Sink,
 }
 
 /// What a request is about; each kind of a member has a connection of its own to each server, but what the group is told
@@ -40,6 +43,8 @@ pub(crate) enum Operation {
     Check,
     /// Marking ids.
     Mark,
+    /// Handing dead letters over.
+    Letter,
 }
 
 impl Operation {
@@ -51,6 +56,7 @@ impl Operation {
             Operation::Produce => 2,
             Operation::Metadata => 3,
             Operation::Check | Operation::Mark => 4,
+            Operation::Letter => 5,
         }
     }
 }
@@ -98,6 +104,8 @@ pub(crate) struct Network {
     hung: BTreeMap<Server, Instant>,
     /// Until when a server refuses connections.
     down: BTreeMap<Server, Instant>,
+    /// Until when each request to a server takes longer, and by how much.
+    slow: BTreeMap<Server, (Instant, Duration)>,
     last: BTreeMap<Connection, Instant>,
 }
 
@@ -109,6 +117,7 @@ impl Network {
             cut: BTreeMap::new(),
             hung: BTreeMap::new(),
             down: BTreeMap::new(),
+            slow: BTreeMap::new(),
             last: BTreeMap::new(),
         }
     }
@@ -125,12 +134,17 @@ impl Network {
         self.down.insert(server, until);
     }
 
+    pub(crate) fn slow(&mut self, server: Server, until: Instant, by: Duration) {
+        self.slow.insert(server, (until, by));
+    }
+
     /// Everything works from now on.
     pub(crate) fn heal(&mut self) {
         self.weather = Weather::FAIR;
         self.cut.clear();
         self.hung.clear();
         self.down.clear();
+        self.slow.clear();
     }
 
     pub(crate) fn is_down(&self, server: Server, now: Instant) -> bool {
@@ -152,6 +166,9 @@ impl Network {
         let late = self.dice.chance(weather.late);
         if late {
             way += GIVEN_UP + self.dice.millis(0, 20_000);
+        }
+        if let Some((_, by)) = self.slow.get(&server).filter(|(until, _)| *until > now) {
+            way += *by;
         }
         let back = self.dice.millis(1, 4);
         let lost = self.dice.chance(weather.lost_requests);

@@ -4,6 +4,7 @@
 use super::client::SimTransport;
 use super::history::What;
 use super::network::MemberNo;
+use super::sink::SimErrorSink;
 use super::store::SimDeduplicator;
 use super::watch::Watch;
 use super::world::{Link, WALL_START, World};
@@ -13,8 +14,10 @@ use millstream_core::process::Process;
 use millstream_core::service::{ServiceHandle, StreamService};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-/// One process of a member, as the user's description of the service sees it: what it takes from its world.
+/// One process of a member, as the closure that describes its service sees it: what the service takes from its world in place of
+/// a broker, a store and a sink. Clones are the same process; a state may keep one to [`note`](Self::note) what it does.
 #[derive(Clone)]
 pub struct Node {
     world: Arc<World>,
@@ -29,12 +32,12 @@ impl fmt::Debug for Node {
 }
 
 impl Node {
-    /// The fake cluster, as this process reaches it.
+    /// The fake cluster, as this process reaches it: what the service is built on.
     pub fn transport(&self) -> SimTransport {
         SimTransport::new(self.world.clone(), self.link.clone())
     }
 
-    /// The store of ids that all members share.
+    /// The store of ids that all members share, as they would share Redis: for the builder's `with_deduplicator`.
     pub fn deduplicator(&self) -> SimDeduplicator {
         SimDeduplicator::new(self.world.clone(), self.link.clone())
     }
@@ -44,12 +47,26 @@ impl Node {
         self.deduplicator().claiming()
     }
 
-    /// The version of the service: 2 once another one is deployed.
+    /// The error sink that all members share: for [`ErrorHandling::error_sink`], or composed with others.
+    ///
+    /// The simulation must say that there is one, [`Simulation::error_sink`](super::Simulation::error_sink): a run that does not
+    /// is in violation.
+    ///
+    /// [`ErrorHandling::error_sink`]: millstream_core::service::ErrorHandling::error_sink
+    pub fn error_sink(&self) -> SimErrorSink {
+        if !self.world.checks().rules.error_sink {
+            let text = "a service takes the error sink, and the simulation does not say `.error_sink()`: nothing would befall it";
+            self.world.violated("build", text.to_owned());
+        }
+        SimErrorSink::new(self.world.clone(), self.link.clone())
+    }
+
+    /// The version of the service: 1, and 2 once another one is deployed; see [`Simulation::deploys`](super::Simulation::deploys).
     pub fn version(&self) -> u32 {
         self.version
     }
 
-    /// The member's number, from 0.
+    /// The member's number, from 0 on over all services of the simulation.
     pub fn member(&self) -> usize {
         self.link.member
     }
@@ -59,8 +76,22 @@ impl Node {
         self.link.incarnation
     }
 
+    /// How long ago the run began, in virtual time. It is for handlers whose dependencies are away at certain times.
+    pub fn since_start(&self) -> Duration {
+        self.world.at()
+    }
+
+    /// What is outside of all processes and outlives them, as a database of yours: one `T` in each run, which all members share.
+    /// What the closure of a service captures would be one for all runs, and make each differ from the one before.
+    ///
+    /// It is reached at once and always; what a network does to it a service's own fake has to do.
+    pub fn outside<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        self.world.outside()
+    }
+
     /// Notes an effect of the service in the history, at once and for good: what the outside world has seen of it. A user's
-    /// invariant reads it with [`History::noted`](super::History::noted). A process that is dead notes nothing.
+    /// invariant reads it with [`History::noted`](super::History::noted). A process that is dead notes nothing. To note an effect
+    /// *before* an await and to return after it is to be killed in between, in some seed.
     pub fn note(&self, name: &str, value: impl Into<String>) {
         if self.link.is_alive() {
             self.world.note(Some(self.link.member), What::Noted(name.into(), value.into()));

@@ -20,6 +20,38 @@ pub enum Request {
     Check,
     /// Marks ids.
     Mark,
+    /// Hands dead letters to the error sink.
+    Letter,
+}
+
+impl Request {
+    /// The kind of an operation; questions about topics have none.
+    pub(super) fn of(operation: Operation) -> Option<Self> {
+        Some(match operation {
+            Operation::Group => Request::Heartbeat,
+            Operation::Commit => Request::Commit,
+            Operation::Fetch => Request::Fetch,
+            Operation::Produce => Request::Produce,
+            Operation::Check => Request::Check,
+            Operation::Mark => Request::Mark,
+            Operation::Letter => Request::Letter,
+            Operation::Metadata => return None,
+        })
+    }
+}
+
+impl fmt::Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Request::Heartbeat => "heartbeat",
+            Request::Commit => "commit",
+            Request::Fetch => "fetch",
+            Request::Produce => "write",
+            Request::Check => "look-up",
+            Request::Mark => "mark",
+            Request::Letter => "dead letter",
+        })
+    }
 }
 
 /// What befalls it.
@@ -34,6 +66,17 @@ pub enum Effect {
     KillsWhenDone,
     /// Its sender is killed before it arrives.
     KillsBefore,
+}
+
+impl fmt::Display for Effect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Effect::RequestLost => "is lost",
+            Effect::ReplyLost => "is done and its reply lost",
+            Effect::KillsWhenDone => "is done, and its sender killed",
+            Effect::KillsBefore => "is not sent: its sender is killed",
+        })
+    }
 }
 
 /// The so many-th request of a kind of a member meets an effect.
@@ -57,29 +100,17 @@ impl Rule {
     }
 
     fn is_about(&self, member: MemberNo, operation: Operation) -> bool {
-        let request = match operation {
-            Operation::Group => Request::Heartbeat,
-            Operation::Commit => Request::Commit,
-            Operation::Fetch => Request::Fetch,
-            Operation::Produce => Request::Produce,
-            Operation::Check => Request::Check,
-            Operation::Mark => Request::Mark,
-            Operation::Metadata => return false,
-        };
-        self.member == member && self.request == request
+        self.member == member && Request::of(operation) == Some(self.request)
     }
 }
 
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let effect = match self.effect {
-            Effect::RequestLost => "is lost",
-            Effect::ReplyLost => "is done and its reply lost",
-            Effect::KillsWhenDone => "is done, and its sender killed",
-            Effect::KillsBefore => "is not sent: its sender is killed",
-        };
-        let request = format!("{:?}", self.request).to_lowercase();
-        write!(f, "the next {request} but {} of member {} {effect}", self.nth - 1, self.member)
+        let Rule { member, request, nth, effect } = self;
+        match nth {
+            1 => write!(f, "the next {request} of member {member} {effect}"),
+            nth => write!(f, "the next {request} but {} of member {member} {effect}", nth - 1),
+        }
     }
 }
 

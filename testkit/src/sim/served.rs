@@ -15,8 +15,9 @@ use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-/// One partition's part of a commit, and the topic for which it is meant, if its client knows it: what is meant for one that
-/// is gone is not written for another one of its name (KIP-848's commits name topics by their ids).
+/// One partition's part of a commit, and the topic for which it is meant: what is meant for one that is gone is not written for
+/// another one of its name (KIP-848's commits name topics by their ids). `None` is of an epoch that had ended when its client
+/// sent it.
 pub(crate) type Commit = (CommitEntry, Option<TopicId>);
 
 /// The answer of a call that never waits.
@@ -113,11 +114,14 @@ impl World {
                 let holds = group.holder(&entry.partition) == Some(id);
                 let value = CommittedOffset::new(entry.offset, entry.metadata);
                 let before = group.committed.insert(entry.partition.clone(), value).map(|before| before.offset);
-                written.push((entry.partition, entry.offset, before, holds));
+                written.push((entry.partition, entry.offset, before, holds, topic_id.is_none().then_some(entry.epoch)));
                 answers.push(Applied::Applied);
             }
         }
-        for (place, offset, before, holds) in written {
+        for (place, offset, before, holds, ended) in written {
+            if let Some(epoch) = ended {
+                self.violated("I3", format!("member {from} committed {place} to {offset} for {name} after {epoch} had ended"));
+            }
             self.note(Some(from), What::Committed(name.to_owned(), place.clone(), offset, before));
             let at = self.at();
             self.checks().committed(self, name, &place, offset, before, holds, from, at);
@@ -134,6 +138,12 @@ impl World {
     pub(crate) fn started(&self, link: &Link, group: &str, place: &TopicPartition, epoch: Epoch) {
         let at = self.at();
         self.checks().started(link, group, place, epoch, at);
+    }
+
+    /// A member has heard that it is to give an epoch up.
+    pub(crate) fn ending(&self, link: &Link, epoch: Epoch) {
+        let at = self.at();
+        self.checks().ending(link, epoch, at);
     }
 
     /// An epoch has ended for its member.

@@ -1,27 +1,30 @@
-//! Owns how a user says what is to be simulated, and what it found. Leaves running it to `driver`.
+//! Owns how a user says what is to be simulated. Leaves running it to `seeds`.
 
-use super::checks::{Each, Rules, Violation};
+use super::checks::{Each, Rules};
 use super::dice::Dice;
-use super::driver::{Members, Mode, Outcome, Plan, run};
-use super::fault::{Fault, Schedule};
+use super::driver::{Members, Plan};
+use super::fault::Fault;
 use super::history::History;
 use super::node::Node;
-use super::replay::Replay;
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Error, Record, RecordView, TopicPartition};
 use millstream_core::service::StreamService;
 use millstream_memory::{Memory, TopicConfig};
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// What a user's description of a service answers: a builder, or a service that is built.
+/// What the closure that describes a service may answer: a [`StreamServiceBuilder`], or `build()`'s answer. Nobody else needs
+/// to implement it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no service that can be simulated",
+    note = "`Simulation::service` takes a closure that answers a `StreamServiceBuilder`, or what its `build()` answers: `Result<StreamService, Error>`"
+)]
 pub trait Describes {
     /// The service.
     ///
     /// # Errors
-    /// If it cannot be built.
+    /// If it cannot be built; the simulation reports it as the violation `build`.
     fn service(self) -> Result<StreamService, Error>;
 }
 
@@ -38,10 +41,44 @@ impl Describes for Result<StreamService, Error> {
 }
 
 /// Runs services as they are on virtual time, over a fake cluster whose members crash, pause and are cut off, and checks what
-/// must never happen.
+/// must never happen: the framework's own invariants, and yours.
+///
+/// [`service`](Self::service) and [`feed`](Self::feed) say what runs and what comes in, [`always`](Self::always) and
+/// [`finally`](Self::finally) what must be true. [`check`](Self::check) is what a test calls. What a seed leads to is the
+/// same in each run of it, so [`replay`](Self::replay) shows a failure again. All else has a default, said at its method.
+///
+/// Some of the framework's own invariants depend on the services' settings: [`session`](Self::session),
+/// [`stops_within`](Self::stops_within), [`in_flight`](Self::in_flight), [`unordered`](Self::unordered),
+/// [`keeps_tables`](Self::keeps_tables). A service with settings of its own says them here too.
+///
+/// ```
+/// use millstream_core::builder::StreamServiceBuilder;
+/// use millstream_core::handler::Event;
+/// use millstream_testkit::TestEvent;
+/// use millstream_testkit::sim::{Node, Simulation};
+///
+/// async fn ring(node: &Node, guest: Event<String>) {
+///     node.note("rang", &**guest);                                // the effect, as the world sees it
+/// }
+///
+/// Simulation::new()
+///     .service("bell", 2, |node| {
+///         StreamServiceBuilder::new("bell", node.transport())
+///             .with_state(node.clone())
+///             .add_consumer_handler("door.guests", "bell.guests", ring)
+///     })
+///     .feed(|dice| {
+///         let guest = |number: u64| TestEvent::of_type("guest", "door", &format!("guest {number}")).to("door.guests");
+///         (0..dice.between(5, 20)).map(guest).collect()
+///     })
+///     .finally("the bell rings for somebody", |history, _| {
+///         history.noted("rang").next().map(drop).ok_or_else(|| String::from("it was silent"))
+///     })
+///     .check(0..3);
+/// ```
 #[derive(Clone)]
 pub struct Simulation {
-    plan: Plan,
+    pub(super) plan: Plan,
 }
 
 impl fmt::Debug for Simulation {
@@ -57,7 +94,8 @@ impl Default for Simulation {
 }
 
 impl Simulation {
-    /// A world without services: three brokers, topics of three partitions, faults for 40 s of virtual time.
+    /// A world without services: three brokers, topics of three partitions, and in each run up to eight faults within 40 s of
+    /// virtual time, so that faults meet each other, and a run is short all the same.
     pub fn new() -> Self {
         let plan = Plan {
             services: Vec::new(),
@@ -81,14 +119,24 @@ impl Simulation {
         Simulation { plan }
     }
 
-    /// Adds a service with so many members. `describe` is called for each of their processes, as a `main` would be.
+    /// Adds a service with so many members. `describe` is called for each of their processes, as a `main` would be, and builds
+    /// the service from what the [`Node`] has: its transport, and if the service uses them, its deduplicator and error sink.
+    /// What it answers is a builder or a built service.
+    ///
+    /// Members are called by `name` in what is printed, `name-0`, `name-1` if there are several. Two are the least of which
+    /// one can take over from another.
+    ///
+    /// # Panics
+    /// If it is to have no members.
     #[must_use]
+    #[track_caller]
     pub fn service<D: Describes>(
         mut self,
         name: &str,
         members: usize,
         describe: impl Fn(&Node) -> D + Send + Sync + 'static,
     ) -> Self {
+        assert!(members > 0, "the service `{name}` has no members");
         let describe = Arc::new(move |node: &Node| describe(node).service());
         self.plan.services.push(Members { name: name.to_owned(), count: members, describe });
         self
@@ -96,29 +144,41 @@ impl Simulation {
 
     /// Creates a topic before anything starts. Topics that are not named are created by use, with three partitions.
     ///
+    /// Topics that are named and not compacted are the inputs: records of them are sent again by hand, offsets of them hold no
+    /// record, and they can always be written, which an output cannot. If none is named, those that are fed are.
+    ///
     /// # Panics
     /// If that is no topic's name.
     #[must_use]
+    #[track_caller]
     pub fn topic(mut self, name: &str, config: TopicConfig) -> Self {
-        self.plan.topics.push((name.parse().expect("a topic's name"), config));
+        let topic = name.parse().unwrap_or_else(|error| panic!("{error}"));
+        self.plan.topics.push((topic, config));
         self
     }
 
-    /// Records that come from outside, spread over the time of faults. The dice are those of the seed.
+    /// Records that come from outside, written in this order over the first 70 % of the time of faults. The dice are those of the
+    /// seed: chance from elsewhere, and ids that are not the same each time, make runs that do not repeat. A
+    /// [`TestEvent`](crate::TestEvent) makes such records.
     #[must_use]
     pub fn feed(mut self, records: impl Fn(&mut Dice) -> Vec<Record> + Send + Sync + 'static) -> Self {
         self.plan.feeds.push(Arc::new(records));
         self
     }
 
-    /// What must be true whatever happens; asked at the end of every run.
+    /// What must be true whatever happens, told from what was [noted](History::noted) and what lies in the log. `Err`, or a panic as
+    /// of an `assert!`, says what is wrong.
+    ///
+    /// It is asked at the end of every run. Where it says no the run is made once more and asks it all along, so that the
+    /// report says when that began: what it once says no to it should say no to for ever.
     #[must_use]
     pub fn always(mut self, name: &str, holds: impl Fn(&History, &Memory) -> Result<(), String> + Send + Sync + 'static) -> Self {
         self.plan.always.push((name.to_owned(), Arc::new(holds)));
         self
     }
 
-    /// What must be true once faults have stopped and everything is settled; asked in liveness mode.
+    /// What must be true once faults have stopped and everything is settled; asked at the end of runs in [`Mode::Liveness`](super::Mode::Liveness).
+    /// Answers as [`always`](Self::always) does.
     #[must_use]
     pub fn finally(
         mut self,
@@ -129,7 +189,8 @@ impl Simulation {
         self
     }
 
-    /// What must be true of each record at the moment in which it is written, whatever it is and whoever writes it.
+    /// What must be true of each record at the moment in which it is written, whatever it is and whoever writes it: inputs,
+    /// outputs, dead letters, entries of tables. `Err` says what is wrong.
     #[must_use]
     pub fn each(
         mut self,
@@ -140,14 +201,15 @@ impl Simulation {
         self
     }
 
-    /// Adds a fault that does not happen everywhere.
+    /// Adds a fault that does not happen everywhere. One in three faults is then one of those that were added.
     #[must_use]
     pub fn also(mut self, fault: Fault) -> Self {
         self.plan.also.push(fault);
         self
     }
 
-    /// Says that a partition need not be settled in the end if its member's health says that it is parked.
+    /// Says that a partition need not be settled in the end if its member's health says that it is parked. By default all must
+    /// be.
     #[must_use]
     pub fn may_park(mut self) -> Self {
         self.plan.may_park = true;
@@ -155,230 +217,83 @@ impl Simulation {
     }
 
     /// Says that all members are restarted one after the other so long after the beginning, as when a new version is
-    /// deployed: [`Node::version`] is 1 before and 2 from then on.
+    /// deployed: [`Node::version`] is 1 before and 2 from then on. By default there is one version.
     #[must_use]
     pub fn deploys(mut self, after: Duration) -> Self {
         self.plan.deploys = Some(after);
         self
     }
 
-    /// Says that ids are claimed: no two records of one id are handled at once, wherever they lie.
+    /// Says that ids are claimed, by [`Node::claiming_deduplicator`]: no two records of one id are handled at once, wherever they
+    /// lie.
     #[must_use]
     pub fn claims(mut self) -> Self {
         self.plan.rules.claims = true;
         self
     }
 
-    /// How long faults come, and how many at most.
+    /// Says that its services hand dead letters to [`Node::error_sink`]: of the faults of a seed one in four befalls that, which
+    /// is then down, hangs, is slow, or its answers are lost.
+    #[must_use]
+    pub fn error_sink(mut self) -> Self {
+        self.plan.rules.error_sink = true;
+        self
+    }
+
+    /// How long faults come in virtual time, and how many at most; each seed has a number of them from 0 on. 40 s and 8 by default.
+    /// Records are fed within that time.
     #[must_use]
     pub fn faults(mut self, long: Duration, most: u64) -> Self {
         (self.plan.faults_for, self.plan.most_faults) = (long, most);
         self
     }
 
-    /// How many calls a record may have in one epoch: the attempts of its retry policy. Not looked at by default.
+    /// How many calls a record may have while a member holds its partition: the attempts of its retry policy (I5). Not looked at
+    /// by default: a breaker's probes are calls that count no attempt.
     #[must_use]
     pub fn most_calls(mut self, calls: u32) -> Self {
         self.plan.rules.most_calls = calls;
         self
     }
 
-    /// How many records of a partition may be in flight. 4,096 by default, the framework's own.
+    /// How many records of a partition may be in flight (I11). 4,096 by default, the framework's own: say it where
+    /// `HandlerSettings::in_flight` does.
     #[must_use]
     pub fn in_flight(mut self, records: u64) -> Self {
         self.plan.rules.in_flight = records;
         self
     }
 
-    /// How long its services have to end when they are told to stop. 25 s by default, the framework's own.
+    /// How long its services have to end when they are told to stop (I12). 25 s by default, the framework's own: say it where
+    /// `Shutdown::within` does.
     #[must_use]
     pub fn stops_within(mut self, within: Duration) -> Self {
         self.plan.stops_within = within;
         self
     }
 
-    /// How long its members' sessions are. 45 s by default, the framework's own.
+    /// How long its members' sessions are: after a longer pause nothing may start before the group has answered (I16). 45 s by
+    /// default, the framework's own: say it where the builder's `membership` does. With a short one, as 10 s, partitions change
+    /// hands more often within the time of faults.
     #[must_use]
     pub fn session(mut self, session: Duration) -> Self {
         self.plan.rules.session = session;
         self
     }
 
-    /// Says that handlers keep tables, to which redeliveries are applied again by design.
+    /// Says that handlers keep tables, to which redeliveries are applied again by design: a call for what was marked is then no
+    /// violation (I7).
     #[must_use]
     pub fn keeps_tables(mut self) -> Self {
         self.plan.rules.keeps_tables = true;
         self
     }
 
-    /// Says that order within a key means nothing to the handlers, as with `unordered`, or is given up, as with retry topics.
+    /// Says that order within a key means nothing to the handlers, as with `unordered`, or is given up, as with retry topics: it
+    /// is not looked at (I8).
     #[must_use]
     pub fn unordered(mut self) -> Self {
         self.plan.rules.ordered = false;
         self
     }
-
-    /// Runs one seed.
-    pub fn run(&self, seed: u64, mode: Mode) -> Report {
-        self.report(seed, mode, None)
-    }
-
-    fn report(&self, seed: u64, mode: Mode, schedule: Option<Schedule>) -> Report {
-        let Outcome { violations, history, schedule, took } = run(&self.plan, seed, mode, schedule);
-        let replay = Replay::of(seed, mode, &self.plan.faults_of(seed), &schedule);
-        let hash = history.hash();
-        Report { seed, mode, violations, schedule, history, hash, took, replay }
-    }
-
-    /// Runs what a report's [`replay`](Report::replay) says: a seed, a mode, and some of the seed's faults or all.
-    ///
-    /// # Panics
-    /// If it is no such line.
-    #[track_caller]
-    pub fn replay(&self, line: &str) -> Report {
-        let replay: Replay = match line.parse() {
-            Ok(replay) => replay,
-            Err(why) => panic!("{why}"),
-        };
-        self.run_with(replay.seed, replay.mode, replay.faults(self.plan.faults_of(replay.seed)))
-    }
-
-    /// Runs one seed with these faults in place of its own.
-    pub fn run_with(&self, seed: u64, mode: Mode, schedule: Schedule) -> Report {
-        self.report(seed, mode, Some(schedule))
-    }
-
-    /// The report of the same failure with as few of its faults as suffice for it.
-    pub fn reduced(&self, failed: &Report) -> Report {
-        let mut best = failed.clone();
-        let fails = |schedule: Schedule| {
-            let report = self.run_with(failed.seed, failed.mode, schedule);
-            let same = |one: &Violation| failed.violations.first().is_some_and(|first| first.invariant == one.invariant);
-            report.violations.first().is_some_and(same).then_some(report)
-        };
-        let mut size = best.schedule.0.len().div_ceil(2);
-        while size > 0 && !best.schedule.0.is_empty() {
-            let mut at = 0;
-            while at < best.schedule.0.len() {
-                match fails(best.schedule.without(at, size)) {
-                    Some(report) => best = report,
-                    None => at += size,
-                }
-            }
-            size /= 2;
-        }
-        best
-    }
-
-    /// Runs a report's seed once more: the same report, or one that says that it does not repeat exactly (I14).
-    pub fn repeated(&self, report: &Report) -> Report {
-        let again = self.run_with(report.seed, report.mode, report.schedule.clone());
-        if again.hash == report.hash {
-            return again;
-        }
-        let at = again.history.events().iter().zip(report.history.events()).position(|(a, b)| a != b);
-        let (at, text) = match at {
-            Some(at) => {
-                let (first, second) = (&report.history.events()[at], &again.history.events()[at]);
-                (second.at, format!("one run says `{}`, the next one `{}`", first.what, second.what))
-            }
-            None => (again.took, String::from("one run goes on where the other has ended")),
-        };
-        let violation = Violation { invariant: "I14".to_owned(), at, text };
-        Report { violations: vec![violation], ..again }
-    }
-
-    /// Runs seeds in both modes: what a test calls. Each is run twice, and must repeat exactly (I14): a service that asks a
-    /// clock, chance or the order of a hash map for what it does cannot be replayed.
-    ///
-    /// With the environment's `MILLSTREAM_SIM_REPLAY` set to the line that a failure has printed it runs that alone, and
-    /// prints all that happened. The variable is for all simulations of the process: name the test.
-    ///
-    /// # Panics
-    /// With the report of the first that fails, its faults reduced.
-    #[track_caller]
-    pub fn check(&self, seeds: Range<u64>) {
-        if let Ok(line) = std::env::var(REPLAY) {
-            let report = self.replay(&line);
-            assert!(report.is_clean(), "{report:#}");
-            return;
-        }
-        for seed in seeds {
-            for mode in [Mode::Safety, Mode::Liveness] {
-                let report = self.run(seed, mode);
-                if !report.is_clean() {
-                    panic!("{}", self.reduced(&report));
-                }
-                let again = self.repeated(&report);
-                assert!(again.is_clean(), "{again}");
-            }
-        }
-    }
 }
-
-/// What one run has shown.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Report {
-    /// The seed.
-    pub seed: u64,
-    /// The mode.
-    pub mode: Mode,
-    /// What must not have happened, in order.
-    pub violations: Vec<Violation>,
-    /// The faults that befell it.
-    pub schedule: Schedule,
-    /// All that happened.
-    pub history: History,
-    /// The history's hash: equal for equal runs.
-    pub hash: u64,
-    /// How long it took, in virtual time.
-    pub took: Duration,
-    replay: Option<Replay>,
-}
-
-impl Report {
-    /// Whether nothing was wrong.
-    pub fn is_clean(&self) -> bool {
-        self.violations.is_empty()
-    }
-
-    /// The line that [`Simulation::replay`] and the environment's `MILLSTREAM_SIM_REPLAY` take, as `17:liveness:2,5`: the seed,
-    /// the mode, and numbers of the seed's faults. `None` if the run had others, by [`Simulation::run_with`].
-    ///
-    /// It says what it says until the code changes: make a found bug a test of its own.
-    pub fn replay(&self) -> Option<String> {
-        self.replay.as_ref().map(Replay::to_string)
-    }
-}
-
-/// The environment's name of the line to be replayed.
-const REPLAY: &str = "MILLSTREAM_SIM_REPLAY";
-
-/// What was wrong, how to replay it, the faults, and the last of what happened before. All that happened with `{:#}`.
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(first) = self.violations.first() else {
-            return writeln!(f, "seed {} in {} mode: clean", self.seed, self.mode);
-        };
-        writeln!(f, "{}: violated at {:.3} s: {}", first.invariant, first.at.as_secs_f64(), first.text)?;
-        match self.replay() {
-            // A test runs in a thread of its name.
-            Some(line) => match std::thread::current().name().filter(|name| *name != "main") {
-                Some(test) => writeln!(f, "replay: {REPLAY}={line} cargo test {test}")?,
-                None => writeln!(f, "replay: {REPLAY}={line} cargo test")?,
-            },
-            None => writeln!(f, "replay: Simulation::run_with({}, Mode::{:?}, …) with these faults", self.seed, self.mode)?,
-        }
-        match self.schedule.0.is_empty() {
-            true => writeln!(f, "without any fault")?,
-            false => writeln!(f, "faults:\n{}", self.history.named(&self.schedule.to_string()).trim_end())?,
-        }
-        let until = self.history.events().partition_point(|event| event.at <= first.at);
-        let shown = History { events: self.history.events()[..until].to_vec(), names: self.history.names.clone() };
-        writeln!(f, "what happened:\n{}", shown.time_line(if f.alternate() { usize::MAX } else { LAST }))
-    }
-}
-
-/// Events of a failed run that are shown.
-const LAST: usize = 60;

@@ -6,13 +6,15 @@ use super::cluster::{Coordinator, Leaders, Writers};
 use super::dice::Dice;
 use super::history::{Event, History, What};
 use super::network::{GIVEN_UP, MemberNo, Network, Operation, Server};
-use super::rule::{Effect, Rules};
+use super::rule::{Effect, Request, Rules};
+use super::sink::Sink;
 use super::store::Store;
 use crate::now::instant_now;
 use millstream_core::contract::TopicPartition;
 use millstream_core::process::Process;
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, WallClock};
+use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -64,6 +66,7 @@ pub(crate) struct Servers {
     pub(crate) leaders: Leaders,
     pub(crate) writers: Writers,
     pub(crate) store: Store,
+    pub(crate) sink: Sink,
     /// What befalls certain requests.
     pub(crate) rules: Rules,
     /// The process of each member.
@@ -81,6 +84,8 @@ pub(crate) struct World {
     /// Records were written; who reads at an end waits for it. (A `watch` would wake in random order.)
     written: Notify,
     last_number: AtomicU64,
+    /// What users keep outside of their processes, by type.
+    outside: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -96,6 +101,7 @@ impl World {
             leaders: Leaders::new(brokers),
             writers: Writers::default(),
             store: Store::default(),
+            sink: Sink::default(),
             rules: Rules::default(),
             processes: BTreeMap::new(),
             stale_commits: 0,
@@ -108,6 +114,7 @@ impl World {
             checks: Mutex::new(checks),
             written: Notify::new(),
             last_number: AtomicU64::new(0),
+            outside: Mutex::default(),
         })
     }
 
@@ -121,6 +128,13 @@ impl World {
 
     pub(crate) fn history(&self) -> MutexGuard<'_, History> {
         lock(&self.history)
+    }
+
+    /// What users keep outside of their processes, made at its first mention.
+    pub(crate) fn outside<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let made = || Arc::new(T::default()) as Arc<dyn Any + Send + Sync>;
+        let found = lock(&self.outside).entry(TypeId::of::<T>()).or_insert_with(made).clone();
+        found.downcast().expect("it is filed under its type")
     }
 
     /// Since the run's beginning.
@@ -232,7 +246,8 @@ impl World {
 
     fn meets(&self, member: MemberNo, operation: Operation) -> Option<Effect> {
         let effect = self.servers().rules.meet(member, operation)?;
-        self.note(Some(member), What::Fault(format!("a rule meets its {operation:?}: {effect:?}")));
+        let request = Request::of(operation)?;
+        self.note(Some(member), What::Fault(format!("its {request} {effect}")));
         Some(effect)
     }
 

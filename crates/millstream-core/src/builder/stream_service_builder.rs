@@ -8,8 +8,8 @@ use crate::layer::{AnyLayer, Layer, Watcher, watcher};
 use crate::process::entropy;
 use crate::service::hook as hooked;
 use crate::service::{
-    BatchSettings, Calls, ErrorHandling, HandlerSettings, Hooks, PartitionHook, ProducerSettings, Restored, Revoked,
-    ServiceParts, Shutdown, SpanHook, StartAt, StreamService, make_batch_runner, make_runner,
+    BatchSettings, Calls, ErrorHandling, HandlerSettings, Hooks, PartitionHook, ProducerSettings, Reporter, Reporting, Restored,
+    Revoked, ServiceParts, Shutdown, SpanHook, StartAt, StreamService, make_batch_runner, make_runner,
 };
 use crate::topic::{Topic, TopicError};
 use std::sync::Arc;
@@ -75,6 +75,8 @@ impl StreamServiceBuilder<()> {
             errors: ErrorHandling::default(),
             metrics: false,
             hook: None,
+            reporters: Vec::new(),
+            problems: Vec::new(),
             shutdown: Shutdown::default(),
             start_at: StartAt::default(),
             protocol: Protocol::default(),
@@ -125,6 +127,20 @@ impl<S: Send + Sync + 'static> StreamServiceBuilder<S> {
     /// 0 when it has left this member.
     pub fn with_metrics(mut self) -> Self {
         self.said.metrics = true;
+        self
+    }
+
+    /// Tells `reporter` how the service fares, every so often (a second at least) and once at the end, so that others can see
+    /// it. It is told beside the work: its delays and failures hold nothing up.
+    pub fn report_every(mut self, every: Duration, reporter: impl Reporter) -> Self {
+        self.said.reporters.push(Reporting::new(every, reporter));
+        self
+    }
+
+    /// Remembers what is wrong with something the builder was given, for `build()` to say with the rest. For extensions of the
+    /// builder, whose methods can then be chained like its own.
+    pub fn with_problem(mut self, problem: Error) -> Self {
+        self.said.problems.push(problem);
         self
     }
 

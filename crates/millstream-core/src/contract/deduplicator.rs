@@ -127,6 +127,12 @@ pub enum Scope {
 ///    *Checked by* `the_cap_bounds_and_counts_what_it_pushes_out`.
 /// 9. **D9** After `forget` the key is fresh.
 ///    *Checked by* `a_forgotten_key_is_fresh`.
+/// 10. **D10** Where it [claims](Self::claims), `claim` answers `Fresh` for one place at a time, and `Claimed` for all others
+///     until that one's mark, release, or the end of its lease. A claim renews that of the same place, and takes it over at
+///     once: its next owner need not wait. It is given back by whoever took it last, and by nobody else. A mark outweighs
+///     any claim.
+///     *Checked by* `a_claim_lets_one_place_at_a_time_work_on_an_id`, `a_claim_is_given_back_only_by_its_last_owner`,
+///     `a_claim_ends_with_its_lease`.
 ///
 /// # Cancel safety
 /// Dropping `check`'s future loses nothing. Dropping `complete`'s or `forget`'s leaves the effect unknown; repeat it.
@@ -158,6 +164,34 @@ pub trait Deduplicator: Send + Sync + 'static {
     /// # Errors
     /// If some may still be marked.
     fn forget(&self, scope: &DedupScope, keys: &[u128]) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Whether it lets one at a time work on an id. Default: no; the service then asks [`check`](Self::check) only.
+    fn claims(&self) -> bool {
+        false
+    }
+
+    /// As [`check`](Self::check), for records that lie at these places: what it finds fresh it claims for them. Default:
+    /// claims nothing.
+    ///
+    /// # Errors
+    /// As `check`'s. Some may be claimed then: for the same places, which may claim again, and until their lease ends.
+    fn claim(
+        &self,
+        scope: &DedupScope,
+        records: &[(u128, Position)],
+        answers: &mut Vec<Seen>,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        async move {
+            let keys: Vec<u128> = records.iter().map(|(key, _)| *key).collect();
+            self.check(scope, &keys, answers).await
+        }
+    }
+
+    /// Gives back what was claimed here and will not be marked: with the next call, so nothing is waited for; if there is
+    /// none, leases end. Default: nothing to give back.
+    fn release(&self, scope: &DedupScope, keys: &[u128]) {
+        let _ = (scope, keys);
+    }
 
     /// Who shares its memory.
     fn scope(&self) -> Scope;

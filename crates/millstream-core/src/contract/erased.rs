@@ -105,6 +105,14 @@ trait DynDeduplicator: Send + Sync {
         met: &'a mut Vec<Marked>,
     ) -> Boxed<'a, Result<(), Error>>;
     fn dyn_forget<'a>(&'a self, scope: &'a DedupScope, keys: &'a [u128]) -> Boxed<'a, Result<(), Error>>;
+    fn dyn_claims(&self) -> bool;
+    fn dyn_claim<'a>(
+        &'a self,
+        scope: &'a DedupScope,
+        records: &'a [(u128, Position)],
+        answers: &'a mut Vec<Seen>,
+    ) -> Boxed<'a, Result<(), Error>>;
+    fn dyn_release(&self, scope: &DedupScope, keys: &[u128]);
     fn dyn_scope(&self) -> Scope;
     fn dyn_retention(&self) -> Option<Duration>;
 }
@@ -128,6 +136,20 @@ impl<D: Deduplicator> DynDeduplicator for D {
     }
     fn dyn_forget<'a>(&'a self, scope: &'a DedupScope, keys: &'a [u128]) -> Boxed<'a, Result<(), Error>> {
         Box::pin(self.forget(scope, keys))
+    }
+    fn dyn_claims(&self) -> bool {
+        self.claims()
+    }
+    fn dyn_claim<'a>(
+        &'a self,
+        scope: &'a DedupScope,
+        records: &'a [(u128, Position)],
+        answers: &'a mut Vec<Seen>,
+    ) -> Boxed<'a, Result<(), Error>> {
+        Box::pin(self.claim(scope, records, answers))
+    }
+    fn dyn_release(&self, scope: &DedupScope, keys: &[u128]) {
+        self.release(scope, keys);
     }
     fn dyn_scope(&self) -> Scope {
         self.scope()
@@ -157,6 +179,15 @@ impl Deduplicator for AnyDeduplicator {
     }
     async fn forget(&self, scope: &DedupScope, keys: &[u128]) -> Result<(), Error> {
         self.0.dyn_forget(scope, keys).await
+    }
+    fn claims(&self) -> bool {
+        self.0.dyn_claims()
+    }
+    async fn claim(&self, scope: &DedupScope, records: &[(u128, Position)], answers: &mut Vec<Seen>) -> Result<(), Error> {
+        self.0.dyn_claim(scope, records, answers).await
+    }
+    fn release(&self, scope: &DedupScope, keys: &[u128]) {
+        self.0.dyn_release(scope, keys);
     }
     fn scope(&self) -> Scope {
         self.0.dyn_scope()

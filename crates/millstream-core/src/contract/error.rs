@@ -82,6 +82,10 @@ pub enum Operation {
     Lookup,
     /// Reading kept state back.
     Restore,
+    /// Reading or writing what is cached.
+    Cache,
+    /// Keeping numbers for others to see.
+    Report,
     /// Closing down.
     Close,
     /// Running a service.
@@ -103,6 +107,8 @@ impl fmt::Display for Operation {
             Operation::DeadLetter => "dead letter",
             Operation::Lookup => "topic look-up",
             Operation::Restore => "restore",
+            Operation::Cache => "cache access",
+            Operation::Report => "report of metrics",
             Operation::Close => "close",
             Operation::Run => "run",
         })

@@ -112,6 +112,15 @@ impl Circuit {
         }
     }
 
+    /// Whether no attempt may start now, not even as the probe. Unlike [`may_start`](Self::may_start) it hands none out.
+    pub fn holds_back(&self, now: MonoTime) -> bool {
+        match self.state {
+            BreakerState::Closed => false,
+            BreakerState::Open { until } => until > now,
+            BreakerState::Probing => true,
+        }
+    }
+
     /// Takes note of a transient failure or a time-out of an ordinary attempt; answers whether the breaker opened at it.
     /// Attempts that started before it opened and fail later change nothing.
     pub fn failed(&mut self, now: MonoTime) -> bool {

@@ -288,6 +288,12 @@ impl Commits {
         self.sessions.values().any(|session| session.due.is_some())
     }
 
+    /// What no owner of the partition can begin below any more. `None` while nothing is applied, and while an older request
+    /// may still be applied over the last one.
+    pub fn certain(&self, epoch: Epoch) -> Option<Offset> {
+        self.committed(epoch).filter(|_| !self.in_doubt(epoch))
+    }
+
     /// What the group is known to have for the epoch.
     pub fn committed(&self, epoch: Epoch) -> Option<Offset> {
         self.sessions.get(&epoch)?.applied.map(|(offset, _)| offset)

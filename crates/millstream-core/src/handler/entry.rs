@@ -14,8 +14,8 @@ use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-/// The header of an entry's record: `1;{run};{input topic's id, hex};{input offset}`, and `;{offset},…` where records of the key
-/// below it became dead letters and may come again. A tombstone has it too, so the position cannot be in the value.
+/// The header of an entry's record: `1;{run};{input topic's id, hex};{input offset}`, and `;{offset},…`, the records of
+/// the key up to it that became dead letters and may come again. A tombstone has it too, so the position cannot be in the value.
 pub(crate) const POSITION_HEADER: &str = "millstream-position";
 
 /// A value of which a service keeps one for each key of its input: the entry of a table.
@@ -120,8 +120,6 @@ pub struct Lent {
     pub(crate) stored: Option<Arc<str>>,
     /// The beginning of its next position in the log, as [`crate::service`] reads it.
     pub(crate) origin: Arc<str>,
-    /// What stands behind it: dead letters below it.
-    letters: String,
     value: Option<Box<dyn Held>>,
 }
 
@@ -139,8 +137,8 @@ pub(crate) struct Changed {
 
 impl Lent {
     /// Of what is `stored`, if anything is.
-    pub(crate) fn new(stored: Option<Arc<str>>, origin: Arc<str>, letters: String) -> Self {
-        Lent { stored, origin, letters, value: None }
+    pub(crate) fn new(stored: Option<Arc<str>>, origin: Arc<str>) -> Self {
+        Lent { stored, origin, value: None }
     }
 
     fn read<V: TableEntry>(&mut self) -> Result<&mut Option<V>, Rejection> {
@@ -162,7 +160,7 @@ impl Lent {
         if skipped && text.as_deref() == self.stored.as_deref() && out.count() == 0 {
             return Ok(None);
         }
-        let record = value.record(out, key, text.as_deref(), &format!("{}{at}{}", self.origin, self.letters))?;
+        let record = value.record(out, key, text.as_deref(), &format!("{}{at}", self.origin))?;
         Ok(Some(Changed { key: key.into(), at, text, record }))
     }
 }

@@ -45,7 +45,7 @@ counts! {
     filtered,
     /// Settled because their id was done before, elsewhere.
     duplicates,
-    /// Settled because they were done before themselves, and redelivered.
+    /// Settled because they were done before themselves, or were dead letters, and redelivered.
     redeliveries,
     /// Records whose id was done by another content.
     conflicts,

@@ -24,6 +24,7 @@
 //! | `spans` · `span_hook` | what tracing sees, and how it is tied to other services |
 //! | `account` · `health` | what became of records, and how the service is |
 //! | `meters` · `client_meters` · `partition_meters` | the same as metrics, if they are wanted |
+//! | `reporter` | who is told of both, from time to time |
 //! | `log_text` | words fit for a log |
 //! | `hooks` | what a user runs before a partition starts, and before it is given up |
 //! | `table` | state kept by a service, in a compacted topic |
@@ -57,6 +58,7 @@ mod prepare;
 mod producer_settings;
 mod publisher;
 mod ready;
+mod reporter;
 mod retry_topics;
 mod run;
 mod services;
@@ -84,6 +86,7 @@ pub use hooks::{PartitionHook, Restored, Revoked};
 pub use intake::StartAt;
 pub use producer_settings::ProducerSettings;
 pub use publisher::Publisher;
+pub use reporter::{Report, Reporter};
 pub use run::StreamService;
 pub use services::{Services, ServicesHandle, StopSignal};
 pub use settings::{HandlerSettings, IdSource};
@@ -100,6 +103,7 @@ pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use plan::Calls;
+pub(crate) use reporter::Reporting;
 pub(crate) use retry_topics::{MOST_RETRY_TOPICS, retry_topics};
 pub(crate) use slots::make_runner;
 

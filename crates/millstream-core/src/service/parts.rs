@@ -5,11 +5,12 @@ use super::hooks::Hooks;
 use super::intake::StartAt;
 use super::plan::Calls;
 use super::producer_settings::ProducerSettings;
+use super::reporter::Reporting;
 use super::retry_topics::retry_topics;
 use super::settings::HandlerSettings;
 use super::shutdown::Shutdown;
 use super::span_hook::SpanHook;
-use crate::contract::{AnyDeduplicator, AnyTransport, Protocol};
+use crate::contract::{AnyDeduplicator, AnyTransport, Error, Protocol};
 use crate::handler::TableOf;
 use crate::topic::Topic;
 use std::sync::Arc;
@@ -56,6 +57,9 @@ pub(crate) struct ServiceParts<H = Vec<GroupParts>> {
     pub(crate) errors: ErrorHandling,
     pub(crate) metrics: bool,
     pub(crate) hook: Option<Arc<dyn SpanHook>>,
+    pub(crate) reporters: Vec<Reporting>,
+    /// What was wrong with what it was given, before `build()`.
+    pub(crate) problems: Vec<Error>,
     pub(crate) shutdown: Shutdown,
     pub(crate) start_at: StartAt,
     pub(crate) protocol: Protocol,
@@ -80,6 +84,8 @@ impl<H> ServiceParts<H> {
             errors: self.errors,
             metrics: self.metrics,
             hook: self.hook,
+            reporters: self.reporters,
+            problems: self.problems,
             shutdown: self.shutdown,
             start_at: self.start_at,
             protocol: self.protocol,

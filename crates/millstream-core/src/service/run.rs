@@ -14,6 +14,7 @@ use super::parts::ServiceParts;
 use super::plan::Plan;
 use super::publisher::Publisher;
 use super::quote;
+use super::reporter::Reports;
 use super::retry_topics::RetryPlace;
 use super::shutdown::{Stopper, Told};
 use super::signals::Signals;
@@ -117,7 +118,13 @@ impl StreamService {
     /// session expires.
     pub async fn run(self) -> Result<(), Error> {
         let _ended = EndLife(self.board.clone());
-        self.run_inner().await
+        if self.parts.reporters.is_empty() {
+            return self.run_inner().await;
+        }
+        let (service, member) = (self.parts.name.clone(), self.parts.incarnation);
+        let reports = Reports { service, member, handle: self.handle(), reporters: self.parts.reporters.clone() };
+        // Boxed, so that what most services do not use makes no run's future larger.
+        reports.beside(Box::pin(self.run_inner())).await
     }
 
     /// As [`run`](Self::run), and stops on SIGINT or SIGTERM: the first in order, the second at once. A process whose

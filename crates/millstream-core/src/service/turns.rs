@@ -47,6 +47,15 @@ impl Turns {
         !self.queue().waiting.is_empty()
     }
 
+    /// Passes the turn on if it has come to this epoch, which has not used it. Answers whether it had.
+    pub(crate) fn pass_unused(&self, cell: &Arc<Cell>) -> bool {
+        let has_it = self.queue().holder.as_ref().is_some_and(|holder| Arc::ptr_eq(holder, cell));
+        if has_it {
+            self.pass(cell);
+        }
+        has_it
+    }
+
     /// Gives the turn, or the place among those who wait for it, up. Harmless for who has neither.
     pub(crate) fn pass(&self, cell: &Arc<Cell>) {
         let mut queue = self.queue();

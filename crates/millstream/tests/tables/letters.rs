@@ -48,6 +48,7 @@ async fn a_letter_that_is_put_back_is_folded_though_its_record_came_again_below_
     through(&memory).await;
     running.stop().await.expect("a clean end");
     assert_eq!(journals(&memory)["a"], [2, 1]);
+    assert_eq!(memory.records(&topic(LETTERS)).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,4 +67,24 @@ async fn a_letter_below_its_entry_is_remembered_over_more_than_one_crash() {
     through(&memory).await;
     running.stop().await.expect("a clean end");
     assert_eq!(journals(&memory)["a"], [2, 3, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_below_its_entry_is_remembered_though_it_was_settled_and_only_not_committed() {
+    let (memory, mended) = (log(1), Arc::new(AtomicBool::new(false)));
+    send_orders(&memory, INPUT, [order("a", 1), order("a", 2)]).await;
+    let running = Running::start(broken(&memory, &mended)).await;
+    // Sooner than the next commit.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.crash().await;
+    assert_eq!((memory.records(&topic(LETTERS)).len(), &journals(&memory)["a"]), (1, &vec![2]));
+    assert_eq!(committed(&memory, GROUP, INPUT, 0).unwrap_or(0), 0);
+    mended.store(true, Ordering::SeqCst);
+    let running = Running::start(broken(&memory, &mended)).await;
+    through(&memory).await;
+    send_orders(&memory, INPUT, [order("a", 1)]).await;
+    through(&memory).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(journals(&memory)["a"], [2, 1]);
+    assert_eq!(memory.records(&topic(LETTERS)).len(), 1);
 }

@@ -74,3 +74,24 @@ async fn a_record_whose_output_was_refused_is_not_committed_before_its_entry_is_
     running.stop().await.expect("a clean end");
     assert_eq!(journals(&memory)[&account], [0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_of_a_refused_output_can_be_put_back_though_its_record_came_again() {
+    let (memory, account) = narrow_log();
+    send_orders(&memory, INPUT, [order(&account, 0), order(&account, 1)]).await;
+    let running = Running::start(telling_of_the_first(&memory)).await;
+    // Sooner than the next commit.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    running.crash().await;
+    assert_eq!((memory.records(&topic(LETTERS)).len(), &journals(&memory)[&account]), (1, &vec![0, 1]));
+    assert_eq!(committed(&memory, GROUP, INPUT, 0).unwrap_or(0), 0);
+    let handler = async |order: Event<Order>, journal: &mut Journal| journal.numbers.push(order.number);
+    let silent = || builder(&memory).add_consumer_handler(INPUT, GROUP, handler).build().expect("a valid service");
+    let running = Running::start(silent()).await;
+    through(&memory).await;
+    assert_eq!((memory.records(&topic(LETTERS)).len(), &journals(&memory)[&account]), (1, &vec![0, 1]));
+    send_orders(&memory, INPUT, [order(&account, 0)]).await;
+    through(&memory).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(journals(&memory)[&account], [0, 1, 0], "it runs again, and is folded again");
+}

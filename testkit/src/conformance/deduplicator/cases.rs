@@ -1,4 +1,4 @@
-//! Owns one case per clause (D1 to D9) of [`Deduplicator`]. Leaves random histories to the backends' property tests.
+//! Owns the cases of the clauses (D1 to D10) of [`Deduplicator`]. Leaves random histories to the backends' property tests.
 
 use super::{Harness, Limits};
 use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
@@ -18,8 +18,11 @@ table! {
     D5 => scopes_are_strangers;
     D6 => an_error_is_never_an_answer needs Outage;
     D7 => a_mark_expires_by_the_stores_clock;
-    D8 => the_cap_bounds_and_counts_what_it_pushes_out;
+    D8 => the_cap_bounds_and_counts_what_it_pushes_out needs Cap;
     D9 => a_forgotten_key_is_fresh;
+    D10 => a_claim_lets_one_place_at_a_time_work_on_an_id needs Claims;
+    D10 => a_claim_is_given_back_only_by_its_last_owner needs Claims;
+    D10 => a_claim_ends_with_its_lease needs Claims;
 }
 
 /// **D1** `check` answers once per key, in order, and changes nothing.
@@ -151,8 +154,9 @@ async fn a_mark_expires_by_the_stores_clock<H: Harness>(harness: &H) {
 }
 
 /// **D8** Memory is bounded by a cap; what the cap pushes out is counted, becomes fresh, and is never the newest.
-async fn the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness: &H) {
+async fn the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness: &H) -> Checked {
     const CAP: usize = 64;
+    harness.capped()?;
     let store = harness.create(Limits { ids: CAP, ..Limits::WIDE }).await;
     let scope = scope();
     let keys: Vec<u128> = (1..=CAP as u128 * 3).collect();
@@ -173,6 +177,7 @@ async fn the_cap_bounds_and_counts_what_it_pushes_out<H: Harness>(harness: &H) {
         assert_eq!(*seen, done(*key), "one of the newest {} ids was pushed out", CAP / 2);
     }
     assert_eq!(complete(&store, &scope, &[mark(1, 99)]).await, [Marked::First], "an evicted id starts anew");
+    Ok(())
 }
 
 /// **D9** After `forget` the key is fresh.
@@ -186,6 +191,71 @@ async fn a_forgotten_key_is_fresh<H: Harness>(harness: &H) {
     assert_eq!(complete(&store, &scope, &[mark(1, 11)]).await, [Marked::First], "a forgotten id starts anew");
     assert_eq!(check(&store, &scope, &[1, 2, 3]).await, [done(11), done(20), Seen::Fresh]);
     assert_eq!(harness.evicted(&store).await, 0, "to forget is not to evict");
+}
+
+/// Longer than any store's shortest lease.
+const LEASE: Duration = Duration::from_secs(100);
+
+/// **D10** One place at a time; the same place renews and takes over; a mark outweighs claims.
+async fn a_claim_lets_one_place_at_a_time_work_on_an_id<H: Harness>(harness: &H) -> Checked {
+    let (one, other) = harness.claiming(LEASE).await?;
+    let scope = scope();
+    assert!(one.claims(), "it claims and does not say so");
+    complete(&one, &scope, &[mark(3, 30)]).await;
+    let asked = [(1, 10), (2, 20), (1, 11), (3, 31)];
+    assert_eq!(claim(&one, &scope, &asked).await, [Seen::Fresh, Seen::Fresh, Seen::Claimed, done(30)], "in one call, in order");
+    assert_eq!(claim(&one, &scope, &[(1, 11)]).await, [Seen::Claimed], "from another place, by the same client");
+    assert_eq!(claim(&other, &scope, &[(1, 12), (4, 40)]).await, [Seen::Claimed, Seen::Fresh], "by another");
+    assert_eq!(claim(&one, &scope, &[(1, 10)]).await, [Seen::Fresh], "from the same place");
+    assert_eq!(claim(&other, &scope, &[(1, 10)]).await, [Seen::Fresh], "from the same place by its next owner");
+    let strangers = DedupScope::new("zerodha", "risk", 0, "check", "orders");
+    assert_eq!(claim(&one, &strangers, &[(1, 12)]).await, [Seen::Fresh], "in another scope");
+    assert_eq!(check(&one, &scope, &[1, 4]).await, [Seen::Fresh, Seen::Fresh], "a check claims nothing and sees no claims");
+    // The one that was replaced finishes all the same: what is done is a fact.
+    assert_eq!(complete(&one, &scope, &[mark(1, 10)]).await, [Marked::First]);
+    assert_eq!(claim(&other, &scope, &[(1, 10), (1, 12)]).await, [done(10), done(10)], "a mark outweighs claims");
+    Ok(())
+}
+
+/// **D10** A claim is given back by whoever took it last.
+async fn a_claim_is_given_back_only_by_its_last_owner<H: Harness>(harness: &H) -> Checked {
+    let (one, other) = harness.claiming(LEASE).await?;
+    let scope = scope();
+    claim(&one, &scope, &[(1, 10), (2, 20)]).await;
+    one.release(&scope, &[1, 9]);
+    // It is given back with the next call.
+    assert_eq!(claim(&one, &scope, &[(5, 50)]).await, [Seen::Fresh]);
+    assert_eq!(claim(&other, &scope, &[(1, 11), (2, 21)]).await, [Seen::Fresh, Seen::Claimed], "only 1 was given back");
+    assert_eq!(claim(&other, &scope, &[(2, 20)]).await, [Seen::Fresh], "the next owner of its place");
+    one.release(&scope, &[2]);
+    claim(&one, &scope, &[(5, 50)]).await;
+    assert_eq!(claim(&one, &scope, &[(2, 22)]).await, [Seen::Claimed], "given back by an owner that was replaced");
+    other.release(&scope, &[2]);
+    claim(&other, &scope, &[(5, 50)]).await;
+    assert_eq!(claim(&one, &scope, &[(2, 22)]).await, [Seen::Fresh], "given back by its owner");
+    Ok(())
+}
+
+/// **D10** A claim ends with its lease, which each look-up from the same place renews.
+async fn a_claim_ends_with_its_lease<H: Harness>(harness: &H) -> Checked {
+    let (one, other) = harness.claiming(LEASE).await?;
+    let scope = scope();
+    claim(&one, &scope, &[(1, 10), (2, 20)]).await;
+    harness.advance(Duration::from_secs(60)).await;
+    assert_eq!(claim(&one, &scope, &[(2, 20)]).await, [Seen::Fresh], "renewed");
+    harness.advance(Duration::from_secs(30)).await;
+    assert_eq!(claim(&other, &scope, &[(1, 11), (2, 21)]).await, [Seen::Claimed, Seen::Claimed], "90 s of 100");
+    harness.advance(Duration::from_secs(10) + LATENESS).await;
+    assert_eq!(claim(&other, &scope, &[(1, 11), (2, 21)]).await, [Seen::Fresh, Seen::Claimed], "1 was not renewed");
+    Ok(())
+}
+
+async fn claim(store: &impl Deduplicator, scope: &DedupScope, records: &[(u128, u64)]) -> Vec<Seen> {
+    let mut answers = Vec::new();
+    let at = |&(key, offset): &(u128, u64)| (key, Position { partition: 5, offset });
+    let records: Vec<(u128, Position)> = records.iter().map(at).collect();
+    store.claim(scope, &records, &mut answers).await.expect("the store is there");
+    answers
 }
 
 fn scope() -> DedupScope {

@@ -34,6 +34,21 @@ pub trait Harness: Send + Sync + 'static {
     /// How many ids its cap has pushed out so far, whatever it does behind the scenes being done.
     fn evicted(&self, of: &Self::Deduplicator) -> impl Future<Output = u64>;
 
+    /// Why its memory has no cap that [`Limits::ids`] could set; the case about the cap is then ignored. Default: it has one.
+    ///
+    /// # Errors
+    /// The reason.
+    fn capped(&self) -> Result<(), Excuse> {
+        Ok(())
+    }
+
+    /// Two clients of one empty store that claim for `lease`, or why there can be none: the cases about claims are then
+    /// ignored. Default: it does not claim.
+    fn claiming(&self, lease: Duration) -> impl Future<Output = Result<(Self::Deduplicator, Self::Deduplicator), Excuse>> {
+        let _ = lease;
+        async { Err("it does not claim ids".into()) }
+    }
+
     /// One whose store cannot tell, or why there can be none: the case is then ignored. Default: the store is in this
     /// process, where it is always there.
     fn unreachable(&self) -> impl Future<Output = Result<Self::Deduplicator, Excuse>> {

@@ -1,4 +1,4 @@
-//! Owns calls of handlers: in which order, how often, after which look-up, and under which epoch (I5, I7, I8, I9, I15, I17).
+//! Owns calls of handlers: in which order, how often, after which look-up, and under which epoch (I5, I7, I8, I9, I15, I17, I21).
 
 use super::Checks;
 use super::epochs::Process;
@@ -83,6 +83,10 @@ impl Checks {
         if self.is_in_doubt(process.0) {
             let text = format!("{}@{offset} was called for before the group has answered after a pause", call.place);
             self.violated("I16", at, text);
+        }
+        if let Some(since) = self.ends_since(process, epoch, at) {
+            let text = format!("{}@{offset} was called for {:?} after it was to be given up", call.place, at - since);
+            self.violated("I21", at, text);
         }
         match self.epochs.open.get(&(process, epoch)) {
             None => {

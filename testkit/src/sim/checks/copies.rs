@@ -75,6 +75,7 @@ impl Checks {
     pub(super) fn is_copy_settled(&self, copy: &Copy, group: &str, id: Option<u128>) -> bool {
         copy.of.0 != group
             || self.copies.furthest(copy) > copy.stage
+            || self.letters.has(&copy.of, copy.offset)
             || self.is_completed(&copy.of, copy.offset)
             || self.is_known_elsewhere(&copy.of, copy.offset, id)
     }

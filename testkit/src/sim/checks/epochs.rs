@@ -1,5 +1,5 @@
-//! Owns ownership as members see it: which epochs are open, what was delivered under them, and that nothing is handed out
-//! for one that has ended (I11, I16, I17).
+//! Owns ownership as members see it: which epochs are open or to be given up, what was delivered under them, and that nothing
+//! is handed out for one that has ended (I11, I16, I17).
 
 use super::Checks;
 use super::outputs::{id_of, print_of};
@@ -10,7 +10,7 @@ use millstream_core::envelope::EventKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-/// A process that is told to stop has heard it by then.
+/// A process that is told to stop, or to give a partition up, has heard it by then.
 const HEARD: Duration = Duration::from_millis(300);
 
 /// A process: a member, and the so many-th.
@@ -20,6 +20,8 @@ pub(super) type Process = (MemberNo, u32);
 pub(super) struct Open {
     pub(super) group: String,
     pub(super) place: TopicPartition,
+    /// Since when its member knows that it is to give it up.
+    pub(super) ending: Option<Duration>,
     /// Delivered and not found settled yet, with their ids.
     pub(super) delivered: BTreeMap<Offset, Option<u128>>,
 }
@@ -60,14 +62,28 @@ impl Checks {
         {
             self.violated("I17", at, format!("{place} is started under {epoch} while {of} is still worked on"));
         }
-        let open = Open { group: group.to_owned(), place: place.clone(), delivered: BTreeMap::new() };
+        let open = Open { group: group.to_owned(), place: place.clone(), ending: None, delivered: BTreeMap::new() };
         let key = ((link.member, link.incarnation), epoch);
         self.epochs.reads.insert(key, place.clone());
         self.epochs.open.insert(key, open);
     }
 
+    /// A member has heard that it is to give an epoch up.
+    pub(crate) fn ending(&mut self, link: &Link, epoch: Epoch, at: Duration) {
+        if let Some(open) = self.epochs.open.get_mut(&((link.member, link.incarnation), epoch)) {
+            open.ending.get_or_insert(at);
+        }
+    }
+
+    /// Since when an epoch is to be given up, if its worker must have heard of it by now.
+    pub(super) fn ends_since(&self, process: Process, epoch: Epoch, at: Duration) -> Option<Duration> {
+        self.epochs.open.get(&(process, epoch))?.ending.filter(|since| at > *since + HEARD)
+    }
+
     /// A member goes on after it was away for so long: its ownership is in doubt until a group has answered.
-    pub(crate) fn goes_on(&mut self, member: MemberNo, after: Duration) {
+    pub(crate) fn goes_on(&mut self, member: MemberNo, after: Duration, at: Duration) {
+        let open = self.epochs.open.iter_mut().filter(|((process, _), _)| process.0 == member);
+        open.filter_map(|(_, open)| open.ending.as_mut()).for_each(|ending| *ending = at);
         if after > self.rules.session / 2 {
             self.epochs.away.insert(member);
         }
@@ -84,7 +100,9 @@ impl Checks {
 
     /// A member was told to stop and has so long: nine tenths of that are for everything up to the last commit's outcome.
     pub(crate) fn told_to_stop(&mut self, member: MemberNo, at: Duration, within: Duration) {
-        self.epochs.out_of_time.insert(member, at + within * 9 / 10);
+        let from = at + within * 9 / 10;
+        // A later word can only shorten its time.
+        self.epochs.out_of_time.entry(member).and_modify(|before| *before = from.min(*before)).or_insert(from);
         self.epochs.told.entry(member).or_insert(at);
     }
 

@@ -4,9 +4,10 @@
 //! | file | noun | invariants |
 //! | --- | --- | --- |
 //! | `settled` | what is settled, told from the outside | I1, I2, I6 |
-//! | `attempts` | calls of handlers | I5, I7, I8, I9, I15, I17 |
+//! | `attempts` | calls of handlers | I5, I7, I8, I9, I15, I17, I21 |
 //! | `epochs` | ownership as members see it | I3, I11, I16, I17, I21 |
 //! | `outputs` | what outputs are known by | I15 |
+//! | `letters` | letters that the error sink keeps | I1, I6 |
 //! | `copies` | copies in retry topics | I2, I5 |
 //! | `removed` | what is in no log any more: deleted records, topics that were created again | I1 |
 //! | `each` | what a user says of every record | |
@@ -15,6 +16,7 @@ mod attempts;
 mod copies;
 mod each;
 mod epochs;
+mod letters;
 mod outputs;
 mod removed;
 mod settled;
@@ -22,6 +24,7 @@ mod settled;
 use super::network::MemberNo;
 use super::world::World;
 use millstream_core::contract::{Offset, RecordView, TopicPartition};
+use std::fmt;
 use std::time::Duration;
 
 pub(crate) use attempts::Call;
@@ -45,6 +48,8 @@ pub(crate) struct Rules {
     pub(crate) ordered: bool,
     /// Whether ids are claimed, so that no two records of one are handled at once.
     pub(crate) claims: bool,
+    /// Whether its services have an error sink.
+    pub(crate) error_sink: bool,
 }
 
 impl Default for Rules {
@@ -57,20 +62,28 @@ impl Default for Rules {
             keeps_tables: false,
             ordered: true,
             claims: false,
+            error_sink: false,
         }
     }
 }
 
-/// Something that must not have happened.
+/// Something that must not have happened. Its `Display` is one line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Violation {
-    /// Which invariant, as `I2`; a user's own has the name it was given.
+    /// Which invariant: one of the framework's, `I1` to `I21`, a user's own by the name it was given, or `build` if a service could
+    /// not be built.
     pub invariant: String,
-    /// When, since the run's beginning.
+    /// When, since the run's beginning, in virtual time.
     pub at: Duration,
     /// What.
     pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: violated at {:.3} s: {}", self.invariant, self.at.as_secs_f64(), self.text)
+    }
 }
 
 /// All that is watched.
@@ -83,6 +96,7 @@ pub(crate) struct Checks {
     epochs: epochs::Epochs,
     outputs: outputs::Outputs,
     copies: copies::Copies,
+    letters: letters::Letters,
     removed: removed::Removed,
     pub(crate) each: Vec<Each>,
 }

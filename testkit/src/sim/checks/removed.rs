@@ -2,11 +2,13 @@
 //! under their name (I1).
 
 use super::Checks;
+use super::outputs::id_of;
 use super::settled::Of;
 use crate::sim::world::World;
 use millstream_core::contract::{Epoch, Offset, TopicPartition};
+use millstream_core::envelope::EventKey;
 use millstream_core::topic::Topic;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Prints of the outputs of each `Ok`, by offset.
@@ -14,8 +16,8 @@ pub(super) type Answers = BTreeMap<Offset, Vec<Vec<u128>>>;
 
 #[derive(Debug, Default)]
 pub(super) struct Removed {
-    /// Deleted unsettled, by group and place.
-    lost: BTreeMap<Of, BTreeSet<Offset>>,
+    /// Deleted unsettled, by group and place, with their ids: one that was read before may still be found to be done elsewhere.
+    lost: BTreeMap<Of, BTreeMap<Offset, Option<u128>>>,
     /// Epochs below this were of the topic that had this name before.
     since: BTreeMap<Topic, Epoch>,
     /// What was answered of those.
@@ -36,7 +38,7 @@ impl Checks {
         let count = usize::try_from(before.saturating_sub(committed)).unwrap_or(0);
         for batch in world.memory.read(&place.topic, place.partition, committed, count) {
             let open = batch.iter().filter(|view| view.offset() < before && !self.is_settled(&of, *view));
-            let open: Vec<Offset> = open.map(|view| view.offset()).collect();
+            let open: Vec<_> = open.map(|view| (view.offset(), id_of(view.value()).map(EventKey::as_u128))).collect();
             self.removed.lost.entry(of.clone()).or_default().extend(open);
         }
     }
@@ -45,8 +47,8 @@ impl Checks {
     pub(super) fn skips_nothing(&mut self, of: &Of, to: Offset, at: Duration) {
         let Some(lost) = self.removed.lost.get_mut(of) else { return };
         let above = lost.split_off(&to);
-        for offset in std::mem::replace(lost, above) {
-            if !self.is_settled_as(of, offset, None) {
+        for (offset, id) in std::mem::replace(lost, above) {
+            if !self.is_settled_as(of, offset, id) {
                 let text = format!("{} skipped {offset} of {} without a word, which was deleted unread", of.0, of.1);
                 self.violated("I1", at, text);
             }

@@ -109,6 +109,11 @@ impl Settled {
         self.answered.extract_if(.., |of, _| of.1.topic == *topic).collect()
     }
 
+    /// What was found settled for a group is to be looked at again.
+    pub(super) fn doubt(&mut self, group: &str) {
+        self.proven.retain(|of, _| of.0 != group);
+    }
+
     pub(super) fn answered(&mut self, group: &str, place: &TopicPartition, offset: Offset, prints: Vec<u128>) {
         let of = (group.to_owned(), place.clone());
         self.answered.entry(of).or_default().entry(offset).or_default().push(prints);
@@ -134,7 +139,9 @@ impl Checks {
     }
 
     fn is_handed_on_or_completed(&self, of: &Of, offset: Offset) -> bool {
-        self.is_completed(of, offset) || self.settled.handed_on.get(of).is_some_and(|offsets| offsets.contains(&offset))
+        self.is_completed(of, offset)
+            || self.settled.handed_on.get(of).is_some_and(|offsets| offsets.contains(&offset))
+            || self.letters.has(of, offset)
     }
 
     /// Whether a record is settled.

@@ -73,6 +73,8 @@ pub(crate) struct Group {
     declined: BTreeSet<(MemberId, TopicPartition)>,
     pub(crate) committed: BTreeMap<TopicPartition, CommittedOffset>,
     places: Vec<TopicPartition>,
+    /// What was wanted when a member joined last.
+    asked: BTreeSet<Topic>,
     eager: bool,
     last_grant: u64,
     last_epoch: u64,
@@ -111,6 +113,23 @@ impl Group {
         }
     }
 
+    /// Takes some partitions from their members and gives them back to them, as when one was taken out and has joined again: with
+    /// its next answer it loses them and has them anew.
+    pub(crate) fn give_again(&mut self, mut chosen: impl FnMut() -> bool) {
+        for (place, held) in self.holders.iter_mut().filter(|(_, held)| held.revoked.is_none()) {
+            if !chosen() {
+                continue;
+            }
+            self.last_grant += 1;
+            held.number = self.last_grant;
+            self.granted.push((held.id, place.clone()));
+            if let Some(member) = self.members.get_mut(&held.id) {
+                self.last_epoch += 1;
+                member.epoch = self.last_epoch;
+            }
+        }
+    }
+
     pub(crate) fn holder(&self, place: &TopicPartition) -> Option<MemberId> {
         self.holders.get(place).map(|held| held.id)
     }
@@ -131,6 +150,11 @@ impl Group {
 
     pub(crate) fn topics(&self) -> BTreeSet<Topic> {
         self.members.values().flat_map(|member| member.topics.iter().cloned()).collect()
+    }
+
+    /// What is to be handled: all that its members want, or, while it has none, what they wanted.
+    pub(crate) fn wanted(&self) -> BTreeSet<Topic> {
+        if self.members.is_empty() { self.asked.clone() } else { self.topics() }
     }
 
     fn rebalance(&mut self, now: Instant) {
@@ -165,6 +189,7 @@ impl Group {
                 epoch: self.last_epoch,
             };
             self.members.insert(beat.id, member);
+            self.asked = self.topics();
             self.rebalance(now);
         }
         let mut changed = false;

@@ -17,7 +17,7 @@ impl Driver {
     /// Closes some of the topics of outputs.
     pub(super) fn close_some(&mut self) {
         for topic in self.world.memory.topics() {
-            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic);
+            let is_input = self.plan.topics.iter().any(|(input, _)| *input == topic) || self.inputs().contains(&topic);
             if !is_input && !topic.as_str().ends_with(".dlq") && self.dice.chance(600) {
                 // It was just listed.
                 let _ = self.world.memory.set_writable(&topic, false);
@@ -63,17 +63,19 @@ impl Driver {
             Fault::Restart { member, down, twice } => {
                 let calls = self.world.checks().running(member);
                 let fair = now >= self.foul_until && self.world.servers().network.weather == Weather::FAIR;
-                let (at, within) = (self.world.at(), if twice { Duration::from_secs(1) } else { self.plan.stops_within });
                 let number = member;
                 let member = &mut self.members[member];
+                // Nobody is there to be told.
+                let Some(running) = &member.running else { return };
+                // To one that stops already it is the second word, which leaves it a second.
+                let within = if twice || member.told { Duration::from_secs(1) } else { self.plan.stops_within };
+                let at = self.world.at();
                 (member.down, member.told) = (down, true);
                 member.soon = (calls == 0 && fair).then_some((at, at + SOON));
-                if let Some(running) = &member.running {
-                    self.world.checks().told_to_stop(number, at, within);
+                self.world.checks().told_to_stop(number, at, within);
+                running.handle.stop();
+                if twice {
                     running.handle.stop();
-                    if twice {
-                        running.handle.stop();
-                    }
                 }
             }
             Fault::Cut { member, long } => {
@@ -92,6 +94,15 @@ impl Driver {
                 }
             }
             Fault::StoreEmptied => self.world.servers().store.clear(),
+            Fault::SinkDown { long, hangs } => {
+                let servers = &mut *self.world.servers();
+                match hangs {
+                    true => servers.network.hang(Server::Sink, now + long),
+                    false => servers.sink.failing = Some(now + long),
+                }
+            }
+            Fault::SinkSlow { long, by } => self.world.servers().network.slow(Server::Sink, now + long, by),
+            Fault::SinkForgets { letters } => self.world.lose_letters(letters),
             Fault::LettersClosed { long } => {
                 self.closed(".dlq", true);
                 self.at(now + long, Act::OpenLetters);
@@ -114,6 +125,10 @@ impl Driver {
                     leaders.move_on(place);
                 }
                 leaders.move_coordinator();
+            }
+            Fault::GivenAgain => {
+                let dice = &mut self.dice;
+                self.world.servers().coordinator.all().for_each(|group| group.give_again(|| dice.chance(500)));
             }
             Fault::StaleCommits { commits } => self.world.servers().stale_commits = commits,
             Fault::ClockJumps { member, millis } => {
@@ -157,10 +172,11 @@ impl Driver {
         }
     }
 
-    /// The topics that records come to from outside.
+    /// The topics that records come to from outside: those that were named, or, if none was, those that are fed.
     pub(super) fn inputs(&self) -> Vec<Topic> {
         let inputs = self.plan.topics.iter().filter(|(_, config)| config.cleanup == Cleanup::Delete);
-        inputs.map(|(topic, _)| topic.clone()).collect()
+        let named: Vec<Topic> = inputs.map(|(topic, _)| topic.clone()).collect();
+        if named.is_empty() { self.fed.clone() } else { named }
     }
 
     /// Restarts all members, one after the other.
@@ -178,6 +194,7 @@ impl Driver {
             let servers = &mut *self.world.servers();
             servers.network.heal();
             servers.store.failing = None;
+            servers.sink.failing = None;
             servers.stale_commits = 0;
             servers.rules.clear();
         }

@@ -14,32 +14,44 @@
 //! | `tables` | state that a service keeps, in a compacted topic |
 //! | `retries` | retry topics |
 //! | `letters` | a service that reads dead letters, and letters that are put back |
+//! | `sinks` | dead letters that go to the error sink |
 //! | `positions` | bare payloads, in topics that are created again |
 //! | `retention` | records that are deleted unread |
 //! | `claims` | ids of which one record at a time is handled |
+//! | `breaker` | what handlers call is away, for longer than a record may fail |
+//! | `outputs` | outputs in another order, sent at once, and kept waiting |
+//! | `sessions` | epochs that end and begin again at once |
 //! | `fed` | how an event from outside becomes a record |
 
+mod breaker;
 mod claims;
 mod desk;
 mod fed;
 mod ledger;
 mod letters;
 mod order;
+mod outputs;
 mod positions;
 mod retention;
 mod retries;
+mod sessions;
+mod sinks;
 mod tables;
 
 use super::Simulation;
 use millstream_core::engine::Breaker;
 use std::time::Duration;
 
+pub use breaker::breaker;
 pub use claims::claims;
 pub use letters::letters;
 pub use order::{Audit, Behaviour, Fill, Order};
+pub use outputs::outputs;
 pub use positions::positions;
 pub use retention::retention;
 pub use retries::retries;
+pub use sessions::sessions;
+pub use sinks::sinks;
 pub use tables::tables;
 
 /// The calls that a record may have in one epoch: the attempts of the desk's policy.
@@ -66,6 +78,6 @@ pub fn orders() -> Simulation {
     let simulation = ["paper", "zerodha"].into_iter().fold(simulation, order::topics);
     simulation
         .feed(order::feed)
-        .finally("every order has all its fills, each once, or a dead letter", ledger::complete)
-        .always("no fill has two entries", ledger::each_once)
+        .finally("I1 every order has all its fills, each once, or a dead letter", ledger::complete)
+        .always("I15 no fill has two entries", ledger::each_once)
 }

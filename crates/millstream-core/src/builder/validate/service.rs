@@ -18,6 +18,9 @@ pub(super) fn service(said: &Said, problems: &mut Problems) {
         let remedy = "add one: `.add_consumer_handler(\"market.ticks\", \"trading.ticks\", on_tick)`";
         problems.add("the service has no handler", remedy);
     }
+    for problem in &said.problems {
+        problems.add(problem.context(), "give it as said, or leave it out");
+    }
     membership(said, problems);
     pace(said, problems);
     if said.shutdown.within.is_zero() {

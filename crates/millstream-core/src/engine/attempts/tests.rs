@@ -14,6 +14,12 @@ fn at(millis: u64) -> MonoTime {
     MonoTime::from_millis(millis)
 }
 
+#[test]
+fn each_way_to_fail_has_its_word() {
+    let all = [Failure::Transient, Failure::Permanent, Failure::Poison, Failure::Panic, Failure::TimedOut];
+    assert_eq!(all.map(Failure::as_str), ["transient", "permanent", "poison", "panic", "timed-out"]);
+}
+
 /// Fails until the verdict is to give up; answers handler calls and the reason.
 fn fail_for_good(failure: Failure, policy: &Retry) -> (u32, DeadLetterReason) {
     let standstill = Standstill::new();
@@ -23,6 +29,7 @@ fn fail_for_good(failure: Failure, policy: &Retry) -> (u32, DeadLetterReason) {
         match attempts.failed(failure, policy, &standstill, now, 1 << 63) {
             Verdict::Retry { at } => {
                 assert!(at > now);
+                assert!(attempts.made() < policy.max_attempts, "it never gives up");
                 now = at;
             }
             Verdict::GiveUp(reason) => return (attempts.made(), reason),

@@ -45,6 +45,27 @@ fn failures_that_are_the_exception_do_not_open_it() {
 }
 
 #[test]
+fn a_success_told_by_itself_is_one() {
+    let opens = |successes| {
+        let mut breaker = breaker(2);
+        breaker.failed(at(0));
+        (0..successes).for_each(|_| breaker.succeeded());
+        breaker.failed(at(0))
+    };
+    assert_eq!((opens(2), opens(3)), (true, false));
+}
+
+#[test]
+fn a_breaker_that_is_open_or_probes_is_not_closed() {
+    let mut breaker = opened();
+    assert!(!breaker.is_closed());
+    breaker.may_start(at(5));
+    assert!(!breaker.is_closed());
+    breaker.probe_succeeded();
+    assert!(breaker.is_closed());
+}
+
+#[test]
 fn nothing_starts_while_it_is_open_and_then_one_probe() {
     let mut breaker = opened();
     assert_eq!(breaker.may_start(at(4)), Start::No);

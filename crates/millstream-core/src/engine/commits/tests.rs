@@ -41,6 +41,13 @@ fn plan_and_answer(commits: &mut Commits, now: MonoTime, applied: Applied) -> Ve
 }
 
 #[test]
+fn another_life_of_requests_changes_nothing_else() {
+    let policy = CommitPolicy::new(Duration::from_secs(1), 7);
+    let life = Duration::from_secs(3);
+    assert_eq!(policy.request_life(life), CommitPolicy { request_life: life, ..policy });
+}
+
+#[test]
 fn marks_wait_for_company_and_go_together() {
     let mut commits = commits();
     assert_eq!((commits.due(at(0)), commits.plan(at(0))), (None, None));
@@ -161,6 +168,20 @@ fn an_unknown_commit_is_sent_again_and_asserted_once_more_when_no_older_request_
 }
 
 #[test]
+fn nothing_is_certain_while_an_older_request_may_be_applied_over_the_last_commit() {
+    let mut commits = commits();
+    assert_eq!(commits.certain(E1), Some(10), "the group had it before");
+    commits.mark(E1, 15, None, at(0));
+    assert_eq!(commits.certain(E1), Some(10));
+    plan_and_answer(&mut commits, at(100), Applied::Unknown);
+    commits.mark(E1, 20, None, at(150));
+    plan_and_answer(&mut commits, at(200), Applied::Applied);
+    assert_eq!((commits.committed(E1), commits.certain(E1)), (Some(20), None), "15 may come over 20");
+    plan_and_answer(&mut commits, at(30_100), Applied::Applied);
+    assert_eq!(commits.certain(E1), Some(20));
+}
+
+#[test]
 fn a_commit_made_before_the_doubts_end_does_not_end_it() {
     let mut commits = commits();
     commits.mark(E1, 15, None, at(0));
@@ -234,6 +255,23 @@ fn an_epoch_is_not_clean_while_anything_of_it_is_outstanding() {
     assert!(!commits.is_clean(E1), "its request is still on the way");
     commits.outcome(&Committed::new(id, vec![(E1, 15, Applied::Applied)]), at(101));
     assert!(commits.is_clean(E1));
+}
+
+#[test]
+fn a_mark_is_applied_as_soon_as_it_or_a_later_one_is_though_marks_go_on() {
+    let mut commits = commits();
+    commits.mark(E1, 15, None, at(0));
+    let asked = commits.version(E1);
+    assert!(!commits.has_applied(E1, asked));
+    let (id, _) = plan(&mut commits, at(100));
+    commits.mark(E1, 18, None, at(150));
+    commits.outcome(&Committed::new(id, vec![(E1, 15, Applied::Applied)]), at(200));
+    assert!(commits.has_applied(E1, asked) && !commits.is_clean(E1));
+    assert!(!commits.has_applied(E1, commits.version(E1)));
+    plan_and_answer(&mut commits, at(250), Applied::Applied);
+    assert!(commits.has_applied(E1, asked) && commits.has_applied(E1, commits.version(E1)));
+    commits.close(E1);
+    assert!(commits.has_applied(E1, u64::MAX), "nothing of an ended epoch is waited for");
 }
 
 #[test]

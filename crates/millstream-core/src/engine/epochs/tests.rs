@@ -61,6 +61,20 @@ fn a_revoked_partition_is_released_after_its_worker_and_its_last_commit() {
 }
 
 #[test]
+fn a_last_commit_is_waited_for_only_if_the_epoch_drains_and_its_worker_has_ended() {
+    let waits = |epochs: &Epochs| epochs.uncommitted().collect::<Vec<_>>();
+    let mut epochs = owning();
+    assert_eq!(waits(&epochs), []);
+    let mut ended = epochs.clone();
+    ended.worker_ended(E1);
+    assert_eq!(waits(&ended), [], "it is owned, and commits as it goes");
+    epochs.ending(E1, revoking(30), at(10));
+    assert_eq!(waits(&epochs), [], "its worker may settle more");
+    epochs.worker_ended(E1);
+    assert_eq!(waits(&epochs), [E1]);
+}
+
+#[test]
 fn at_the_end_of_the_budget_it_is_released_without_its_commits_outcome() {
     let mut epochs = owning();
     epochs.ending(E1, revoking(30), at(10));

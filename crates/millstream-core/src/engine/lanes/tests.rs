@@ -90,6 +90,21 @@ fn a_lane_without_followers_holds_no_heap_and_emptied_queues_are_used_again() {
 }
 
 #[test]
+fn a_lane_that_had_no_followers_leaves_no_queue_behind() {
+    let mut lanes = Lanes::new();
+    lanes.lock(KEY, 1);
+    lanes.unlock(KEY, 1);
+    assert_eq!(lanes.spare.len(), 0);
+}
+
+#[test]
+fn a_key_is_its_own_hash() {
+    for key in [0, 7, 1 << 63, u64::MAX] {
+        assert_eq!(BuildHasherDefault::<Identity>::default().hash_one(key), key);
+    }
+}
+
+#[test]
 fn spare_queues_are_bounded() {
     let mut lanes = Lanes::new();
     for key in 0..1_000 {

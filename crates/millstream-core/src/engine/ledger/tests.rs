@@ -218,6 +218,7 @@ fn ledgers_that_answer_alike_are_equal_whatever_their_history() {
     assert_eq!(busy, lazy);
     lazy.settle(300..301);
     assert_ne!(busy, lazy);
+    assert_ne!(hash_of(&busy), hash_of(&lazy), "states are told apart by their hashes");
     busy.settle(300..301);
     lazy.advance(400);
     assert_ne!(busy, lazy, "their next to read is not the same");

@@ -55,6 +55,38 @@ fn stage(partition: &Partition, offset: Offset) -> Option<Stage> {
     partition.held(offset).map(|held| held.stage)
 }
 
+#[test]
+fn a_run_is_admitted_but_for_what_came_before_and_what_does_not_exist_holds_nothing_up() {
+    let mut partition = Partition::new(10, PartitionPolicy::new(true));
+    assert_eq!((partition.admit_run(10..14), partition.admit_run(12..16)), (4, 2));
+    partition.settle(10..16);
+    partition.advance(20);
+    assert_eq!((partition.ledger().watermark(), partition.ledger().next()), (20, 20));
+}
+
+#[test]
+fn while_nothing_is_held_a_record_may_start_unless_its_id_is_under_way_and_watched() {
+    let mut watching = partition(Followers::Continue);
+    assert_eq!(
+        [watching.arrive_quietly(1, A), watching.arrive_quietly(2, A), watching.arrive_quietly(3, B)],
+        [true, false, true]
+    );
+    let mut other = Partition::new(1, PartitionPolicy::new(false));
+    assert_eq!([other.arrive_quietly(1, A), other.arrive_quietly(2, A)], [true, true]);
+}
+
+#[test]
+fn a_probe_that_fails_counts_no_attempt_and_its_record_keeps_its_key_and_may_start_again() {
+    let mut partition = partition(Followers::Continue);
+    assert_eq!(arrive(&mut partition, 1, A, K), Arrival::Start);
+    for _ in 0..9 {
+        partition.probe_failed(1, A, K);
+        assert_eq!(partition.next_runnable(MonoTime::ZERO), Some((1, 1)));
+    }
+    waits(&mut partition, 2, B, K);
+    assert_eq!(next(&mut partition), None);
+}
+
 const PREDECESSOR: Option<Stage> = Some(Stage::Letter(DeadLetterReason::Predecessor));
 
 #[test]

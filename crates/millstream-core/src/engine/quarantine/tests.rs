@@ -33,6 +33,7 @@ fn notes_are_short_texts_that_read_back() {
     let killers = ";k=18446744073709551615:255;k=18446744073709551615:255;t=18446744073709551615";
     assert!(note.to_string().ends_with(killers), "{note}");
     assert!(note.to_string().len() <= MAX_NOTE);
+    assert_eq!(Note::read(Some(&note.to_string())), Some(note));
     assert_eq!(
         Note::read(Some("ms1;i=a;c=0")),
         Some(Note { incarnation: 10, clean: false, suspect: None, others: NONE, table: None })
@@ -110,6 +111,20 @@ fn after_a_crash_records_run_one_at_a_time_each_noted_first() {
     assert_eq!([quarantine.before_start(100), quarantine.before_start(101)], [Permit::Run, Permit::Wait]);
     quarantine.settled(100, 101);
     assert_eq!(start(&mut quarantine, 101).suspect, Some((101, 0)));
+}
+
+#[test]
+fn a_record_is_under_way_from_its_note_on_until_it_is_settled_or_put_back() {
+    let mut quarantine = after_crash(None);
+    assert!(!quarantine.is_under_way());
+    start(&mut quarantine, 100);
+    assert!(quarantine.is_under_way());
+    quarantine.put_back(100);
+    assert!(!quarantine.is_under_way());
+    quarantine.before_start(100);
+    assert!(quarantine.is_under_way(), "its note is on its way");
+    quarantine.settled(100, 101);
+    assert!(!quarantine.is_under_way());
 }
 
 #[test]
@@ -254,8 +269,10 @@ proptest! {
             prop_assert!(crashes <= 50, "never gets past {killers:?}");
             let mut quarantine = Quarantine::on_assigned(note, committed, cap, incarnation);
             note = Some(quarantine.note_now(false));
-            let mut settled = BTreeSet::new();
+            let (mut settled, mut rounds) = (BTreeSet::new(), 0);
             while committed < 40 {
+                rounds += 1;
+                prop_assert!(rounds <= 100, "waits for ever");
                 // As many as the window holds, in offset order; every other process puts some off to a second look.
                 let open: Vec<Offset> = (committed..40).filter(|o| !settled.contains(o)).take(cap as usize).collect();
                 let (later, first): (Vec<_>, Vec<_>) =

@@ -20,6 +20,14 @@ fn a_gap_above_half_the_session_makes_ownership_doubtful_and_half_does_not() {
 }
 
 #[test]
+fn whoever_looks_for_itself_is_told_the_gap_that_makes_doubt() {
+    let mut suspicion = member();
+    let longest = suspicion.longest_gap();
+    assert!(!suspicion.turn(at(60_000).after(longest)));
+    assert!(suspicion.turn(at(60_000).after(longest).after(longest).after(Duration::from_nanos(1))));
+}
+
+#[test]
 fn doubt_stays_until_the_group_has_answered() {
     let mut suspicion = member();
     suspicion.turn(at(90_000));

@@ -13,6 +13,12 @@ fn the_defaults_fit_together() {
 }
 
 #[test]
+fn a_record_at_all_default_limits_is_expected() {
+    let (value, headers, key) = (1 << 20, 16 << 10, 4 << 10);
+    assert_eq!(WindowPolicy::default().largest_record, value + headers + key);
+}
+
+#[test]
 fn an_empty_window_asks_for_a_batch() {
     let window = Window::new(WindowPolicy::default());
     let demand = window.demand(0, 256);

@@ -2,7 +2,7 @@
 
 use super::Intake;
 use crate::clock::MonoTime;
-use crate::contract::{Command, Consumer};
+use crate::contract::{Command, Committed, Consumer};
 use std::sync::atomic::Ordering;
 
 impl Intake {
@@ -23,6 +23,16 @@ impl Intake {
             self.commits.retain_open(&mut entries);
             self.watching.committing(id, &entries, now);
             self.parts.consumer.submit(Command::Commit { id, entries });
+        }
+    }
+
+    /// Tells workers what of theirs the group certainly has now.
+    pub(super) fn tell_certain(&self, committed: &Committed) {
+        for (epoch, ..) in &committed.results {
+            let running = self.sessions.get(epoch).and_then(|session| session.running.as_ref());
+            if let (Some(running), Some(certain)) = (running, self.commits.certain(*epoch)) {
+                running.cell.committed.store(certain, Ordering::Relaxed);
+            }
         }
     }
 }

@@ -269,6 +269,7 @@ impl Intake {
                 for trouble in self.commits.outcome(&committed, now) {
                     tracing::warn!(epoch = trouble.epoch.0, why = ?trouble.why, "commit refused");
                 }
+                self.tell_certain(&committed);
             }
             ConsumerEvent::Confirmed => {
                 // A member that is given nothing has its answer too: it belongs to the group and is ready to take over.

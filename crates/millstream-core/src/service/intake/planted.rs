@@ -36,7 +36,8 @@ impl Intake {
     /// What an ended epoch has completed counts for whoever has its partition next.
     pub(super) fn completed_late(&mut self, epoch: Epoch, watermark: Offset, now: MonoTime) {
         let Some(partition) = self.ended.partitions.get(&epoch) else { return };
-        match self.sessions.iter().rev().find(|(_, session)| session.assigned.partition == *partition) {
+        let heir = |session: &Session| session.running.is_some() && session.assigned.partition == *partition;
+        match self.sessions.iter().rev().find(|(_, session)| heir(session)) {
             Some((heir, _)) => self.commits.mark(*heir, watermark, None, now),
             None => drop(self.ended.late.insert(partition.clone(), watermark)),
         }

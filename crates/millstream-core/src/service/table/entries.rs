@@ -18,8 +18,6 @@ struct Entry {
 pub(crate) enum Found {
     /// It is in the entry already.
     Known,
-    /// It became a dead letter, and those behind it are in the entry.
-    Lettered,
     /// This is kept, if anything is.
     Kept(Option<Arc<str>>),
     /// Nothing is kept, and there is no room for more.
@@ -40,13 +38,17 @@ pub(crate) struct Read<'a> {
 pub(crate) struct Entries {
     input: TopicId,
     entries: BTreeMap<Box<[u8]>, Entry>,
-    /// Dead letters that may come again, with their keys: as many as there may be records above the watermark.
+    /// Dead letters that may come again, with their keys.
     letters: BTreeMap<Offset, Box<[u8]>>,
     /// How many have a text, and their bytes: a remembered deletion takes no room.
     live: usize,
     bytes: usize,
     most: (usize, usize),
 }
+
+/// Dead letters that are remembered. 16,384: only where nothing can be committed there are more than a few, and the oldest of
+/// more would come again as done.
+const MOST_LETTERS: usize = 1 << 14;
 
 /// What an entry costs beside key and text: its node's share, roughly.
 const OVERHEAD: usize = 64;
@@ -61,31 +63,34 @@ impl Entries {
     pub(crate) fn find(&self, key: &[u8], offset: Offset) -> Found {
         planted!(B51: if self.entries.values().any(|entry| entry.at.is_some_and(|at| offset <= at)) { return Found::Known });
         match self.entries.get(key) {
-            Some(entry) if entry.at.is_some_and(|at| offset <= at) => {
-                if self.letters.contains_key(&offset) {
-                    Found::Lettered
-                } else {
-                    Found::Known
-                }
-            }
+            Some(entry) if entry.at.is_some_and(|at| offset <= at) => Found::Known,
             Some(Entry { text: Some(text), .. }) => Found::Kept(Some(text.clone())),
             _ if self.is_full() => Found::Full,
             _ => Found::Kept(None),
         }
     }
 
+    /// Whether the record at `offset` is known to have become a dead letter.
+    pub(crate) fn is_lettered(&self, offset: Offset) -> bool {
+        self.letters.contains_key(&offset)
+    }
+
     /// The record at `offset` with this key became a dead letter: it is no part of the entries behind it.
     pub(crate) fn lettered(&mut self, key: &[u8], offset: Offset) {
         self.letters.insert(offset, key.into());
+        if self.letters.len() > MOST_LETTERS {
+            self.letters.pop_first();
+        }
     }
 
-    /// The dead letters of a key from `watermark` on, as an entry's position says them. Those below it do not come again.
-    pub(crate) fn letters(&mut self, key: &[u8], watermark: Offset) -> String {
+    /// The dead letters of a key from `committed` on and up to `at`, as the position of its entry there says them. Those below
+    /// do not come again.
+    pub(crate) fn letters(&mut self, key: &[u8], committed: Offset, at: Offset) -> String {
         if self.letters.is_empty() {
             return String::new();
         }
-        self.letters = self.letters.split_off(&watermark);
-        let of_key = self.letters.iter().rev().filter(|(_, of)| ***of == *key).map(|(offset, _)| *offset);
+        self.letters = self.letters.split_off(&committed);
+        let of_key = self.letters.range(..=at).rev().filter(|(_, of)| ***of == *key).map(|(offset, _)| *offset);
         letters_text(of_key)
     }
 
@@ -231,12 +236,12 @@ mod tests {
     fn a_dead_letter_below_an_entry_is_known_as_one_until_it_cannot_come_again() {
         let mut entries = entries();
         entries.fold(Read { key: b"k", topic: TODAY, offset: 8, text: None, letters: vec![5, 3] });
-        assert!(matches!(entries.find(b"k", 5), Found::Lettered));
-        assert!(matches!(entries.find(b"k", 4), Found::Known));
-        assert_eq!((entries.letters(b"k", 3), entries.letters(b"l", 3)), (";5,3".into(), String::new()));
-        assert_eq!(entries.letters(b"k", 4), ";5");
+        assert!(entries.is_lettered(5) && !entries.is_lettered(4));
+        assert_eq!((entries.letters(b"k", 3, 8), entries.letters(b"l", 3, 8)), (";5,3".into(), String::new()));
+        assert_eq!((entries.letters(b"k", 3, 4), entries.letters(b"k", 3, 5)), (";3".into(), ";5,3".into()));
+        assert_eq!(entries.letters(b"k", 4, 8), ";5");
         entries.fold(Read { key: b"k", topic: TODAY, offset: 9, text: None, letters: vec![] });
-        assert!(matches!(entries.find(b"k", 5), Found::Known), "the newer entry says that it does not come again");
+        assert!(!entries.is_lettered(5), "the newer entry says that it does not come again");
     }
 
     #[test]

@@ -17,7 +17,8 @@
 //!    Written beside them it could land alone: after a crash the record would be known, and its outputs lost. Of a record of
 //!    which an output is refused for good, its dead letter stands for them: the entry goes out behind it.
 //! 3. A record is marked and settled when its entry is acknowledged, one with such a letter settled only.
-//! 4. An entry names the dead letters below it that may come again: they are no part of it, and must not be marked as done.
+//! 4. An entry names the dead letters up to it that may come again: those below it are no part of it, its own stands for outputs
+//!    that were refused, and none must be marked as done. One that comes is settled, for its letter is where it was.
 //! 5. Restoring reads up to the topic's end and takes, of each key, the entry with the highest position: one that a zombie
 //!    wrote late is below it.
 

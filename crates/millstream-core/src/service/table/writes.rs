@@ -5,7 +5,8 @@
 
 use crate::clock::MonoTime;
 use crate::contract::{AnyProducer, Receipt};
-use crate::contract::{Error, Produce, RecordSet, RecordSetBuilder, TopicPartition};
+use crate::contract::{Error, Offset, Produce, RecordSet, RecordSetBuilder, TopicPartition};
+use crate::handler::POSITION_HEADER;
 use crate::service::client_meters::Watch;
 use crate::service::outbox::send;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ const MOST: usize = 512;
 /// One entry on its way.
 pub(crate) struct Write {
     pub(crate) key: Box<[u8]>,
+    /// The last record in it.
+    pub(crate) at: Offset,
     pub(crate) record: RecordSet,
     /// Whether all its record led to is acknowledged.
     pub(crate) ready: bool,
@@ -72,7 +75,8 @@ impl Writes {
         }
     }
 
-    /// Sends what may be sent of generations below `handed_over`; answers whether it did.
+    /// Sends what may be sent of generations below `handed_over`; answers whether it did. `letters` says what stands behind an
+    /// entry's position: asked now and not before, for the letter of its own record may be among them.
     pub(crate) fn send(
         &mut self,
         place: &TopicPartition,
@@ -80,6 +84,7 @@ impl Writes {
         watch: &Watch,
         now: MonoTime,
         handed_over: u64,
+        mut letters: impl FnMut(&[u8], Offset) -> String,
     ) -> bool {
         if !self.stirred || self.sending.is_some() || self.not_before.is_some_and(|at| at > now) {
             return false;
@@ -93,7 +98,7 @@ impl Writes {
         let writes: Vec<(Owner, Write)> = next.into_iter().filter_map(|owner| self.waiting.remove_entry(&owner)).collect();
         let mut builder = RecordSetBuilder::new(0);
         for (offset, (_, write)) in (0..).zip(&writes) {
-            builder.push_view(offset, -1, write.record.view(0));
+            push(&mut builder, offset, &write.record, &letters(&write.key, write.at));
         }
         let produce = Produce::new(vec![place.clone()], vec![0; writes.len()], builder.build());
         let (producer, watch) = (producer.clone(), watch.clone());
@@ -152,12 +157,27 @@ impl Writes {
     }
 }
 
+/// Appends an entry, with `letters` behind its position.
+fn push(builder: &mut RecordSetBuilder, offset: Offset, entry: &RecordSet, letters: &str) {
+    let record = entry.view(0);
+    if letters.is_empty() {
+        return builder.push_view(offset, -1, record);
+    }
+    for (name, value) in record.headers() {
+        match value.filter(|_| name == POSITION_HEADER) {
+            Some(position) => builder.header(name, Some(&[position, letters.as_bytes()].concat())),
+            None => builder.header(name, value),
+        }
+    }
+    builder.push(offset, -1, record.key(), record.value());
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn write(key: &[u8], ready: bool) -> Write {
-        Write { key: key.into(), record: RecordSetBuilder::new(0).build(), ready }
+        Write { key: key.into(), at: 0, record: RecordSetBuilder::new(0).build(), ready }
     }
 
     #[test]

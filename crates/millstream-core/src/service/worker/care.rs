@@ -17,6 +17,8 @@ pub(super) enum Quarantined {
 pub(super) struct Turn {
     /// The record it is used for, or was last.
     of: Option<Offset>,
+    /// A record has queued for it.
+    queued: bool,
     /// Another record has asked meanwhile while others waited: the turn is over, for that record too.
     over: bool,
     /// The name of the note without a suspect that is being committed, so that the turn can be passed on.
@@ -59,9 +61,11 @@ impl Worker {
             Some(of) => (of == offset && !self.turn.over) || !turns.is_wanted(),
         };
         if may {
-            (self.turn.of, self.turn.over, self.turn.clearing) = (Some(offset), false, None);
+            self.turn = Turn { of: Some(offset), cleared: self.turn.cleared, ..Turn::default() };
         } else if self.turn.of.is_some() {
             self.turn.over = true;
+        } else {
+            self.turn.queued = true;
         }
         may
     }
@@ -69,6 +73,10 @@ impl Worker {
     /// Passes the turn on, if others wait for it and nothing of this epoch is under suspicion, in the group's eyes either.
     /// Answers whether it did: then its own next record may queue for the turn.
     pub(super) fn pass_turn(&mut self) -> bool {
+        if self.turn.queued && self.plan.turns.pass_unused(&self.cell) {
+            // Who queued for it was settled by other means, or care has ended meanwhile: nobody here would ever pass it on.
+            self.turn.queued = false;
+        }
         if self.turn.of.is_none() || self.quarantine.is_under_way() || !self.plan.turns.is_wanted() {
             return false;
         }

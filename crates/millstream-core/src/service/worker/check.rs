@@ -6,7 +6,9 @@
 
 use super::{Payload, STORE_DEADLINE, Worker, within};
 use crate::clock::MonoTime;
-use crate::contract::{AnyDeduplicator, DedupScope, Deduplicator, Error, Fingerprint, Offset, Position, RecordBatch, Seen};
+use crate::contract::{
+    AnyDeduplicator, DedupScope, Deduplicator, Error, Fingerprint, Offset, PartitionId, Position, RecordBatch, Seen,
+};
 use crate::engine::{Backoff, CHECK_LIFE, Hold};
 use crate::service::filter::Filtering;
 use crate::service::plan::Calls;
@@ -93,6 +95,11 @@ impl Checks {
         }
     }
 
+    /// Whose marks are looked up.
+    pub(super) fn scope(&self) -> &DedupScope {
+        &self.scope
+    }
+
     /// Whether `current` may be dispatched.
     #[inline]
     pub(super) fn is_checked(&self) -> bool {
@@ -134,14 +141,38 @@ impl Checks {
         self.not_before = None;
     }
 
-    fn look_up(&mut self, dedup: AnyDeduplicator, keys: Vec<u128>, asking: Asking, stamp: (u64, MonoTime)) {
+    /// Where the records lie that are asked for, for a store that claims ids for them.
+    fn places(&self, keys: &[u128], asking: &Asking, partition: PartitionId) -> Vec<(u128, Position)> {
+        let at = |(key, offset): (&u128, Offset)| (*key, Position { partition, offset });
+        match (asking, &self.current) {
+            (Asking::Held(offsets), _) => keys.iter().zip(offsets.iter().copied()).map(at).collect(),
+            (Asking::Batch, Some(Current { batch, cursor, .. })) => {
+                let offsets = (*cursor..batch.len()).map(|index| batch.view(index).offset());
+                keys.iter().zip(offsets).map(at).collect()
+            }
+            (Asking::Batch, None) => Vec::new(),
+        }
+    }
+
+    fn look_up(
+        &mut self,
+        dedup: AnyDeduplicator,
+        keys: Vec<u128>,
+        asking: Asking,
+        partition: PartitionId,
+        stamp: (u64, MonoTime),
+    ) {
         let scope = self.scope.clone();
+        let places = dedup.claims().then(|| self.places(&keys, &asking, partition));
         let mut answers = std::mem::take(&mut self.spare.1);
         answers.clear();
         #[cfg(millstream_planted)]
         let marks = self.current.as_ref().map(|current| (current.batch.partition.partition, current.batch.view(0).offset()));
         let future = Box::pin(async move {
-            let looked = within(STORE_DEADLINE, dedup.check(&scope, &keys, &mut answers)).await;
+            let looked = match places {
+                None => within(STORE_DEADLINE, dedup.check(&scope, &keys, &mut answers)).await,
+                Some(places) => within(STORE_DEADLINE, dedup.claim(&scope, &places, &mut answers)).await,
+            };
             planted!(B04: if let Some((partition, first)) = marks {
                 let mark = |(key, offset): (&u128, u64)| crate::contract::Mark::new(*key, partition, offset, Default::default());
                 let marks: Vec<_> = keys.iter().zip(first..).map(mark).collect();
@@ -262,13 +293,14 @@ impl Worker {
 
     fn ask(&mut self, dedup: AnyDeduplicator, now: MonoTime) -> bool {
         let stamp = (self.cell.suspect().generation(), now);
+        let partition = self.partition.partition;
         let mut keys = std::mem::take(&mut self.checks.spare.0);
         if !self.checks.held.is_empty() {
             let mut offsets = std::mem::take(&mut self.checks.held);
             offsets.retain(|offset| self.payloads.contains_key(offset));
             keys.extend(offsets.iter().filter_map(|offset| self.payloads.get(offset)).map(|p| p.prepared.key.as_u128()));
             if !offsets.is_empty() {
-                self.checks.look_up(dedup, keys, Asking::Held(offsets), stamp);
+                self.checks.look_up(dedup, keys, Asking::Held(offsets), partition, stamp);
                 return true;
             }
         }
@@ -290,7 +322,7 @@ impl Worker {
             }
         };
         self.checks.unchecked = true;
-        self.checks.look_up(dedup, keys, Asking::Batch, stamp);
+        self.checks.look_up(dedup, keys, Asking::Batch, partition, stamp);
         true
     }
 

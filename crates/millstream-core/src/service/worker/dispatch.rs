@@ -103,6 +103,12 @@ impl Worker {
             self.settle_filtered(current, index..end);
             return Some(true);
         }
+        if self.was_lettered(offset) {
+            current.cursor += 1;
+            self.counts.redeliveries += 1;
+            self.settle_without_start(offset);
+            return Some(true);
+        }
         if let Some(poison) = current.prepared.poison(index) {
             let error = poisoned(poison);
             current.cursor += 1;
@@ -128,6 +134,9 @@ impl Worker {
             return Some(true);
         }
         if !self.quarantine.is_idle() {
+            if self.breaker.holds_back(now) {
+                return Some(false);
+            }
             match self.quarantined(offset) {
                 Quarantined::Runs => {}
                 Quarantined::Waits => return Some(false),
@@ -239,6 +248,11 @@ impl Worker {
             return Some(true);
         }
         if !self.quarantine.is_idle() {
+            // First: who has leave to run and does not would keep those before it from asking, and no probe would ever start.
+            if self.breaker.holds_back(now) {
+                self.engine.not_started(offset);
+                return Some(false);
+            }
             match self.quarantined(offset) {
                 Quarantined::Runs => {}
                 Quarantined::Waits => {

@@ -196,6 +196,11 @@ impl Worker {
         } else {
             self.counts.duplicates += 1;
         }
+        self.settle_without_start(offset);
+    }
+
+    /// Settles a record that was settled before it came.
+    pub(super) fn settle_without_start(&mut self, offset: Offset) {
         self.payloads.remove(&offset);
         let engine = &mut self.engine;
         let freed = self.open.settle(offset..offset + 1, |run| run.map(|offset| engine.settled_before(offset)).sum());

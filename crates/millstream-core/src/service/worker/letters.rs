@@ -6,7 +6,7 @@
 use super::retried::without_copys;
 use super::{Payload, Worker};
 use crate::clock::MonoTime;
-use crate::contract::{DeadLetter, DeadLetterReason, Offset, Position, Record};
+use crate::contract::{DeadLetter, DeadLetterReason, Deduplicator, Offset, Position, Record};
 use crate::engine::{Failure, Hold};
 use crate::handler::Origin;
 use crate::service::account::Counts;
@@ -158,7 +158,10 @@ impl Worker {
 
     /// A record was taken elsewhere: it is settled here. Answers which are parked behind it.
     pub(super) fn left(&mut self, offset: Offset) -> Vec<Offset> {
-        self.payloads.remove(&offset);
+        if let (Some(payload), Some(dedup)) = (self.payloads.remove(&offset), &self.plan.deduplicator) {
+            // It will not be marked: whoever has its id elsewhere need not wait for the lease to end.
+            dedup.release(self.checks.scope(), &[payload.prepared.key.as_u128()]);
+        }
         let engine = &mut self.engine;
         let mut parked = Vec::new();
         let freed = self.open.settle(offset..offset + 1, |run| {

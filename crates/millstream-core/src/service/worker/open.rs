@@ -67,3 +67,6 @@ impl OpenBatches {
         all.fold((0, 0), |(records, bytes), batch| (records + batch.open, bytes + batch.bytes))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -70,6 +70,9 @@ impl<T: Clone + Send + 'static> Sending<T> {
     }
 
     /// Hands over what waits, if it `may`, and looks for answers: whether anything moved, and what was answered.
+    ///
+    /// While it may not, nothing that is under way goes on either: who takes it may have asked for something first, such as a
+    /// topic's partitions, and would write now.
     pub(super) fn poll<F>(
         &mut self,
         may: bool,
@@ -93,7 +96,7 @@ impl<T: Clone + Send + 'static> Sending<T> {
             }));
             moved = true;
         }
-        let Some(under_way) = &mut self.under_way else { return (moved, None) };
+        let Some(under_way) = self.under_way.as_mut().filter(|_| may) else { return (moved, None) };
         let Poll::Ready((batch, answers)) = under_way.as_mut().poll(cx) else { return (moved, None) };
         self.under_way = None;
         self.sending = 0;
@@ -116,3 +119,6 @@ impl<T: Clone + Send + 'static> Sending<T> {
         std::mem::take(&mut self.failures) > 0
     }
 }
+
+#[cfg(test)]
+mod tests;

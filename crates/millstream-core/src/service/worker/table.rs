@@ -12,6 +12,7 @@ use crate::service::slots::Attempted;
 use crate::service::table::{Entries, Found, Owner, Write, Writes};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -51,6 +52,13 @@ impl Worker {
         }
     }
 
+    /// Whether a record became a dead letter before its epoch, while those behind it went on: it is settled already, and marked
+    /// as done it would be kept from being replayed.
+    #[inline]
+    pub(super) fn was_lettered(&self, offset: Offset) -> bool {
+        self.table.as_ref().is_some_and(|table| table.entries.is_lettered(offset))
+    }
+
     /// Lends the attempt that starts next its key's entry; answers how it ends if it need not start.
     #[inline]
     pub(super) fn lend(&mut self, batch: &RecordBatch, index: usize) -> Option<Attempted> {
@@ -74,14 +82,8 @@ impl Worker {
         };
         match table.entries.find(key, record.offset()) {
             Found::Known => Some(Attempted::Done(0)),
-            Found::Lettered => {
-                // Marked as done it would be kept from being replayed.
-                let why = "it became a dead letter before, and records behind it are in the entry of its key";
-                Some(Attempted::Failed(HandlerError::permanent(why)))
-            }
             Found::Kept(stored) => {
-                let letters = table.entries.letters(key, self.engine.ledger().watermark());
-                self.sink.lent = Some(Box::new(Lent::new(stored, table.origin.clone(), letters)));
+                self.sink.lent = Some(Box::new(Lent::new(stored, table.origin.clone())));
                 None
             }
             Found::Full => {
@@ -103,7 +105,7 @@ impl Worker {
                 let owner = self.tail.push_kept(mark, outputs, skipped, changed.record.bytes());
                 let Some(table) = &mut self.table else { return };
                 table.entries.take_over(&changed);
-                table.writes.push(owner, Write { key: changed.key, record: changed.record, ready: outputs == 0 });
+                table.writes.push(owner, Write { key: changed.key, at: changed.at, record: changed.record, ready: outputs == 0 });
                 if table.full && !table.entries.is_full() {
                     table.full = false;
                     self.plan.board.trouble(&self.place("table"), None);
@@ -143,7 +145,11 @@ impl Worker {
     pub(super) fn write_entries(&mut self, now: MonoTime, cx: &mut Context<'_>) -> bool {
         let Some(table) = &mut self.table else { return false };
         let may = self.cell.may_hand_over();
-        let moved = may && table.writes.send(&table.place, &table.producer, &table.watch, now, self.tail.handed_over());
+        // What is settled and not committed comes again if this epoch ends before it is.
+        let committed = self.cell.committed.load(Ordering::Relaxed);
+        let Table { writes, entries, place, producer, watch, .. } = &mut **table;
+        let letters = |key: &[u8], at| entries.letters(key, committed, at);
+        let moved = may && writes.send(place, producer, watch, now, self.tail.handed_over(), letters);
         let Poll::Ready(written) = table.writes.poll(cx) else { return moved };
         let lettered: Vec<Offset> = written.done.iter().filter_map(|owner| table.lettered.remove(owner)).collect();
         self.counts.outputs += written.done.len() as u64;

@@ -407,3 +407,6 @@ impl Worker {
         self.totals.2 += bytes;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -153,14 +153,13 @@ impl Worker {
     /// When to look again if nothing happens.
     fn due(&mut self, now: MonoTime) -> Option<MonoTime> {
         let drain = self.drain.as_ref().map(|drain| drain.deadline_of(drain.phase(now)));
-        let (breaker, holds_back) = match self.breaker.state() {
-            BreakerState::Open { until } => (Some(until), until > now),
-            BreakerState::Probing => (None, true),
-            BreakerState::Closed => (None, false),
+        let breaker = match self.breaker.state() {
+            BreakerState::Open { until } => Some(until),
+            _ => None,
         };
         // Backoffs that are due but may not start are due again when what stops them changes. A breaker whose time has come
         // does not: it waits for a record to probe with.
-        let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !holds_back);
+        let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !self.breaker.holds_back(now));
         // With all slots taken it goes when one is free.
         let batch = match &self.batching {
             Some(batching) if self.drain.is_none() && self.slots.peek().is_some() => batching.due(),

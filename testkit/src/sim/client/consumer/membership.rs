@@ -82,6 +82,7 @@ impl SimConsumer {
                 held.until = Some(instant_now() + budget);
                 let epoch = held.epoch;
                 self.world.note(Some(self.link.member), What::Ending(held.place.clone(), epoch, false));
+                self.world.ending(&self.link, epoch);
                 self.events.push_back(ConsumerEvent::Ending { epoch, how: EpochEnd::Revoking(budget) });
             }
             return;

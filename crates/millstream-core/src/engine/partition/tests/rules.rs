@@ -68,8 +68,11 @@ impl World {
     /// Whatever is under way ends well, in the order of offsets, and nothing more arrives; then nothing is left (I19).
     pub(super) fn heal(mut self, plan: &Plan) {
         let endings = [Ending::Parks, Ending::Succeeds];
+        let mut steps = 0;
         while let Some(step) = self.steps(&endings).into_iter().find(|step| !matches!(step, Step::Refuse(_))) {
             self.step(plan, step);
+            steps += 1;
+            assert!(steps <= 10_000, "it never ends");
         }
         if self.draining {
             // Attempts that failed meanwhile.
