@@ -1,4 +1,4 @@
-//! Owns the harnesses that put the deduplicator through the contract's suite: on the Redis that `REDIS_URL` names, and on a
+//! Owns the harnesses that put the deduplicator through the contract's suite: on the Redis that the run offers, and on a
 //! cluster of three that it starts itself. What is not there is reported as ignored.
 //!
 //! Cases of all runs may share a server: each store has scopes of its own, by the first letters of their namespaces. Time on
@@ -9,6 +9,7 @@ mod support;
 use millstream_core::clock::Clock;
 use millstream_core::contract::{DedupScope, Deduplicator, Error, Mark, Marked, Position, Scope, Seen};
 use millstream_redis::{Redis, RedisDeduplicator, RedisSettings};
+use millstream_services::offered;
 use millstream_testkit::conformance::deduplicator::{Harness, Limits};
 use millstream_testkit::conformance::{self, Excuse, Pace, Suite};
 use redis::{Client, Commands, Connection, Value};
@@ -165,9 +166,9 @@ fn suite(store: Store) -> Suite {
 
 fn main() -> ExitCode {
     let nowhere = || Store { url: String::new(), nodes: Vec::new(), near: true };
-    let single = |near| match std::env::var("REDIS_URL") {
+    let single = |near| match offered::redis() {
         Ok(url) => suite(Store { nodes: vec![url.clone()], url, near }),
-        Err(_) => suite(nowhere()).excused(&"`REDIS_URL` is not set: give it the URL of a Redis that tests may write to".into()),
+        Err(absent) => suite(nowhere()).excused(&Excuse::from(absent.to_string())),
     };
     // Kept until the cases are over.
     let cluster = support::missing().map_or_else(|| Ok(Arc::new(Cluster::start())), Err);

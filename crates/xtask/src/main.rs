@@ -12,6 +12,7 @@ mod model;
 mod mutants;
 mod report;
 mod seeds;
+mod services;
 mod sim;
 mod step;
 mod test;
@@ -41,6 +42,8 @@ enum Chore {
     KillMatrix(sim::Arguments),
     /// Every interleaving of small worlds with the engine's own values: states, violations, shortest traces
     Model(model::Arguments),
+    /// Kafka and Redis on free ports of this machine, for tests and demonstrations by hand
+    Services(services::Arguments),
     /// Each mutant of the engine and of the settlement path: caught by a test, or listed with the reason why none can
     Mutants(mutants::Arguments),
     /// The table of typical mistakes and what the compiler says about each
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Some(Chore::Sim(arguments)) => sim::run(&arguments),
         Some(Chore::KillMatrix(arguments)) => sim::kill_matrix(&arguments),
         Some(Chore::Model(arguments)) => model::run(&arguments),
+        Some(Chore::Services(arguments)) => services::run(&arguments),
         Some(Chore::Mutants(arguments)) => mutants::run(&arguments),
         Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),

@@ -120,7 +120,8 @@ pub(crate) fn human(took: Duration) -> String {
     }
 }
 
-fn quoted(word: &str) -> String {
+/// As a shell reads it back.
+pub(crate) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -1,9 +1,11 @@
 //! Owns the README's test command: what is run, in which order, and the closing line. Leaves the main job's report to
-//! `report`.
+//! `report`, and what tests find running to `services`.
 
+use crate::services::{self, Prepared};
 use crate::step::{Step, human};
 use crate::{marks, report, sim};
 use clap::ValueEnum;
+use millstream_services::offered::SERVICES;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -11,6 +13,16 @@ pub(crate) struct Arguments {
     /// Run these parts only, for example while working on one of them
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Part>,
+
+    /// Start neither Kafka nor Redis: tests that need them are reported as ignored
+    #[arg(long)]
+    no_services: bool,
+}
+
+impl Arguments {
+    fn names(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -37,7 +49,12 @@ impl Part {
         }
     }
 
-    fn run(self) -> Result<Duration, String> {
+    /// Whether it compiles the whole workspace with all features, C code too.
+    fn compiles_all(self) -> bool {
+        !matches!(self, Part::Format | Part::Simulation | Part::Trading)
+    }
+
+    fn run(self, services: &mut Option<Prepared>) -> Result<Duration, String> {
         match self {
             Part::Format => Step::cargo(&["fmt", "--all", "--check"]).run(),
             Part::Lints => {
@@ -48,12 +65,21 @@ impl Part {
                 let all = ["doc", "--workspace", "--all-features", "--no-deps"];
                 Step::cargo(&all).env("RUSTDOCFLAGS", "-D warnings").run()
             }
-            Part::Tests => Step::cargo(&["test", "--workspace", "--all-features", "--all-targets"]).run(),
+            Part::Tests => tests(services.take()),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
             Part::Simulation => sim::of_this_commit(),
             Part::Trading => trading(),
         }
     }
+}
+
+/// Brings what the chosen parts take, before a compiler misses it; nothing is said where all is there.
+fn install(arguments: &Arguments) -> Result<Option<Prepared>, String> {
+    if Part::value_variants().iter().any(|part| arguments.names(*part) && part.compiles_all()) {
+        services::install_for_build()?;
+    }
+    let wanted = arguments.names(Part::Tests) && !arguments.no_services;
+    wanted.then(Prepared::new).transpose()
 }
 
 /// Runs all parts, or the chosen ones, up to the first that fails.
@@ -62,16 +88,17 @@ impl Part {
 /// If one fails.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let start = Instant::now();
+    let mut services = install(arguments).map_err(|why| format!("{why}\n\ntest: FAILED before it began"))?;
     let (mut done, mut skipped) = (Vec::new(), Vec::new());
     let mut parts = Part::value_variants().iter().copied();
     while let Some(part) = parts.next() {
         println!("\n── {} ──", part.name());
-        if !arguments.only.is_empty() && !arguments.only.contains(&part) {
+        if !arguments.names(part) {
             println!("skipped: --only does not name it");
             skipped.push(part.name());
             continue;
         }
-        match part.run() {
+        match part.run(&mut services) {
             Ok(took) => done.push(format!("{} {}", part.name(), human(took))),
             Err(why) => {
                 let rest: Vec<_> = parts.map(Part::name).collect();
@@ -83,6 +110,19 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let skipped = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
     println!("\ntest: green in {} ({}){skipped}", human(start.elapsed()), done.join(", "));
     Ok(())
+}
+
+/// All tests, beside a Kafka and a Redis that are gone afterwards, also if a test fails or we are killed.
+fn tests(services: Option<Prepared>) -> Result<Duration, String> {
+    let all = ["test", "--workspace", "--all-features", "--all-targets"];
+    let Some(prepared) = services else { return Step::cargo(&all).env(SERVICES, "none").run() };
+    let starting = std::thread::spawn(|| prepared.start());
+    let compiled = Step::cargo(&[&all[..], &["--no-run"]].concat()).run();
+    let beside = starting.join().map_err(|_| "starting the services panicked".to_owned());
+    let (compiled, beside) = (compiled?, beside??);
+    println!("services: ready after {}, beside the compiler", beside.ready_after);
+    let step = beside.told().fold(Step::cargo(&all), |step, (name, value)| step.env(name, value));
+    Ok(compiled + step.run()?)
 }
 
 /// The main job, undisturbed and with its portfolio manager stopped and crashing in the middle, and a look at its reports.
