@@ -16,9 +16,8 @@ impl BuiltinTransports for Transports {
         #[cfg(feature = "memory")]
         let transports = transports.with("memory", millstream_memory::Memory::open);
         #[cfg(feature = "rdkafka")]
-        let transports = transports
-            .with("kafka", millstream_rdkafka::Rdkafka::open)
-            .with("kafka+rdkafka", millstream_rdkafka::Rdkafka::open);
+        let transports =
+            transports.with("kafka", millstream_rdkafka::Rdkafka::open).with("kafka+rdkafka", millstream_rdkafka::Rdkafka::open);
         transports
     }
 }

@@ -86,6 +86,12 @@ impl<C: Consumer> Member<C> {
         panic!("{FLOOD} events, and none of them {what}")
     }
 
+    /// Polls for so long, whatever comes.
+    pub(crate) async fn idle(&mut self, time: Duration) {
+        let end = instant_now() + time;
+        while timeout_at(end, self.consumer.poll()).await.is_ok() {}
+    }
+
     /// The next `count` assignments, by partition.
     pub(crate) async fn assigned(&mut self, count: usize) -> Vec<Assigned> {
         let mut all = Vec::new();

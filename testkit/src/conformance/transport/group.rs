@@ -73,8 +73,8 @@ async fn a_revocation_overtakes_waiting_batches<W: World>(scene: &Scene<W>) {
     }
     a.records(1).await;
     let mut b = member_of(scene, request()).await;
-    // A client hears of it from its group with the next heartbeat. What it is asked for until then it may yield.
-    sleep(scene.patience() / 4).await;
+    // The first one hears of it with its next heartbeat, and may yield until then. So nobody asks it before that.
+    b.idle(scene.patience() / 4).await;
     let mut batches = 0;
     race(&mut [&mut b, &mut a], "the revocation", |who, event, _| match (who, event) {
         (1, ConsumerEvent::Ending { .. }) => Some(()),
@@ -101,7 +101,7 @@ async fn a_loss_overtakes_waiting_batches<W: World>(scene: &Scene<W>) -> Checked
     member.begin(held.epoch, 0);
     member.records(1).await;
     scene.act(Act::Expire { group: &group, client_id: "loser" }).await?;
-    // As above.
+    // It hears of that with its next heartbeat too.
     sleep(scene.session() / 2).await;
     let mut batches = 0;
     member
