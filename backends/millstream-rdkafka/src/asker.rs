@@ -63,6 +63,11 @@ impl Asker {
         Ok(count)
     }
 
+    /// What the clients of its transport share.
+    pub(crate) fn hooks(&self) -> &ClientHooks {
+        &self.hooks
+    }
+
     /// An error, or what is behind it.
     pub(crate) fn explain(&self, error: Error) -> Error {
         self.hooks.explain(error)

@@ -1,8 +1,7 @@
 //! Owns what every client of librdkafka is called back about: logs, errors and tokens, none of which may show a secret.
 
+use crate::credentials::Credentials;
 use crate::error;
-use crate::secret::Scrubber;
-use crate::token::TokenSource;
 use millstream_core::contract::{Error, ErrorKind};
 use rdkafka::client::ClientContext;
 use rdkafka::client::OAuthToken;
@@ -15,8 +14,7 @@ use std::time::{Duration, Instant};
 /// What the clients of one transport share.
 #[derive(Clone, Default)]
 pub(crate) struct ClientHooks {
-    pub(crate) scrubber: Arc<Scrubber>,
-    pub(crate) tokens: Option<Arc<dyn TokenSource>>,
+    pub(crate) credentials: Arc<Credentials>,
     /// Why brokers turned one of the clients away, the last time they did.
     turned_away: Arc<Mutex<Option<(RDKafkaErrorCode, String, Instant)>>>,
 }
@@ -25,8 +23,8 @@ pub(crate) struct ClientHooks {
 const RECENT: Duration = Duration::from_secs(30);
 
 impl ClientHooks {
-    pub(crate) fn new(scrubber: Scrubber, tokens: Option<Arc<dyn TokenSource>>) -> Self {
-        ClientHooks { scrubber: Arc::new(scrubber), tokens, turned_away: Arc::default() }
+    pub(crate) fn new(credentials: Credentials) -> Self {
+        ClientHooks { credentials: Arc::new(credentials), turned_away: Arc::default() }
     }
 
     /// `error`, or what is behind it: a client that is turned away hears of nothing but silence.
@@ -42,7 +40,7 @@ impl ClientHooks {
     }
 
     pub(crate) fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
-        let text = self.scrubber.clean(text);
+        let text = self.credentials.clean(text);
         match level {
             RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical | RDKafkaLogLevel::Error => {
                 tracing::error!(target: "librdkafka", facility, "{text}");
@@ -56,18 +54,17 @@ impl ClientHooks {
     pub(crate) fn error(&self, error: &KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
         if let Some(code @ (RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)) = code {
-            let noted = (code, self.scrubber.clean(reason).into_owned(), Instant::now());
+            let noted = (code, self.credentials.clean(reason).into_owned(), Instant::now());
             *self.turned_away.lock().unwrap_or_else(PoisonError::into_inner) = Some(noted);
         }
-        tracing::warn!(target: "librdkafka", code = code.map(tracing::field::debug), "{}", self.scrubber.clean(reason));
+        tracing::warn!(target: "librdkafka", code = code.map(tracing::field::debug), "{}", self.credentials.clean(reason));
     }
 
     /// The next token, out of the user's source.
     pub(crate) fn token(&self) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        let Some(source) = &self.tokens else { return Err("no source of tokens was given".into()) };
-        let token = source.token().map_err(|error| self.scrubber.clean(&error.to_string()).into_owned())?;
+        let token = self.credentials.token()?;
         Ok(OAuthToken {
-            token: token.secret().to_owned(),
+            token: token.secret().expose().to_owned(),
             principal_name: token.principal().to_owned(),
             lifetime_ms: token.expires_at(),
         })
@@ -98,7 +95,7 @@ impl ClientContext for Asking {
 
 #[cfg(test)]
 mod tests {
-    use super::{ClientHooks, RDKafkaErrorCode};
+    use super::{ClientHooks, Credentials, RDKafkaErrorCode};
     use crate::error;
     use crate::secret::Scrubber;
     use millstream_core::contract::{ErrorKind, Operation};
@@ -106,7 +103,7 @@ mod tests {
 
     #[test]
     fn a_client_that_is_turned_away_says_so_and_not_that_nobody_answers() {
-        let hooks = ClientHooks::new(Scrubber::new(vec!["hunter2".into()]), None);
+        let hooks = ClientHooks::new(Credentials::new(Scrubber::new(vec!["hunter2".into()]), None));
         let silence = || error::of(Operation::Lookup, RDKafkaErrorCode::OperationTimedOut, "topics");
         assert_eq!(hooks.explain(silence()).kind(), ErrorKind::TimedOut);
         hooks.error(&KafkaError::Global(RDKafkaErrorCode::Authentication), "ann and hunter2 are unknown");

@@ -170,7 +170,7 @@ pub(crate) fn of_config(error: &KafkaError, hooks: &ClientHooks) -> Error {
         KafkaError::ClientCreation(reason) => reason.clone(),
         other => other.to_string(),
     };
-    Error::new(ErrorKind::Configuration, Operation::Connect, hooks.scrubber.clean(&text).into_owned())
+    Error::new(ErrorKind::Configuration, Operation::Connect, hooks.credentials.clean(&text).into_owned())
 }
 
 pub(crate) fn bad_config(text: impl Into<std::borrow::Cow<'static, str>>) -> Error {

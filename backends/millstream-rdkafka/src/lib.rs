@@ -8,9 +8,9 @@
 //! | `config` | settings: presets, safety, security, what librdkafka is given |
 //! | `producer` | writing, answered out of delivery reports |
 //! | `consumer` | reading, in a group or alone |
-//! | `admin` | describing, creating and checking topics |
+//! | `admin` | describing and creating topics |
 //! | `asker` | the client that looks topics up |
-//! | `client` · `token` · `secret` | callbacks of every client; tokens; what is never shown |
+//! | `client` · `credentials` · `token` · `secret` | callbacks of every client; tokens and where they come from; what is never shown |
 //! | `error` | what librdkafka's errors mean |
 //! | `blocking` | threads for calls that block |
 //! | `raw` | every line of `unsafe` |
@@ -24,6 +24,7 @@ mod blocking;
 mod client;
 mod config;
 mod consumer;
+mod credentials;
 mod error;
 mod producer;
 #[allow(unsafe_code, reason = "the one audited room; each block says why it is sound")]
@@ -32,10 +33,10 @@ mod secret;
 mod token;
 mod transport;
 
-pub use admin::{DescribedTopic, Finding, NewTopic, RdkafkaAdmin};
+pub use admin::{NewTopic, RdkafkaAdmin};
 pub use config::{GroupProtocol, Preset, RdkafkaConfig, Sasl, Setting};
 pub use consumer::RdkafkaConsumer;
 pub use producer::RdkafkaProducer;
 pub use secret::Secret;
-pub use token::{Token, TokenSource};
+pub use token::{Token, TokenFuture, TokenSource};
 pub use transport::Rdkafka;

@@ -2,6 +2,7 @@
 
 use crate::secret::Secret;
 use millstream_core::contract::BoxError;
+use std::pin::Pin;
 
 /// A token of SASL OAUTHBEARER.
 #[derive(Clone, Debug)]
@@ -17,8 +18,8 @@ impl Token {
         Token { secret: secret.into(), principal: principal.into(), expires_at }
     }
 
-    pub(crate) fn secret(&self) -> &str {
-        self.secret.expose()
+    pub(crate) fn secret(&self) -> &Secret {
+        &self.secret
     }
 
     pub(crate) fn principal(&self) -> &str {
@@ -30,27 +31,36 @@ impl Token {
     }
 }
 
-/// Where tokens come from. Called on a thread of the client, which may be blocked for a while.
+/// A token on its way.
+pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, BoxError>> + Send + 'a>>;
+
+/// Where tokens come from: any function that answers a future, so one that waits for nothing is `|| async { … }` too.
+///
+/// It is polled on a thread of the client, in the runtime in which the client was last used, and dropped if it has not answered
+/// within 30 s. Each client asks for itself: a service has several.
 ///
 /// ```
-/// use millstream_rdkafka::{Token, TokenSource};
-/// fn source(from: impl Fn() -> String + Send + Sync + 'static) -> impl TokenSource {
-///     move || Ok(Token::new(from(), "trading-engine", i64::MAX))
-/// }
+/// use millstream_rdkafka::{Sasl, Token};
+/// # async fn ask_the_identity_provider() -> Result<(String, i64), std::io::Error> { Ok((String::new(), 0)) }
+/// let sasl = Sasl::oauth_bearer(|| async {
+///     let (token, expires_at) = ask_the_identity_provider().await?;
+///     Ok(Token::new(token, "trading-engine", expires_at))
+/// });
 /// ```
 pub trait TokenSource: Send + Sync + 'static {
     /// The next token.
     ///
     /// # Errors
-    /// If there is none; it is asked for again.
-    fn token(&self) -> Result<Token, BoxError>;
+    /// If there is none; it is asked for again, 10 s later.
+    fn token(&self) -> TokenFuture<'_>;
 }
 
-impl<F> TokenSource for F
+impl<F, Fut> TokenSource for F
 where
-    F: Fn() -> Result<Token, BoxError> + Send + Sync + 'static,
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<Token, BoxError>> + Send + 'static,
 {
-    fn token(&self) -> Result<Token, BoxError> {
-        self()
+    fn token(&self) -> TokenFuture<'_> {
+        Box::pin(self())
     }
 }

@@ -5,7 +5,8 @@ use crate::config::{Native, RdkafkaConfig};
 use crate::consumer::{MAX_METADATA, RdkafkaConsumer};
 use crate::producer::RdkafkaProducer;
 use crate::{blocking, error};
-use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Operation, Transport};
+use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, Operation, Transport};
+use millstream_core::topic::Topic;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -84,6 +85,7 @@ impl Rdkafka {
     }
 
     pub(crate) async fn asker(&self) -> Result<&Arc<Asker>, Error> {
+        self.native.hooks().credentials.here();
         let make = || {
             let native = self.native.clone();
             blocking::run(Operation::Connect, move || Asker::start(&native))
@@ -125,5 +127,17 @@ impl Transport for Rdkafka {
         }
         let native = self.native.clone();
         blocking::run(Operation::Connect, move || RdkafkaConsumer::start(&config, &native, request)).await
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        let admin = self.admin().await?;
+        let described = admin.describe_all(topics).await;
+        // Its end waits for a thread of its own.
+        let end = move || {
+            drop(admin);
+            Ok(())
+        };
+        blocking::run(Operation::Lookup, end).await?;
+        described
     }
 }

@@ -1,15 +1,14 @@
-//! Topic administration: for tools, examples, and whoever checks a cluster before a service starts.
+//! Topic administration: for tools and examples, and for services, which look their topics up before they start.
 //!
 //! | file | noun |
 //! | --- | --- |
 //! | `topics` | [`RdkafkaAdmin`]: describing, creating, deleting topics |
-//! | `described` | [`DescribedTopic`], what a topic is; [`NewTopic`], what it is to be |
-//! | `checks` | [`Finding`]: dead-letter topics, and retention against deduplication |
+//! | `described` | what a topic is, out of its settings |
+//! | `new_topic` | [`NewTopic`], what one is to be |
 
-mod checks;
 mod described;
+mod new_topic;
 mod topics;
 
-pub use checks::Finding;
-pub use described::{DescribedTopic, NewTopic};
+pub use new_topic::NewTopic;
 pub use topics::RdkafkaAdmin;

@@ -1,11 +1,12 @@
-//! Owns describing, creating and deleting topics. Leaves what is wrong with them to `checks`.
+//! Owns describing, creating and deleting topics. Leaves what is wrong with them to whoever asked.
 
-use super::described::{DescribedTopic, NewTopic};
+use super::described::described;
+use super::new_topic::NewTopic;
 use crate::asker::Asker;
 use crate::client::Asking;
 use crate::transport::Rdkafka;
-use crate::{blocking, error};
-use millstream_core::contract::{Error, Offset, Operation, TopicPartition};
+use crate::{blocking, error, raw};
+use millstream_core::contract::{DescribedTopic, Error, ErrorKind, Offset, Operation, TopicPartition};
 use millstream_core::topic::Topic;
 use rdkafka::admin::{
     AdminClient, AdminOptions, NewTopic as Native, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
@@ -56,39 +57,66 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers. Settings that may not be seen are left out.
     pub async fn describe(&self, topics: &[Topic]) -> Result<BTreeMap<Topic, Option<DescribedTopic>>, Error> {
-        let mut described = BTreeMap::new();
-        for topic in topics {
-            let counted = self.asker.describe(topic, Operation::Lookup).await?;
-            let found = match counted {
-                None => None,
-                Some((partitions, replicas)) => {
-                    let settings = self.settings(topic).await;
-                    Some(DescribedTopic::new(topic.clone(), partitions, replicas, &settings))
-                }
-            };
-            described.insert(topic.clone(), found);
-        }
-        Ok(described)
+        Ok(topics.iter().cloned().zip(self.describe_all(topics).await?).collect())
     }
 
-    /// Whether brokers answer at all. The client that administers hears no reason why they do not; the one that asks does.
-    async fn is_heard(&self, topic: Option<&Topic>) -> Result<(), Error> {
-        match topic {
-            Some(topic) => self.asker.describe(topic, Operation::Lookup).await.map(drop),
-            None => Ok(()),
+    /// As [`describe`](Self::describe), in the order of the topics.
+    pub(crate) async fn describe_all(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        let mut counted = Vec::with_capacity(topics.len());
+        for topic in topics {
+            counted.push(self.asker.describe(topic, Operation::Lookup).await?);
         }
+        let there: Vec<&Topic> =
+            topics.iter().zip(&counted).filter(|(_, found)| found.is_some()).map(|(topic, _)| topic).collect();
+        let settings = self.settings(&there).await;
+        let none = BTreeMap::new();
+        let all = topics.iter().zip(counted).map(|(topic, found)| {
+            let settings = settings.get(topic.as_str()).unwrap_or(&none);
+            found.map(|(partitions, replicas)| described(partitions, replicas, settings))
+        });
+        Ok(all.collect())
+    }
+
+    /// Makes the client ready for a request. It hears no reason why brokers do not answer: the one that asks does, of `topic`. Nor
+    /// is it asked for tokens, so it gets one.
+    async fn ready(&self, topic: Option<&Topic>) -> Result<(), Error> {
+        if let Some(topic) = topic {
+            self.asker.describe(topic, Operation::Lookup).await?;
+        }
+        let hooks = self.asker.hooks().clone();
+        if !hooks.credentials.has_tokens() {
+            return Ok(());
+        }
+        hooks.credentials.here();
+        let client = self.client.clone();
+        let authorizing = move || {
+            let refused = |why: String| Error::new(ErrorKind::Unauthorized, Operation::Lookup, why);
+            let token = hooks.credentials.token().map_err(refused)?;
+            match raw::set_token(client.inner(), token.secret().expose(), token.principal(), token.expires_at()) {
+                Ok(true) => Ok(()),
+                Ok(false) | Err(_) => Err(refused("the token has ended, or is none".to_owned())),
+            }
+        };
+        blocking::run(Operation::Lookup, authorizing).await
     }
 
     fn failed(&self, error: &KafkaError) -> Error {
         self.asker.explain(failed(error))
     }
 
-    async fn settings(&self, topic: &Topic) -> BTreeMap<String, String> {
-        let asked = [ResourceSpecifier::Topic(topic.as_str())];
+    /// The settings of topics, of those that may be seen.
+    async fn settings(&self, topics: &[&Topic]) -> BTreeMap<String, BTreeMap<String, String>> {
+        let asked: Vec<ResourceSpecifier<'_>> = topics.iter().map(|topic| ResourceSpecifier::Topic(topic.as_str())).collect();
+        if asked.is_empty() || self.ready(None).await.is_err() {
+            return BTreeMap::new();
+        }
         let Ok(answers) = self.client.describe_configs(&asked, &options()).await else { return BTreeMap::new() };
-        let of_topic = answers.into_iter().flatten();
-        let of_topic = of_topic.filter(|answer| matches!(answer.specifier, OwnedResourceSpecifier::Topic(_)));
-        of_topic.flat_map(|answer| answer.entries).filter_map(|entry| Some((entry.name, entry.value?))).collect()
+        let of_topic = answers.into_iter().flatten().filter_map(|answer| {
+            let OwnedResourceSpecifier::Topic(name) = answer.specifier else { return None };
+            let entries = answer.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?)));
+            Some((name, entries.collect()))
+        });
+        of_topic.collect()
     }
 
     /// Creates topics; for each whether it is there now and was not before. One that exists already is left as it is.
@@ -96,7 +124,7 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers, or a topic is refused: the first that was, by its name.
     pub async fn create(&self, topics: &[NewTopic]) -> Result<Vec<bool>, Error> {
-        self.is_heard(topics.first().map(|topic| &topic.topic)).await?;
+        self.ready(topics.first().map(|topic| &topic.topic)).await?;
         let native = topics.iter().map(|topic| {
             let replicas = topic.replicas.map_or(-1, |replicas| i32::try_from(replicas).unwrap_or(i32::MAX));
             let partitions = i32::try_from(topic.partitions).unwrap_or(i32::MAX);
@@ -120,7 +148,7 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers, or a topic is not deleted.
     pub async fn delete(&self, topics: &[Topic]) -> Result<(), Error> {
-        self.is_heard(topics.first()).await?;
+        self.ready(topics.first()).await?;
         let names: Vec<&str> = topics.iter().map(Topic::as_str).collect();
         let answers = self.client.delete_topics(&names, &options()).await.map_err(|error| self.failed(&error))?;
         for answer in answers {
@@ -137,7 +165,7 @@ impl RdkafkaAdmin {
     /// # Errors
     /// If nobody answers, or it is not allowed.
     pub async fn trim(&self, place: &TopicPartition, before: Offset) -> Result<(), Error> {
-        self.is_heard(Some(&place.topic)).await?;
+        self.ready(Some(&place.topic)).await?;
         let mut list = TopicPartitionList::new();
         let partition = i32::try_from(place.partition).unwrap_or(i32::MAX);
         let offset = RdOffset::Offset(i64::try_from(before).unwrap_or(i64::MAX));

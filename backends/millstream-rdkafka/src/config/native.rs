@@ -6,6 +6,7 @@ use super::preset::Setting;
 use super::safety;
 use super::security::{Sasl, is_loopback};
 use crate::client::ClientHooks;
+use crate::credentials::Credentials;
 use crate::error;
 use crate::secret::{Scrubber, Secret};
 use millstream_core::contract::{ConsumerRequest, Error, ErrorKind, Operation, Protocol};
@@ -38,7 +39,7 @@ impl Native {
             Some(Sasl::OauthBearer(source)) => Some(source.clone()),
             _ => None,
         };
-        let hooks = ClientHooks::new(Scrubber::new(secrets), tokens);
+        let hooks = ClientHooks::new(Credentials::new(Scrubber::new(secrets), tokens));
         let native = Native { config, hooks };
         native.producer()?;
         native.consumer(&ConsumerRequest::new("check", Vec::new()).protocol(Protocol::Cooperative))?;

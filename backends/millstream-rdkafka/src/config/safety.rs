@@ -50,6 +50,7 @@ pub(super) const OURS: &[(&str, &str)] = &[
     ("sasl.mechanisms", "it follows from `sasl`"),
     ("sasl.username", "it is said by `sasl`"),
     ("sasl.password", "it is said by `sasl`"),
+    ("enable.sasl.oauthbearer.unsecure.jwt", "tokens come from `Sasl::oauth_bearer`; an unsecured one proves nothing"),
     ("enable.ssl.certificate.verification", "it is `danger_no_verification`"),
     ("ssl.endpoint.identification.algorithm", "it is `danger_no_verification`"),
 ];

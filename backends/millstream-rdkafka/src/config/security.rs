@@ -1,7 +1,8 @@
 //! Owns who is trusted, and who one is: TLS by default towards anything but this machine, SASL on top of it.
 
 use crate::secret::Secret;
-use crate::token::TokenSource;
+use crate::token::{Token, TokenSource};
+use millstream_core::contract::BoxError;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,8 +36,12 @@ pub enum Sasl {
 }
 
 impl Sasl {
-    /// Tokens out of `source`.
-    pub fn oauth_bearer(source: impl TokenSource) -> Self {
+    /// Tokens out of `source`: see [`TokenSource`].
+    pub fn oauth_bearer<F, Fut>(source: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Token, BoxError>> + Send + 'static,
+    {
         Sasl::OauthBearer(Arc::new(source))
     }
 

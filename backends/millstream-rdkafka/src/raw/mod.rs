@@ -10,6 +10,7 @@
 //! | `message` · `queue` | a record as librdkafka holds it; a partition's queue, read in batches |
 //! | `commit` | a commit whose outcome comes back as an event |
 //! | `describe` | topics with their identities |
+//! | `token` | a token for a client that nobody polls |
 //! | `produced` | whether a record that failed may have been written |
 
 mod commit;
@@ -17,9 +18,11 @@ mod describe;
 mod message;
 mod produced;
 mod queue;
+mod token;
 
 pub(crate) use commit::commit;
 pub(crate) use describe::topic_ids;
 pub(crate) use message::Message;
 pub(crate) use produced::possibly_written;
 pub(crate) use queue::PartitionHandle;
+pub(crate) use token::set_token;

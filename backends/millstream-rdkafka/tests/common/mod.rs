@@ -2,7 +2,10 @@
 
 #![allow(dead_code, reason = "each target uses a part")]
 
-use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Transport};
+pub(crate) mod proxy;
+pub(crate) mod wire;
+
+use millstream_core::contract::{Capabilities, Consumer, ConsumerEvent, ConsumerRequest, DescribedTopic, Error, Transport};
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{Rdkafka, RdkafkaConsumer, RdkafkaProducer};
 use rdkafka::mocking::MockCluster;
@@ -38,6 +41,25 @@ impl Mock {
     }
 }
 
+/// Waiting for what comes some time, with an end.
+pub(crate) struct Wait;
+
+impl Wait {
+    pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+        let waiting = async {
+            while !is_so().await {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+    }
+
+    pub(crate) async fn for_event(consumer: &mut RdkafkaConsumer, mut is_it: impl FnMut(&ConsumerEvent) -> bool) {
+        let waiting = async { while !is_it(&consumer.poll().await) {} };
+        tokio::time::timeout(Duration::from_secs(60), waiting).await.expect("it comes in time");
+    }
+}
+
 /// The transport with short sessions: a rebalance of the mock's lasts a session less a second, whoever has joined.
 #[derive(Clone, Debug)]
 pub(crate) struct Short(pub(crate) Rdkafka);
@@ -57,5 +79,9 @@ impl Transport for Short {
     async fn consumer(&self, request: ConsumerRequest) -> Result<RdkafkaConsumer, Error> {
         let session = request.session_timeout.min(Duration::from_secs(6));
         self.0.consumer(request.session_timeout(session)).await
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        self.0.describe(topics).await
     }
 }
