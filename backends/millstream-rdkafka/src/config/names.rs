@@ -4,11 +4,12 @@
 use millstream_core::contract::is_secret;
 
 /// Settings that may hold secrets though nothing in their names says so.
-const SILENT: [&str; 5] = [
+const SILENT: [&str; 6] = [
     "sasl.oauthbearer.config",
     "sasl.oauthbearer.extensions",
     "sasl.jaas.config",
     "sasl.kerberos.kinit.cmd",
+    "ssl.ca.pem",
     "ssl.certificate.pem",
 ];
 
@@ -36,6 +37,7 @@ mod tests {
             "ssl.key.password",
             "ssl.key.pem",
             "ssl.keystore.password",
+            "ssl.ca.pem",
             "ssl.certificate.pem",
         ] {
             assert!(is_hidden(name), "{name}");
