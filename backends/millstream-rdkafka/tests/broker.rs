@@ -1,22 +1,69 @@
-//! The contract's clauses against a real broker, in both group protocols. `KAFKA_BOOTSTRAP_SERVERS` says where it is, as
-//! servers or as a URL (`kafka://user:password@host:port?ssl.ca.location=…`); without it every case is ignored, with that reason.
+//! The contract's clauses against a real broker, in both group protocols: the one that the test run offers, or, where a case does
+//! something to the broker, one of the case's own. Without a broker every case is ignored, with that reason.
+//!
+//! `KAFKA_BOOTSTRAP_SERVERS` may be a URL too (`kafka://user:password@host:port?ssl.ca.location=…`).
 
+mod common;
+
+use common::proxy::{Fault, Proxy};
+use common::wire;
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin, RdkafkaConfig};
-use millstream_testkit::conformance::{self, Act, Case, Excuse, Harness, Pace, World};
+use millstream_services::{Kafka, KafkaSettings, offered};
+use millstream_testkit::conformance::{self, Act, Case, Excuse, Harness, Need, Pace, World};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-const SERVERS: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 struct OnBroker(GroupProtocol);
 
 struct BrokerWorld {
+    protocol: GroupProtocol,
+    servers: String,
     kafka: Rdkafka,
     admin: RdkafkaAdmin,
     /// What no other case and no other run has.
     unique: String,
+    own: Option<Own>,
+}
+
+/// A broker of a case's own, and the way on which clients reach it.
+struct Own {
+    kafka: Arc<Mutex<Kafka>>,
+    proxy: Proxy,
+}
+
+impl Own {
+    fn start() -> Self {
+        let proxy = Proxy::new();
+        // Clients are told where a broker is by itself.
+        let advertised = format!("PLAINTEXT://127.0.0.1:{}", proxy.port());
+        let kafka = KafkaSettings::default().property("advertised.listeners", &advertised).start();
+        let mut kafka = kafka.expect("a broker of the case's own");
+        proxy.leads_to(kafka.node_mut(1).address());
+        Own { kafka: Arc::new(Mutex::new(kafka)), proxy }
+    }
+
+    fn servers(&self) -> String {
+        self.kafka.lock().unwrap_or_else(PoisonError::into_inner).bootstrap_servers()
+    }
+
+    /// From now on the broker answers nobody, for so long.
+    fn fall_silent(&self, time: Duration) {
+        self.kafka.lock().unwrap_or_else(PoisonError::into_inner).node_mut(1).pause().expect("it runs");
+        let kafka = self.kafka.clone();
+        thread::spawn(move || {
+            thread::sleep(time);
+            kafka.lock().unwrap_or_else(PoisonError::into_inner).node_mut(1).resume()
+        });
+    }
+}
+
+/// Whether a case does something to its broker, or to what comes from there.
+fn is_rough(case: &Case) -> bool {
+    case.needs(Need::CommitFaults) || case.needs(Need::Silence)
 }
 
 impl Harness for OnBroker {
@@ -24,22 +71,28 @@ impl Harness for OnBroker {
 
     async fn create(&self, case: &Case) -> BrokerWorld {
         static WORLDS: AtomicU64 = AtomicU64::new(0);
-        let servers = std::env::var(SERVERS).expect("cases without a broker are excused");
+        let own = if is_rough(case) { Some(blocking(Own::start).await) } else { None };
+        let servers = match &own {
+            Some(own) => own.servers(),
+            None => offered::kafka().expect("cases without a broker are excused"),
+        };
         let config = match servers.contains("://") {
             true => RdkafkaConfig::from_url(&servers).expect("a URL"),
-            false => RdkafkaConfig::new(servers),
+            false => RdkafkaConfig::new(&*servers),
         };
         let kafka = config.group_protocol(self.0).build().expect("the settings are good");
         let admin = kafka.admin().await.expect("the cluster is there");
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is after 1970").as_millis();
         let world = WORLDS.fetch_add(1, Ordering::Relaxed);
         let slug: String = case.slug().chars().take(60).collect();
-        BrokerWorld { kafka, admin, unique: format!("{slug}-{now}-{}-{world}", std::process::id()) }
+        let unique = format!("{slug}-{now}-{}-{world}", std::process::id());
+        BrokerWorld { protocol: self.0, servers, kafka, admin, unique, own }
     }
 
     fn excuse(&self, case: &Case) -> Option<Excuse> {
-        if std::env::var_os(SERVERS).is_none() {
-            return Some(Excuse::from(format!("{SERVERS} names no broker")));
+        let absent = if is_rough(case) { offered::own().err() } else { offered::kafka().err() };
+        if let Some(absent) = absent {
+            return Some(Excuse::from(absent.to_string()));
         }
         let eager = matches!(case.name, "epochs_rise_and_end_exactly_once" | "a_pause_does_not_outlive_a_rebalance");
         (eager && self.0 == GroupProtocol::Consumer).then(|| "the `consumer` protocol has no eager mode".into())
@@ -68,28 +121,57 @@ impl World for BrokerWorld {
     }
 
     async fn act(&self, act: Act<'_>) -> Result<(), Excuse> {
-        match act {
-            Act::Trim { place, before } => {
-                self.admin.trim(place, before).await.expect("the broker drops records");
-                Ok(())
-            }
-            Act::Recreate { topic } => {
-                let described = self.admin.describe(std::slice::from_ref(topic)).await.expect("the broker answers");
-                let partitions = described[topic].as_ref().expect("the case has made it").partitions;
+        match (act, &self.own) {
+            (Act::Trim { place, before }, _) => self.admin.trim(place, before).await.expect("the broker drops records"),
+            (Act::Recreate { topic }, _) => {
+                let partitions = self.count(topic).await.expect("the case has made it");
                 self.admin.delete(std::slice::from_ref(topic)).await.expect("the broker deletes topics");
                 self.make(topic, partitions).await;
-                Ok(())
             }
-            Act::Gap { .. } => Err("a transaction's marker never comes alone: it takes a record along".into()),
-            Act::FailSend { .. } | Act::UnknownSend { .. } => {
-                Err("librdkafka sends again by itself what passes, idempotently: no caller hears of it".into())
+            (Act::Gap { place }, _) => {
+                static MARKS: AtomicU64 = AtomicU64::new(0);
+                let name = format!("{}-{}", self.unique, MARKS.fetch_add(1, Ordering::Relaxed));
+                let (server, topic, partition) = (self.plain()?, place.topic.clone(), place.partition);
+                blocking(move || wire::mark(&server, &name, topic.as_str(), partition)).await;
             }
-            act => Err(act.unsupported()),
+            (Act::Expire { group, client_id }, _) => {
+                let (server, group, client_id) = (self.plain()?, group.to_owned(), client_id.to_owned());
+                let expel = if self.protocol == GroupProtocol::Classic { wire::expel } else { wire::expel_lone };
+                blocking(move || expel(&server, &group, &client_id)).await;
+            }
+            (Act::StaleCommit { .. }, Some(own)) => own.proxy.next(Fault::Stale),
+            (Act::UnknownCommit { written, .. }, Some(own)) => {
+                own.proxy.next(if written { Fault::Unanswered } else { Fault::Lost });
+            }
+            // For longer than the case waits for who asks it.
+            (Act::Silence { .. }, Some(own)) => own.fall_silent(Pace::real().session + Duration::from_secs(3)),
+            (Act::FailSend { .. } | Act::UnknownSend { .. }, _) => {
+                return Err("librdkafka sends again by itself what passes, idempotently: no caller hears of it".into());
+            }
+            (Act::Truncate { .. }, _) => {
+                return Err("a broker cuts no log off whose only leader it is: that takes an unclean election".into());
+            }
+            (Act::Compact { .. }, _) => {
+                return Err("Kafka compacts no segment that is written to, and one is closed only by a later record".into());
+            }
+            (act, _) => return Err(act.unsupported()),
         }
+        Ok(())
     }
 }
 
+/// What `work` answers, which waits for a broker, without holding up the clients of the case.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.expect("the broker does it")
+}
+
 impl BrokerWorld {
+    /// One of the servers, to whom anybody may say anything.
+    fn plain(&self) -> Result<String, Excuse> {
+        let server = self.servers.split(',').next().filter(|server| !server.contains("://"));
+        server.map(str::to_owned).ok_or_else(|| "the harness speaks to brokers in the open only".into())
+    }
+
     /// Creates a topic and waits until it can be used.
     async fn make(&self, topic: &Topic, partitions: u32) {
         loop {

@@ -1,7 +1,7 @@
 //! The contract's clauses against librdkafka's own mock cluster: a real client, and no server.
 //!
 //! What the mock lacks is said here, case by case: it cannot lose an answer of something that it did, make a topic again, or
-//! hold records that are none. Those cases run against a real broker (`broker`).
+//! hold records that are none. Most of those cases run against a real broker (`broker`).
 
 mod common;
 
@@ -27,9 +27,6 @@ impl Harness for InMock {
     fn excuse(&self, case: &Case) -> Option<Excuse> {
         let reason = match case.name {
             "a_receipt_says_where_the_record_can_be_read" => "the mock claims to have appended every record at 1234 ms",
-            "a_revocation_overtakes_waiting_batches" => {
-                "a rebalance of the mock's takes a session, and everything is read before"
-            }
             "a_silent_member_keeps_its_partitions_for_its_session" => "the mock refuses commits while a member joins",
             "close_answers_in_time_though_the_log_is_silent" => "the mock's one broker is silent for all; see `closing`",
             _ => return None,

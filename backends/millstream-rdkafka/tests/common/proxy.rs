@@ -1,22 +1,24 @@
-//! A way to a broker on which the answer to a commit is lost, or the commit itself, or on which it comes too late.
+//! A way to a broker on which commits are lost, or their answers, or on which one comes too late.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
+/// How often librdkafka sends a commit before it gives up.
+const TRIES: u32 = 3;
 /// The request that commits offsets.
 const COMMIT: i16 = 8;
 /// What a group in the middle of a rebalance answers.
 const REBALANCING: i16 = 27;
 
-/// What befalls the next commit.
+/// What befalls the next commit, and those that follow it because of that: librdkafka tries by itself twice more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It gets lost.
+    /// It gets lost, with the connection.
     Lost,
-    /// It is written, and its answer gets lost.
+    /// It is written, and its answer gets lost, with the connection.
     Unanswered,
     /// It comes as if from a generation before: it is not written, and its answer says that the group is rebalancing.
     Stale,
@@ -25,7 +27,8 @@ pub(crate) enum Fault {
 #[derive(Default)]
 struct Shared {
     broker: OnceLock<SocketAddr>,
-    next: Mutex<Option<Fault>>,
+    /// What befalls how many commits more.
+    next: Mutex<Option<(Fault, u32)>>,
 }
 
 /// Takes connections on a port of its own, as long as the process lives.
@@ -59,7 +62,17 @@ impl Proxy {
     }
 
     pub(crate) fn next(&self, fault: Fault) {
-        *self.shared.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+        let times = if fault == Fault::Stale { 1 } else { TRIES };
+        *self.shared.next.lock().unwrap_or_else(PoisonError::into_inner) = Some((fault, times));
+    }
+}
+
+impl Shared {
+    fn take(&self) -> Option<Fault> {
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let (fault, times) = (*next)?;
+        *next = (times > 1).then(|| (fault, times - 1));
+        Some(fault)
     }
 }
 
@@ -74,7 +87,7 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         while let Ok(mut answer) = frame(&mut answers) {
             let fate = answer.get(..4).and_then(|id| of_answers.lock().unwrap_or_else(PoisonError::into_inner).remove(id));
             match fate {
-                Some(Fault::Unanswered) => continue,
+                Some(Fault::Unanswered) => break,
                 Some(Fault::Stale) => call_rebalancing(&mut answer),
                 Some(Fault::Lost) | None => {}
             }
@@ -82,22 +95,25 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 break;
             }
         }
-        let _ = back.shutdown(std::net::Shutdown::Both);
+        let _ = back.shutdown(Shutdown::Both);
     });
     loop {
         let mut request = match frame(&mut client) {
             Ok(request) => request,
             Err(error) => {
-                let _ = broker.shutdown(std::net::Shutdown::Both);
+                let _ = broker.shutdown(Shutdown::Both);
                 return Err(error);
             }
         };
         let key = request.get(..2).map(|key| i16::from_be_bytes([key[0], key[1]]));
-        let fault = if key == Some(COMMIT) { shared.next.lock().unwrap_or_else(PoisonError::into_inner).take() } else { None };
+        let fault = if key == Some(COMMIT) { shared.take() } else { None };
         if let Some(fault) = fault {
             let id = request[4..8].try_into().expect("a request has a number");
             match fault {
-                Fault::Lost => continue,
+                Fault::Lost => {
+                    let _ = client.shutdown(Shutdown::Both);
+                    return broker.shutdown(Shutdown::Both);
+                }
                 Fault::Stale => age(&mut request),
                 Fault::Unanswered => {}
             }
