@@ -7,8 +7,9 @@ mod common;
 
 use common::proxy::{Fault, Proxy};
 use common::wire;
+use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, TopicPartition, Transport};
 use millstream_core::topic::Topic;
-use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin, RdkafkaConfig};
+use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin, RdkafkaConfig, RdkafkaConsumer, RdkafkaProducer};
 use millstream_services::{Kafka, KafkaSettings, offered};
 use millstream_testkit::conformance::{self, Act, Case, Excuse, Harness, Need, Pace, World};
 use std::process::ExitCode;
@@ -19,6 +20,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 struct OnBroker(GroupProtocol);
 
+/// How long a segment of a compacted topic is written to.
+const SEGMENT: Duration = Duration::from_millis(50);
+
 struct BrokerWorld {
     protocol: GroupProtocol,
     servers: String,
@@ -27,6 +31,8 @@ struct BrokerWorld {
     /// What no other case and no other run has.
     unique: String,
     own: Option<Own>,
+    /// Whether topics are made to be compacted.
+    compacts: bool,
 }
 
 /// A broker of a case's own, and the way on which clients reach it.
@@ -40,7 +46,8 @@ impl Own {
         let proxy = Proxy::new();
         // Clients are told where a broker is by itself.
         let advertised = format!("PLAINTEXT://127.0.0.1:{}", proxy.port());
-        let kafka = KafkaSettings::default().property("advertised.listeners", &advertised).start();
+        let kafka = KafkaSettings::default().property("advertised.listeners", &advertised);
+        let kafka = kafka.property("log.cleaner.backoff.ms", "200").start();
         let mut kafka = kafka.expect("a broker of the case's own");
         proxy.leads_to(kafka.node_mut(1).address());
         Own { kafka: Arc::new(Mutex::new(kafka)), proxy }
@@ -63,7 +70,7 @@ impl Own {
 
 /// Whether a case does something to its broker, or to what comes from there.
 fn is_rough(case: &Case) -> bool {
-    case.needs(Need::CommitFaults) || case.needs(Need::Silence)
+    [Need::CommitFaults, Need::Silence, Need::Compaction].into_iter().any(|need| case.needs(need))
 }
 
 impl Harness for OnBroker {
@@ -86,7 +93,7 @@ impl Harness for OnBroker {
         let world = WORLDS.fetch_add(1, Ordering::Relaxed);
         let slug: String = case.slug().chars().take(60).collect();
         let unique = format!("{slug}-{now}-{}-{world}", std::process::id());
-        BrokerWorld { protocol: self.0, servers, kafka, admin, unique, own }
+        BrokerWorld { protocol: self.0, servers, kafka, admin, unique, own, compacts: case.needs(Need::Compaction) }
     }
 
     fn excuse(&self, case: &Case) -> Option<Excuse> {
@@ -103,11 +110,40 @@ impl Harness for OnBroker {
     }
 }
 
-impl World for BrokerWorld {
-    type Transport = Rdkafka;
+/// A client; on a broker of a case's own one that does not wait long for answers, of which several get lost in a row.
+struct Client {
+    kafka: Rdkafka,
+    hasty: bool,
+}
 
-    async fn transport(&self) -> Rdkafka {
-        self.kafka.clone()
+impl Transport for Client {
+    type Producer = RdkafkaProducer;
+    type Consumer = RdkafkaConsumer;
+
+    fn capabilities(&self) -> Capabilities {
+        self.kafka.capabilities()
+    }
+
+    async fn producer(&self) -> Result<RdkafkaProducer, Error> {
+        self.kafka.producer().await
+    }
+
+    async fn consumer(&self, request: ConsumerRequest) -> Result<RdkafkaConsumer, Error> {
+        // An answer is waited for half as long as a revocation may take.
+        let budget = request.revoke_budget.min(if self.hasty { Duration::from_secs(6) } else { Duration::MAX });
+        self.kafka.consumer(request.revoke_budget(budget)).await
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        self.kafka.describe(topics).await
+    }
+}
+
+impl World for BrokerWorld {
+    type Transport = Client;
+
+    async fn transport(&self) -> Client {
+        Client { kafka: self.kafka.clone(), hasty: self.own.is_some() }
     }
 
     async fn create_topic(&self, name: &str, partitions: u32) -> Topic {
@@ -128,12 +164,7 @@ impl World for BrokerWorld {
                 self.admin.delete(std::slice::from_ref(topic)).await.expect("the broker deletes topics");
                 self.make(topic, partitions).await;
             }
-            (Act::Gap { place }, _) => {
-                static MARKS: AtomicU64 = AtomicU64::new(0);
-                let name = format!("{}-{}", self.unique, MARKS.fetch_add(1, Ordering::Relaxed));
-                let (server, topic, partition) = (self.plain()?, place.topic.clone(), place.partition);
-                blocking(move || wire::mark(&server, &name, topic.as_str(), partition)).await;
-            }
+            (Act::Gap { place }, _) => self.mark(place).await?,
             (Act::Expire { group, client_id }, _) => {
                 let (server, group, client_id) = (self.plain()?, group.to_owned(), client_id.to_owned());
                 let expel = if self.protocol == GroupProtocol::Classic { wire::expel } else { wire::expel_lone };
@@ -151,13 +182,16 @@ impl World for BrokerWorld {
             (Act::Truncate { .. }, _) => {
                 return Err("a broker cuts no log off whose only leader it is: that takes an unclean election".into());
             }
-            (Act::Compact { .. }, _) => {
-                return Err("Kafka compacts no segment that is written to, and one is closed only by a later record".into());
-            }
+            (Act::Compact { topic }, Some(own)) => self.compact(topic, own).await,
             (act, _) => return Err(act.unsupported()),
         }
         Ok(())
     }
+}
+
+fn quickly_compacted(topic: NewTopic) -> NewTopic {
+    let topic = topic.compacted().set("segment.ms", SEGMENT.as_millis().to_string());
+    topic.set("min.cleanable.dirty.ratio", "0.01")
 }
 
 /// What `work` answers, which waits for a broker, without holding up the clients of the case.
@@ -172,12 +206,39 @@ impl BrokerWorld {
         server.map(str::to_owned).ok_or_else(|| "the harness speaks to brokers in the open only".into())
     }
 
+    /// Closes the segment that is written to, and waits until the cleaner has been there. The topic has one partition.
+    async fn compact(&self, topic: &Topic, own: &Own) {
+        let folder = own.kafka.lock().unwrap_or_else(PoisonError::into_inner).folder().to_owned();
+        let segment = folder.join(format!("data-1/{topic}-0/00000000000000000000.log"));
+        let size = move || std::fs::metadata(&segment).expect("the log's first segment").len();
+        let before = size();
+        tokio::time::sleep(SEGMENT * 4).await;
+        let place = TopicPartition::new(topic.clone(), 0);
+        self.mark(&place).await.expect("the broker is plain");
+        let cleaned = async {
+            while size() >= before {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(40), cleaned).await.expect("the cleaner comes in time");
+    }
+
+    /// Lets a transaction's marker take the partition's next offset.
+    async fn mark(&self, place: &TopicPartition) -> Result<(), Excuse> {
+        static MARKS: AtomicU64 = AtomicU64::new(0);
+        let name = format!("{}-{}", self.unique, MARKS.fetch_add(1, Ordering::Relaxed));
+        let (server, topic, partition) = (self.plain()?, place.topic.clone(), place.partition);
+        blocking(move || wire::mark(&server, &name, topic.as_str(), partition)).await;
+        Ok(())
+    }
+
     /// Creates a topic and waits until it can be used.
     async fn make(&self, topic: &Topic, partitions: u32) {
         loop {
             // A topic of that name may be about to be deleted.
-            let created =
-                self.admin.create(&[NewTopic::new(topic.clone(), partitions)]).await.expect("the broker creates topics");
+            let new = NewTopic::new(topic.clone(), partitions);
+            let new = if self.compacts { quickly_compacted(new) } else { new };
+            let created = self.admin.create(&[new]).await.expect("the broker creates topics");
             if created == [true] {
                 break;
             }

@@ -12,7 +12,7 @@ use millstream_core::contract::{Consumer, ConsumerRequest, Producer, ProducerExt
 use millstream_rdkafka::{NewTopic, Rdkafka, RdkafkaConfig, Sasl, Secret, Token};
 use millstream_services::{KafkaSettings, offered};
 use std::fmt::Debug;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ fn tell(what: &str, error: &Error) {
         tracing::error!("because of {cause} {cause:?}");
         source = cause.source();
     }
-    let _ = catch_unwind(AssertUnwindSafe(|| Err::<(), _>(error.context().to_owned()).expect(what)));
+    let _ = catch_unwind(|| panic!("{what}: {error:?}"));
 }
 
 /// The client, or what is wrong with its settings.
@@ -91,7 +91,7 @@ fn made(what: &str, config: RdkafkaConfig) -> Option<Rdkafka> {
 /// Uses a client for all that it can do, for a while.
 async fn used(what: &str, kafka: &Rdkafka) {
     let topic = Topic::literal("shared.orders");
-    let short = Duration::from_secs(3);
+    let short = Duration::from_millis(1_500);
     let all = async {
         let trouble = |error: Error| tell(what, &error);
         match kafka.admin().await {
@@ -128,7 +128,7 @@ async fn used(what: &str, kafka: &Rdkafka) {
             .map(|read| read.map(drop).map_err(trouble));
     };
     // Whoever is turned away tries for ever.
-    let _ = tokio::time::timeout(Duration::from_secs(12), all).await;
+    let _ = tokio::time::timeout(Duration::from_secs(5), all).await;
 }
 
 /// Runs a whole service that may not get far.
@@ -143,7 +143,7 @@ async fn served(what: &str, kafka: Rdkafka) {
     show(what, &service);
     let handle = service.handle();
     let running = tokio::spawn(service.run());
-    tokio::time::sleep(Duration::from_secs(4)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     show(what, &handle.health());
     show(what, &handle.account());
     handle.stop();

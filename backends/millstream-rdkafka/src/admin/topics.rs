@@ -9,7 +9,7 @@ use crate::{blocking, error, raw};
 use millstream_core::contract::{DescribedTopic, Error, ErrorKind, Offset, Operation, TopicPartition};
 use millstream_core::topic::Topic;
 use rdkafka::admin::{
-    AdminClient, AdminOptions, NewTopic as Native, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, NewPartitions, NewTopic as Native, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
 };
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::KafkaError;
@@ -141,6 +141,23 @@ impl RdkafkaAdmin {
                 Err((name, code)) => Err(error::of(Operation::Lookup, code, &format!("topic {name} was not created"))),
             })
             .collect()
+    }
+
+    /// Gives a topic more partitions: `partitions` in all. Keys that it has go to other partitions from then on, and members hear
+    /// of it within `topic.metadata.refresh.interval.ms`, 5 minutes by default.
+    ///
+    /// # Errors
+    /// If nobody answers, or the topic has as many already.
+    pub async fn grow(&self, topic: &Topic, partitions: u32) -> Result<(), Error> {
+        self.ready(Some(topic)).await?;
+        let grown = NewPartitions::new(topic.as_str(), usize::try_from(partitions).unwrap_or(usize::MAX));
+        let answers = self.client.create_partitions([&grown], &options()).await.map_err(|error| self.failed(&error))?;
+        for answer in answers {
+            if let Err((name, code)) = answer {
+                return Err(error::of(Operation::Lookup, code, &format!("topic {name} was not grown")));
+            }
+        }
+        Ok(())
     }
 
     /// Deletes topics, with all that lies in them. Those that do not exist are passed over.

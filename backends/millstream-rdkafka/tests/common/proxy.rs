@@ -16,9 +16,9 @@ const REBALANCING: i16 = 27;
 /// What befalls the next commit, and those that follow it because of that: librdkafka tries by itself twice more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// It gets lost, with the connection.
+    /// It gets lost.
     Lost,
-    /// It is written, and its answer gets lost, with the connection.
+    /// It is written, and its answer gets lost.
     Unanswered,
     /// It comes as if from a generation before: it is not written, and its answer says that the group is rebalancing.
     Stale,
@@ -87,7 +87,7 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         while let Ok(mut answer) = frame(&mut answers) {
             let fate = answer.get(..4).and_then(|id| of_answers.lock().unwrap_or_else(PoisonError::into_inner).remove(id));
             match fate {
-                Some(Fault::Unanswered) => break,
+                Some(Fault::Unanswered) => continue,
                 Some(Fault::Stale) => call_rebalancing(&mut answer),
                 Some(Fault::Lost) | None => {}
             }
@@ -110,10 +110,7 @@ fn carry(mut client: TcpStream, shared: &Shared) -> std::io::Result<()> {
         if let Some(fault) = fault {
             let id = request[4..8].try_into().expect("a request has a number");
             match fault {
-                Fault::Lost => {
-                    let _ = client.shutdown(Shutdown::Both);
-                    return broker.shutdown(Shutdown::Both);
-                }
+                Fault::Lost => continue,
                 Fault::Stale => age(&mut request),
                 Fault::Unanswered => {}
             }
