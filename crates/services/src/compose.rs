@@ -64,7 +64,9 @@ impl Project {
     }
 
     fn words(&self, more: &[&str]) -> Vec<String> {
-        let mut words = ["docker", "compose", "--project-name", &self.name].map(str::to_owned).to_vec();
+        // Without its profile, `down` would leave the second and the third broker running: they are no orphans either.
+        let ours = ["docker", "compose", "--profile", "three", "--project-name", &self.name];
+        let mut words = ours.map(str::to_owned).to_vec();
         for file in &self.files {
             words.extend(["--file".to_owned(), file.display().to_string()]);
         }
@@ -141,7 +143,7 @@ mod tests {
     fn a_command_names_the_project_and_every_file() {
         let project = Project::new("mill".to_owned(), vec!["/f/more.json".into()], BTreeMap::new());
         let words = project.words(&["kill", "kafka-1"]).join(" ");
-        assert!(words.starts_with("docker compose --project-name mill --file /"), "{words}");
+        assert!(words.starts_with("docker compose --profile three --project-name mill --file /"), "{words}");
         assert!(words.ends_with("compose.yaml --file /f/more.json kill kafka-1"), "{words}");
     }
 

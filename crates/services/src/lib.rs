@@ -40,7 +40,7 @@ mod tools;
 
 pub use compose::runs as docker_runs;
 pub use error::Error;
-pub use kafka::jars::{KAFKA, fetch};
+pub use kafka::jars::{KAFKA, fetch, take_in};
 pub use kafka::processes::{archive_classes, is_archived};
 pub use kafka::{Kafka, KafkaSettings, Secured};
 pub use node::{Node, State};

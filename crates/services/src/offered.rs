@@ -1,6 +1,8 @@
 //! Owns what a test run offers its tests, which `cargo xtask test` says by the environment, and the reason where there is nothing:
 //! a test without its service is reported as ignored with that reason, never as passed.
 
+use crate::kafka::jars;
+use crate::tools::Tool;
 use std::fmt;
 
 /// Which services a test may use: `own`, `given`, `none`. Unset, as in a plain `cargo test`, is `given`.
@@ -48,6 +50,21 @@ pub fn redis() -> Result<String, Absent> {
 /// If not.
 pub fn own() -> Result<(), Absent> {
     decide_own(variable(SERVICES).as_deref())
+}
+
+/// Whether a test may start services of its own as processes, wherever Docker runs: listeners with TLS and SASL are always some
+/// ([`KafkaSettings::secured`](crate::KafkaSettings::secured)).
+///
+/// # Errors
+/// If not, or Java, Kafka's jars or Redis are missing.
+pub fn packages() -> Result<(), Absent> {
+    own()?;
+    let there = Tool::Java.is_there() && Tool::Redis.is_there() && jars::class_path().is_ok();
+    if there {
+        Ok(())
+    } else {
+        Err(Absent("Java, Kafka's jars or Redis are missing: `cargo xtask services install` brings them"))
+    }
 }
 
 fn decide_own(services: Option<&str>) -> Result<(), Absent> {

@@ -50,7 +50,11 @@ impl Tool {
     }
 
     fn debian(self) -> &'static str {
-        self.names()[1]
+        if self == Tool::Java {
+            debian_java(&std::fs::read_to_string("/etc/os-release").unwrap_or_default())
+        } else {
+            self.names()[1]
+        }
     }
 
     fn brew(self) -> &'static str {
@@ -88,6 +92,16 @@ pub fn missing_for_build() -> Vec<Tool> {
         return Vec::new();
     }
     Tool::BUILD.into_iter().filter(|tool| !tool.is_there()).collect()
+}
+
+/// Debian has dropped Java 17 with its release 13, whose default is newer; before, and in Ubuntu's, the default may be older.
+fn debian_java(os_release: &str) -> &'static str {
+    let value = |name: &str| {
+        let line = os_release.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default().trim_matches('"').to_owned()
+    };
+    let release: u32 = value("VERSION_ID=").parse().unwrap_or(0);
+    if value("ID=") == "debian" && release >= 13 { "default-jre-headless" } else { Tool::Java.names()[1] }
 }
 
 fn known_to_pkg_config(library: &str) -> bool {
@@ -192,6 +206,14 @@ mod tests {
     }
 
     #[test]
+    fn each_debian_is_asked_for_a_java_that_it_has() {
+        assert_eq!(debian_java("ID=debian\nVERSION_ID=\"12\"\n"), "openjdk-17-jre-headless");
+        assert_eq!(debian_java("VERSION_ID=\"13\"\nID=debian\n"), "default-jre-headless");
+        assert_eq!(debian_java("ID=ubuntu\nVERSION_ID=\"24.04\"\n"), "openjdk-17-jre-headless");
+        assert_eq!(debian_java(""), "openjdk-17-jre-headless");
+    }
+
+    #[test]
     fn a_library_is_there_if_its_headers_are() {
         assert!(!known_to_pkg_config("no-such-library"));
         assert_eq!(on_path("no-such-program"), None);
@@ -202,12 +224,13 @@ mod tests {
         let missing = [Tool::Java, Tool::Redis];
         let Remedy::Run(commands) = remedy_for(&missing, true, Some(true), false) else { panic!("root may") };
         assert_eq!(commands[0].join(" "), "apt-get update --quiet");
-        assert!(commands[1].join(" ").ends_with("--no-install-recommends openjdk-17-jre-headless redis-server"));
+        let java = Tool::Java.debian();
+        assert!(commands[1].join(" ").ends_with(&format!("--no-install-recommends {java} redis-server")));
         assert_eq!(commands[2..], [["systemctl", "disable", "--now", "redis-server"]]);
         let said = |apt, brew| remedy_for(&missing, apt, None, brew);
-        assert_eq!(said(true, false), Remedy::Say("run `sudo apt-get install openjdk-17-jre-headless redis-server`".to_owned()));
+        assert_eq!(said(true, false), Remedy::Say(format!("run `sudo apt-get install {java} redis-server`")));
         assert_eq!(said(false, true), Remedy::Say("run `brew install openjdk@17 redis`".to_owned()));
         let Remedy::Say(elsewhere) = said(false, false) else { panic!("nobody may") };
-        assert!(elsewhere.contains("openjdk-17-jre-headless, redis-server"), "{elsewhere}");
+        assert!(elsewhere.contains(&format!("{java}, redis-server")), "{elsewhere}");
     }
 }

@@ -2,7 +2,7 @@
 //! this program once more, with an end in its environment.
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use millstream_services::{Kafka, KafkaSettings, Redis, RedisSettings, State, offered};
+use millstream_services::{Kafka, KafkaSettings, Redis, RedisSettings, State, docker_runs, offered};
 use std::error::Error;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -15,6 +15,13 @@ const END: &str = "PROCESSES_TEST_END";
 fn main() -> ExitCode {
     if let Ok(end) = std::env::var(END) {
         return own(&end);
+    }
+    if docker_runs() {
+        // Once more, with processes wherever Docker runs.
+        let again = std::env::current_exe().and_then(|program| {
+            Command::new(program).args(std::env::args_os().skip(1)).env("MILLSTREAM_SERVICES_FROM", "packages").status()
+        });
+        return if again.expect("a program can be run again").success() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let tests = [
         test("a_killed_broker_restarts_at_its_address_with_its_data", killed_and_restarted),
@@ -40,7 +47,7 @@ fn main() -> ExitCode {
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn test(name: &'static str, body: fn() -> Outcome) -> Trial {
-    Trial::ignorable_test(name, move || match offered::own() {
+    Trial::ignorable_test(name, move || match offered::packages() {
         Err(absent) => Ok(Completion::ignored_with(absent)),
         Ok(()) => body().map(|()| Completion::Completed).map_err(|error| Failed::from(error.to_string())),
     })

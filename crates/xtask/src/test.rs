@@ -75,10 +75,10 @@ impl Part {
 
 /// Brings what the chosen parts take, before a compiler misses it; nothing is said where all is there.
 fn install(arguments: &Arguments) -> Result<Option<Prepared>, String> {
-    if Part::value_variants().iter().any(|part| arguments.names(*part) && part.compiles_all()) {
-        services::install_for_build()?;
-    }
     let wanted = arguments.names(Part::Tests) && !arguments.no_services;
+    if Part::value_variants().iter().any(|part| arguments.names(*part) && part.compiles_all()) {
+        services::install_for_build(wanted)?;
+    }
     wanted.then(Prepared::new).transpose()
 }
 

@@ -1,10 +1,12 @@
-//! What `up` starts is gone after `down`, after a start that fails, and after one that is broken off. In a target folder of its own,
-//! beside whatever a person has up.
+//! What `up` starts is gone after `down`, after a start that fails, and after one that is broken off; what `test` starts, with the
+//! tests. In a target folder of its own, beside whatever a person has up, and with a `cargo` that only says what it is told.
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use millstream_services::{offered, root};
 use std::error::Error;
 use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -14,6 +16,11 @@ fn main() -> ExitCode {
         test("what_is_up_is_listed_exported_killed_restarted_and_gone_after_down", up_and_down),
         test("a_start_that_is_broken_off_by_ctrl_c_leaves_nothing", || broken_off("-INT")),
         test("a_start_that_is_killed_leaves_nothing", || broken_off("-KILL")),
+        test("tests_are_told_where_services_are_and_leave_none_when_they_fail", failing_tests),
+        test("a_test_run_that_gets_ctrl_c_leaves_nothing", || broken_off_tests("-INT")),
+        test("a_test_run_that_is_killed_leaves_nothing", || broken_off_tests("-KILL")),
+        test("a_test_run_takes_the_services_that_are_named_to_it", named),
+        test("a_test_run_without_services_tells_its_tests_so", without),
         test("a_start_that_fails_leaves_nothing_and_says_why", failed),
     ];
     libtest_mimic::run(&Arguments::from_args(), tests.into()).exit_code()
@@ -22,7 +29,7 @@ fn main() -> ExitCode {
 type Outcome = Result<(), Box<dyn Error>>;
 
 fn test(name: &'static str, body: fn() -> Outcome) -> Trial {
-    Trial::ignorable_test(name, move || match offered::own() {
+    Trial::ignorable_test(name, move || match offered::packages() {
         Err(absent) => Ok(Completion::ignored_with(absent)),
         Ok(()) => body().map(|()| Completion::Completed).map_err(|error| Failed::from(error.to_string())),
     })
@@ -35,7 +42,7 @@ fn target(name: &str) -> Result<PathBuf, Box<dyn Error>> {
         fs::remove_dir_all(&target)?;
     }
     fs::create_dir_all(target.join("services"))?;
-    for entry in fs::read_dir(root())? {
+    for entry in fs::read_dir(root()).into_iter().flatten() {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with("kafka-") {
             std::os::unix::fs::symlink(entry.path(), target.join("services").join(entry.file_name()))?;
@@ -107,6 +114,65 @@ fn failed() -> Outcome {
     }
     let error = said(services(&target, &["up"]).output()?).err().ok_or("nothing to run")?.to_string();
     assert!(error.contains("StorageTool"), "{error}");
+    nothing_left(&target)
+}
+
+/// `cargo xtask test`, its tests only, with this script for a `cargo`.
+fn tests(target: &Path, words: &[&str], cargo: &str) -> Result<Command, Box<dyn Error>> {
+    let file = target.join("cargo");
+    fs::write(&file, format!("#!/bin/sh\ncase \"$*\" in *--no-run*) exit 0;; esac\n{cargo}\n"))?;
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xtask"));
+    command.args(["test", "--only", "tests"]).args(words).env("CARGO", file).env("CARGO_TARGET_DIR", target);
+    command.env_remove("KAFKA_BOOTSTRAP_SERVERS").env_remove("REDIS_URL").env("MILLSTREAM_SERVICES_FROM", "packages");
+    command.env_remove("MILLSTREAM_SERVICES").stdin(Stdio::null());
+    Ok(command)
+}
+
+const SAYS: &str = "echo \"told $MILLSTREAM_SERVICES kafka=$KAFKA_BOOTSTRAP_SERVERS redis=$REDIS_URL\"";
+
+fn failing_tests() -> Outcome {
+    let target = target("failing")?;
+    let error = said(tests(&target, &[], &format!("{SAYS}; exit 101"))?.output()?).err().ok_or("tests failed")?.to_string();
+    assert!(error.contains("told own kafka=127.0.0.1:") && error.contains("redis=redis://127.0.0.1:"), "{error}");
+    nothing_left(&target)
+}
+
+fn broken_off_tests(signal: &str) -> Outcome {
+    let target = target(&format!("tests{signal}"))?;
+    // Goes on, as tests do, until it has nobody to report to.
+    let cargo = format!("{SAYS}; while kill -0 $PPID 2>/dev/null; do sleep 0.05; done");
+    let mut run = tests(&target, &[], &cargo)?.stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let lines = BufReader::new(run.stdout.take().ok_or("it is piped")?).lines();
+    for line in lines.map_while(Result::ok) {
+        if line.starts_with("told own") {
+            break;
+        }
+    }
+    assert!(running_in(&target)? > 0);
+    assert!(Command::new("kill").args([signal, &run.id().to_string()]).status()?.success());
+    run.wait()?;
+    nothing_left(&target)
+}
+
+fn named() -> Outcome {
+    let target = target("named")?;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    let mut run = tests(&target, &[], SAYS)?;
+    run.env("KAFKA_BOOTSTRAP_SERVERS", &address).env("REDIS_URL", format!("redis://{address}"));
+    let out = said(run.output()?)?;
+    assert!(out.contains(&format!("told own kafka={address} redis=redis://{address}")), "{out}");
+    drop(listener);
+    let error = said(run.output()?).err().ok_or("nothing listens there")?.to_string();
+    assert!(error.contains(&format!("KAFKA_BOOTSTRAP_SERVERS names {address}, where nothing listens")), "{error}");
+    nothing_left(&target)
+}
+
+fn without() -> Outcome {
+    let target = target("without")?;
+    let out = said(tests(&target, &["--no-services"], SAYS)?.output()?)?;
+    assert!(out.contains("told none kafka= redis="), "{out}");
     nothing_left(&target)
 }
 

@@ -5,7 +5,7 @@ use crate::place;
 use crate::tools::Tool;
 use std::fmt::Write;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The release that brokers run.
 pub const KAFKA: &str = "4.2.0";
@@ -26,22 +26,23 @@ pub(crate) fn folder() -> PathBuf {
 /// # Errors
 /// If one is missing.
 pub(crate) fn class_path() -> Result<String, Error> {
-    match first_missing() {
+    match first_missing(&folder()) {
         None => Ok(format!("{}/*", folder().display())),
         Some(jar) => Err(Error::new(format!("{jar} is not there; `cargo xtask services install` brings it"))),
     }
 }
 
-/// The command that brings the jars; `None` if all are there. Maven checks each against the registry's checksum.
+/// The command that brings the jars, to a place from which [`take_in`] takes them; `None` if all are there. Maven checks each against
+/// the registry's checksum.
 ///
 /// # Errors
 /// If Maven is missing, or what it is told cannot be written.
 pub fn fetch() -> Result<Option<Vec<String>>, Error> {
-    if first_missing().is_none() {
+    if first_missing(&folder()).is_none() {
         return Ok(None);
     }
     let maven = Tool::Maven.find()?;
-    let folder = folder();
+    let folder = arriving();
     fs::create_dir_all(&folder).map_err(at(folder.display()))?;
     let pom = folder.join("pom.xml");
     fs::write(&pom, project()).map_err(at(pom.display()))?;
@@ -58,8 +59,29 @@ pub fn fetch() -> Result<Option<Vec<String>>, Error> {
     Ok(Some(words.to_vec()))
 }
 
-fn first_missing() -> Option<String> {
-    let folder = folder();
+/// Takes in what the command of [`fetch`] has brought, all at once: a jar of which a half was written never lies where brokers look.
+///
+/// # Errors
+/// If a jar did not come, or the file system refuses.
+pub fn take_in() -> Result<(), Error> {
+    move_in(&arriving(), &folder())
+}
+
+fn move_in(from: &Path, to: &Path) -> Result<(), Error> {
+    if let Some(jar) = first_missing(from) {
+        return Err(Error::new(format!("{jar} did not come")));
+    }
+    if to.exists() {
+        fs::remove_dir_all(to).map_err(at(to.display()))?;
+    }
+    fs::rename(from, to).map_err(at(to.display()))
+}
+
+fn arriving() -> PathBuf {
+    place::root().join("arriving")
+}
+
+fn first_missing(folder: &Path) -> Option<String> {
     names().find(|name| !folder.join(name).is_file())
 }
 
@@ -103,6 +125,20 @@ mod tests {
         assert_eq!(names.len(), count);
         let mut kafka = coordinates().filter(|[group, ..]| *group == "org.apache.kafka");
         assert!(kafka.all(|[_, _, version]| version == KAFKA));
+    }
+
+    #[test]
+    fn jars_are_taken_in_when_all_have_come_and_not_before() {
+        let folder = place::Folder::make("jars").expect("a folder");
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        fs::create_dir(&from).expect("a folder to write to");
+        for name in names().skip(1) {
+            fs::write(from.join(name), "a jar").expect("a folder to write to");
+        }
+        assert!(move_in(&from, &to).is_err() && !to.exists());
+        fs::write(from.join(names().next().expect("there are jars")), "a jar").expect("a folder to write to");
+        move_in(&from, &to).expect("all have come");
+        assert_eq!(first_missing(&to), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::install;
 use crate::step::human;
 use millstream_services::offered::SERVICES;
-use millstream_services::{Kafka, Redis};
+use millstream_services::{Kafka, Redis, docker_runs};
 use std::collections::BTreeMap;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
@@ -25,8 +25,14 @@ impl Prepared {
     /// If what is named does not answer, or something is missing and may not be installed here.
     pub(crate) fn new() -> Result<Self, String> {
         let (kafka, redis) = (given(KAFKA)?.is_some(), given(REDIS)?.is_some());
-        let own = match install::for_services(false) {
+        let _lock = super::locked()?;
+        let own = match install::for_services() {
             Ok(()) => "own",
+            // Tests that need processes are then ignored, with that reason.
+            Err(why) if docker_runs() => {
+                println!("{why}");
+                "own"
+            }
             // Tests that kill a broker are then ignored, with that reason.
             Err(why) if kafka && redis => {
                 println!("{why}");

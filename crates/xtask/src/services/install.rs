@@ -1,33 +1,29 @@
 //! Owns bringing what is missing: each command shown before it runs. Leaves which ones to `millstream-services`.
 
 use crate::step::Step;
-use millstream_services::{Remedy, Tool, archive_classes, docker_runs, fetch, is_archived, missing_for_build, remedy};
+use millstream_services::{Remedy, Tool, archive_classes, fetch, is_archived, missing_for_build, remedy, take_in};
 
-/// Brings what compiling the whole suite takes beside Rust.
+/// Brings what compiling the whole suite takes beside Rust; with what services from packages take, if these follow: one command for both.
 ///
 /// # Errors
 /// If it may not be installed here, with the command for a person; or if that failed.
-pub(crate) fn for_build() -> Result<(), String> {
-    bring(&missing_for_build())
+pub(crate) fn for_build(packages_follow: bool) -> Result<(), String> {
+    let mut missing = missing_for_build();
+    if !missing.is_empty() && packages_follow {
+        missing.extend(missing_for_services());
+    }
+    bring(&missing)
 }
 
-/// Brings programs and jars for services, as far as they are missing; where Docker runs, only what it does not bring.
+/// Brings programs and jars for services from packages, as far as they are missing.
 ///
 /// # Errors
 /// If they may not be installed here, with the command for a person; or if that failed.
-pub(super) fn for_services(secured: bool) -> Result<(), String> {
-    let needed = match docker_runs() {
-        true if secured => &[Tool::Java][..],
-        true => return Ok(()),
-        false => &[Tool::Java, Tool::Redis][..],
-    };
-    let mut missing: Vec<_> = needed.iter().copied().filter(|tool| !tool.is_there()).collect();
-    if fetch().is_err() {
-        missing.push(Tool::Maven);
-    }
-    bring(&missing)?;
+pub(super) fn for_services() -> Result<(), String> {
+    bring(&missing_for_services())?;
     if let Some(words) = fetch()? {
         run(&words)?;
+        take_in()?;
     }
     if !is_archived() {
         println!("starting a broker once, to write an archive of its classes: it halves the time of all later starts");
@@ -36,6 +32,14 @@ pub(super) fn for_services(secured: bool) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+fn missing_for_services() -> Vec<Tool> {
+    let mut missing: Vec<_> = [Tool::Java, Tool::Redis].into_iter().filter(|tool| !tool.is_there()).collect();
+    if fetch().is_err() {
+        missing.push(Tool::Maven);
+    }
+    missing
 }
 
 fn bring(missing: &[Tool]) -> Result<(), String> {

@@ -11,7 +11,8 @@ pub(crate) use beside::Prepared;
 use beside::given;
 pub(crate) use install::for_build as install_for_build;
 use kept::Kept;
-use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, root};
+use millstream_services::{Error, Kafka, KafkaSettings, Node, Redis, RedisSettings, docker_runs, root};
+use std::fs::File;
 use std::time::Instant;
 
 #[derive(clap::Args)]
@@ -84,9 +85,7 @@ struct Up {
 /// # Errors
 /// If something is missing, does not become ready, or is not up.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
-    std::fs::create_dir_all(root()).map_err(|error| format!("{}: {error}", root().display()))?;
-    // Two calls at once would start everything twice, and remember one of the two.
-    let _lock = millstream_services::lock(&root().join("lock"))?;
+    let _lock = locked()?;
     match &arguments.what {
         What::Up(up) => up.run(),
         What::Down => down(),
@@ -105,8 +104,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
         What::Kill { node } => with(node, "killed", |node| node.kill()),
         What::Pause { node } => with(node, "paused", |node| node.pause()),
         What::Resume { node } => with(node, "resumed", |node| node.resume()),
-        What::Install => install::for_build().and_then(|()| install::for_services(false)),
+        What::Install => install::for_build(true).and_then(|()| install::for_services()),
     }
+}
+
+/// Two calls at once would install twice, or start everything twice and remember one of the two.
+fn locked() -> Result<File, String> {
+    std::fs::create_dir_all(root()).map_err(|error| format!("{}: {error}", root().display()))?;
+    Ok(millstream_services::lock(&root().join("lock"))?)
 }
 
 const NOTHING: &str = "no services are up: `cargo xtask services up` starts them";
@@ -127,8 +132,8 @@ impl Up {
             kept.end()?;
         }
         let (there, store) = (given("KAFKA_BOOTSTRAP_SERVERS")?, given("REDIS_URL")?);
-        if there.is_none() || store.is_none() {
-            install::for_services(self.tls_sasl)?;
+        if (there.is_none() || store.is_none()) && (self.tls_sasl || !docker_runs()) {
+            install::for_services()?;
         }
         let start = Instant::now();
         let mut kept = Kept::default();
