@@ -6,7 +6,7 @@
 mod common;
 
 use common::proxy::{Fault, Proxy};
-use common::wire;
+use common::{processes, wire};
 use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, TopicPartition, Transport};
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin, RdkafkaConfig, RdkafkaConsumer, RdkafkaProducer};
@@ -97,9 +97,9 @@ impl Harness for OnBroker {
     }
 
     fn excuse(&self, case: &Case) -> Option<Excuse> {
-        let absent = if is_rough(case) { offered::own().err() } else { offered::kafka().err() };
+        let absent = if is_rough(case) { processes().err() } else { offered::kafka().err().map(String::from) };
         if let Some(absent) = absent {
-            return Some(Excuse::from(absent.to_string()));
+            return Some(absent.into());
         }
         let eager = matches!(case.name, "epochs_rise_and_end_exactly_once" | "a_pause_does_not_outlive_a_rebalance");
         (eager && self.0 == GroupProtocol::Consumer).then(|| "the `consumer` protocol has no eager mode".into())

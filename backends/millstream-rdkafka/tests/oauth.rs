@@ -2,14 +2,14 @@
 
 mod common;
 
-use common::Wait;
+use common::{Wait, processes};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use millstream_core::contract::{
     Close, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, ProducerExt, Record, Transport,
 };
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{NewTopic, Rdkafka, Sasl, Token};
-use millstream_services::{Kafka, KafkaSettings, offered};
+use millstream_services::{Kafka, KafkaSettings};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
 
 fn test<F: Future<Output = ()> + 'static>(name: &'static str, body: fn(String) -> F) -> Trial {
     Trial::ignorable_test(name, move || {
-        if let Err(absent) = offered::own() {
+        if let Err(absent) = processes() {
             return Ok(Completion::ignored_with(absent));
         }
         let kafka = start().map_err(|error| Failed::from(error.to_string()))?;

@@ -8,6 +8,7 @@ pub(crate) mod wire;
 use millstream_core::contract::{Capabilities, Consumer, ConsumerEvent, ConsumerRequest, DescribedTopic, Error, Transport};
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{Rdkafka, RdkafkaConsumer, RdkafkaProducer};
+use millstream_services::offered;
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 use std::time::Duration;
@@ -39,6 +40,20 @@ impl Mock {
         self.cluster.create_topic(topic.as_str(), count, 1).expect("names are unique");
         topic
     }
+}
+
+/// Whether a test may start a broker of its own as a process: with listeners, addresses and a folder as it wants them.
+///
+/// # Errors
+/// If not, the reason.
+pub(crate) fn processes() -> Result<(), String> {
+    offered::packages()?;
+    if millstream_services::docker_runs() {
+        return Err(
+            "brokers of a test's own are containers here, whose listeners and folders are not as a test wants them".into()
+        );
+    }
+    Ok(())
 }
 
 /// Waiting for what comes some time, with an end.
