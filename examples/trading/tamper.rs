@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use millstream::contract::{
-    Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, Produce, Producer, Receipt, RecordBatch,
-    RecordSetBuilder,
+    Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, DescribedTopic, Error, Produce, Producer, Receipt,
+    RecordBatch, RecordSetBuilder,
 };
 use millstream::memory::{Memory, MemoryConsumer, MemoryProducer};
 use millstream::prelude::{Topic, Transport};
@@ -59,6 +59,10 @@ impl Transport for Tampered {
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<LyingConsumer, Error> {
         Ok(LyingConsumer { inner: self.memory.consumer(request).await?, lie: self.lie, rest: VecDeque::new() })
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        Transport::describe(&self.memory, topics).await
     }
 }
 

@@ -4,8 +4,8 @@
 use crate::{Fate, Switches};
 use bytes::Bytes;
 use millstream_core::contract::{
-    Capabilities, ConsumerRequest, Error, ErrorKind, Operation, Produce, Producer, Receipt, RecordSetBuilder, TopicPartition,
-    Transport,
+    Capabilities, ConsumerRequest, DescribedTopic, Error, ErrorKind, Operation, Produce, Producer, Receipt, RecordSetBuilder,
+    TopicPartition, Transport,
 };
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,6 +84,10 @@ impl<T: Transport + Clone> Transport for FlakyTransport<T> {
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<Self::Consumer, Error> {
         self.inner.consumer(request).await
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        self.inner.describe(topics).await
     }
 }
 

@@ -1,7 +1,7 @@
 //! Owns what a suite reports: ignored with the reason, failed in words, worlds taken down, and never a pass for what was not
 //! shown.
 
-use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Support, Transport};
+use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, Support, Transport};
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, MemoryConsumer, MemoryProducer};
 use millstream_testkit::conformance::{self, Case, Excuse, Harness, MemoryWorld, Need, Pace, Verdict, World};
@@ -94,6 +94,10 @@ impl Transport for Client {
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<MemoryConsumer, Error> {
         self.0.consumer(request).await
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        Transport::describe(&self.0, topics).await
     }
 }
 

@@ -1,15 +1,25 @@
 //! Owns the contract's view of a `Memory`: what it can do, and the making of producers and consumers.
 
+use crate::config::TopicConfig;
 use crate::consumer::MemoryConsumer;
 use crate::error;
 use crate::producer::MemoryProducer;
 use crate::{Memory, offsets};
-use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Operation, Transport};
+use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, Operation, Transport};
+use millstream_core::topic::Topic;
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The shortest session: timers count in milliseconds, and a third of it must be several of them.
 const MIN_SESSION: Duration = Duration::from_millis(10);
+
+/// How long records are kept is not said: until the process ends, however long that is.
+fn described(config: &TopicConfig) -> DescribedTopic {
+    let mut described = DescribedTopic::new(config.partitions);
+    described.compacted = Some(config.cleanup.compacts());
+    described.max_batch_bytes = u64::try_from(config.max_record_bytes).ok();
+    described
+}
 
 impl Transport for Memory {
     type Producer = MemoryProducer;
@@ -50,5 +60,14 @@ impl Transport for Memory {
             self.broker.topic(topic, Operation::Group)?;
         }
         Ok(MemoryConsumer::new(self.broker.clone(), request))
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        let config = &self.broker.config;
+        let described = |topic| match self.broker.find(topic) {
+            Some(state) => Some(described(&state.config)),
+            None => config.auto_create.then(|| described(&config.topic)),
+        };
+        Ok(topics.iter().map(described).collect())
     }
 }

@@ -34,6 +34,8 @@ pub use millstream_moka as moka;
 pub use millstream_opentelemetry as opentelemetry;
 #[cfg(feature = "prometheus")]
 pub use millstream_prometheus as prometheus;
+#[cfg(feature = "rdkafka")]
+pub use millstream_rdkafka as rdkafka;
 #[cfg(feature = "testkit")]
 pub use millstream_testkit as testkit;
 
@@ -83,4 +85,9 @@ pub mod prelude {
     pub use millstream_memory::Memory;
     #[cfg(feature = "moka")]
     pub use millstream_moka::{MokaDeduplicator, WindowDeduplicator};
+    #[cfg(feature = "rdkafka")]
+    pub use millstream_rdkafka::Rdkafka;
+    /// Apache Kafka, by the client that the features brought: `Kafka::from_env()?` says nothing of which one.
+    #[cfg(feature = "rdkafka")]
+    pub use millstream_rdkafka::Rdkafka as Kafka;
 }

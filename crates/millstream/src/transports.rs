@@ -5,7 +5,8 @@ use millstream_core::contract::{AnyTransport, Error, Transports};
 
 /// [`Transports::builtin`].
 pub trait BuiltinTransports: Sized {
-    /// All that this crate's features brought: `memory://` with `memory`.
+    /// All that this crate's features brought: `memory://` with `memory`; `kafka://` and `kafka+rdkafka://` with
+    /// `rdkafka`.
     fn builtin() -> Self;
 }
 
@@ -14,6 +15,9 @@ impl BuiltinTransports for Transports {
         let transports = Transports::new();
         #[cfg(feature = "memory")]
         let transports = transports.with("memory", millstream_memory::Memory::open);
+        #[cfg(feature = "rdkafka")]
+        let transports =
+            transports.with("kafka", millstream_rdkafka::Rdkafka::open).with("kafka+rdkafka", millstream_rdkafka::Rdkafka::open);
         transports
     }
 }

@@ -83,10 +83,15 @@ fn an_unknown_scheme_is_told_the_nearest_and_all_there_are() {
     let transports = Transports::builtin().with("nats", Nats::open);
     let error = transports.open("nat://ann:s3cret@localhost").expect_err("no such transport");
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    let text = "connect failed: there is no transport `nat://`; did you mean `nats://`? there are: `memory://`, `nats://`";
+    let all = if cfg!(feature = "rdkafka") {
+        "`kafka://`, `kafka+rdkafka://`, `memory://`, `nats://`"
+    } else {
+        "`memory://`, `nats://`"
+    };
+    let text = format!("connect failed: there is no transport `nat://`; did you mean `nats://`? there are: {all}");
     assert_eq!(format!("{error:?}"), text);
     let error = transports.open("sqs://queue").expect_err("no such transport");
-    assert_eq!(error.context(), "there is no transport `sqs://`; there are: `memory://`, `nats://`");
+    assert_eq!(error.context(), format!("there is no transport `sqs://`; there are: {all}"));
     assert_eq!(Transports::new().open("a://").expect_err("none").context(), "there is no transport `a://`; there are: none");
 }
 

@@ -52,7 +52,7 @@ pub enum Act<'a> {
         /// The partition.
         place: &'a TopicPartition,
     },
-    /// Of each key only the last record stays, now.
+    /// Of each key only the last record stays, now. Something that is no record may come to lie behind the last one.
     Compact {
         /// The topic.
         topic: &'a Topic,

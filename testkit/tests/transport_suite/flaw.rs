@@ -21,6 +21,8 @@ flaws! {
     GroupsAreOne => two_groups_read_everything_each;
     /// Partitions that do not exist are passed over in silence (T3).
     NothingIsMissing => what_cannot_be_read_is_refused;
+    /// Topics are described in another order (T4).
+    DescribedBackwards => topics_are_described_in_order_and_a_missing_one_is_none;
 
     /// Answers come in reverse order (P1).
     AnswersReversed => send_answers_once_per_record_in_order;

@@ -2,7 +2,7 @@
 //! hold epochs of the same number. Without a flaw, and the suite must say so.
 
 use millstream_core::contract::{
-    Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, Transport,
+    Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, DescribedTopic, Epoch, Error, Transport,
 };
 use millstream_core::topic::Topic;
 use millstream_memory::{Memory, MemoryConsumer, MemoryProducer};
@@ -52,6 +52,10 @@ impl Transport for Client {
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<Counting, Error> {
         Ok(Counting { inner: self.0.consumer(request).await?, before: None })
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        Transport::describe(&self.0, topics).await
     }
 }
 

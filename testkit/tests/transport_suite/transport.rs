@@ -3,7 +3,7 @@
 use crate::consumer::BrokenConsumer;
 use crate::flaw::Flaw;
 use crate::producer::BrokenProducer;
-use millstream_core::contract::{Capabilities, ConsumerRequest, Error, Transport};
+use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, Transport};
 use millstream_core::topic::Topic;
 use millstream_memory::Memory;
 use millstream_testkit::conformance::{Act, Case, Excuse, Harness, MemoryWorld, World};
@@ -102,5 +102,13 @@ impl Transport for BrokenTransport {
         }
         let inner = self.memory.consumer(request.clone()).await?;
         Ok(BrokenConsumer::new(inner, self.memory.clone(), request, self.flaw, self.counters.clone()))
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        let mut described = Transport::describe(&self.memory, topics).await?;
+        if self.has(Flaw::DescribedBackwards) {
+            described.reverse();
+        }
+        Ok(described)
     }
 }

@@ -235,6 +235,7 @@ trait DynTransport: Send + Sync {
     fn dyn_capabilities(&self) -> Capabilities;
     fn dyn_producer(&self) -> Boxed<'_, Result<AnyProducer, Error>>;
     fn dyn_consumer(&self, request: ConsumerRequest) -> Boxed<'_, Result<AnyConsumer, Error>>;
+    fn dyn_describe<'a>(&'a self, topics: &'a [Topic]) -> Boxed<'a, Result<Vec<Option<DescribedTopic>>, Error>>;
 }
 
 impl<T: Transport> DynTransport for T {
@@ -246,6 +247,9 @@ impl<T: Transport> DynTransport for T {
     }
     fn dyn_consumer(&self, request: ConsumerRequest) -> Boxed<'_, Result<AnyConsumer, Error>> {
         Box::pin(async move { Ok(AnyConsumer::new(self.consumer(request).await?)) })
+    }
+    fn dyn_describe<'a>(&'a self, topics: &'a [Topic]) -> Boxed<'a, Result<Vec<Option<DescribedTopic>>, Error>> {
+        Box::pin(self.describe(topics))
     }
 }
 
@@ -285,6 +289,10 @@ impl Transport for AnyTransport {
 
     async fn consumer(&self, request: ConsumerRequest) -> Result<AnyConsumer, Error> {
         self.0.dyn_consumer(request).await
+    }
+
+    async fn describe(&self, topics: &[Topic]) -> Result<Vec<Option<DescribedTopic>>, Error> {
+        self.0.dyn_describe(topics).await
     }
 
     fn into_any(self) -> AnyTransport {

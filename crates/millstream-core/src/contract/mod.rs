@@ -15,6 +15,7 @@
 //! | `transport` | a client that makes producers and consumers |
 //! | `transports` · `transport_url` | which URL opens which, and what of it may be shown |
 //! | `reader` | the direct tier's way of reading |
+//! | `described_topic` | what a cluster says of a topic |
 //! | `capabilities` | what a backend can and cannot do |
 //! | `error` | the one error |
 //! | `erased` | boxed mirrors, one box per call |
@@ -26,6 +27,7 @@ mod capabilities;
 mod command;
 mod consumer;
 mod deduplicator;
+mod described_topic;
 mod erased;
 mod error;
 mod error_sink;
@@ -46,6 +48,7 @@ pub use capabilities::{Capabilities, Ordering, Support};
 pub use command::{Close, Command, CommitEntry, CommitId};
 pub use consumer::{Consumer, ConsumerExt};
 pub use deduplicator::{DedupScope, Deduplicator, Fingerprint, Mark, Marked, Scope, Seen};
+pub use described_topic::DescribedTopic;
 pub use erased::{AnyConsumer, AnyDeduplicator, AnyErrorSink, AnyProducer, AnyTransport};
 pub use error::{Applied, BoxError, Error, ErrorKind, NotApplied, Operation, TryAgain};
 pub use error_sink::{DeadLetter, DeadLetterReason, Durability, ErrorSink};

@@ -1,6 +1,8 @@
 //! Owns the client of a log: what makes producers and group members.
 
-use super::{AnyTransport, Capabilities, Consumer, Error, Producer, Reader, TopicPartition};
+use super::{
+    AnyTransport, Capabilities, Consumer, DescribedTopic, Error, ErrorKind, Operation, Producer, Reader, TopicPartition,
+};
 use crate::topic::Topic;
 use std::time::Duration;
 
@@ -106,6 +108,9 @@ impl ConsumerRequest {
 ///    [`ErrorKind::UnknownTopic`](super::ErrorKind::UnknownTopic), one that the capabilities exclude with
 ///    [`ErrorKind::Unsupported`](super::ErrorKind::Unsupported).
 ///    *Checked by* `what_cannot_be_read_is_refused`.
+/// 4. **T4** `describe` answers for each topic, in order, `None` for one that does not exist, and makes none; one that using it
+///    would make is described as it would be made. Or it answers [`ErrorKind::Unsupported`], always.
+///    *Checked by* `topics_are_described_in_order_and_a_missing_one_is_none`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a transport",
     note = "a transport is `Memory::new()`, a Kafka client, or your own `impl Transport`; did you forget the `?`"
@@ -132,6 +137,20 @@ pub trait Transport: Send + Sync + 'static {
     /// If the log cannot be reached, a topic or partition does not exist, or it cannot read without a group
     /// ([`Capabilities::assignment`]).
     fn consumer(&self, request: ConsumerRequest) -> impl Future<Output = Result<Self::Consumer, Error>> + Send;
+
+    /// What each of these topics is; `None` for one that does not exist. A service asks before it joins its groups, so that
+    /// what is missing is said at once. Default: it cannot tell, and only how many partitions topics have is looked up
+    /// ([`Producer::partitions`]). Cancel safe.
+    ///
+    /// # Errors
+    /// If nobody answers, or it cannot tell at all ([`ErrorKind::Unsupported`]).
+    fn describe(&self, topics: &[Topic]) -> impl Future<Output = Result<Vec<Option<DescribedTopic>>, Error>> + Send {
+        let _ = topics;
+        async {
+            let text = "this backend does not describe topics";
+            Err(Error::new(ErrorKind::Unsupported, Operation::Lookup, text))
+        }
+    }
 
     /// What [`AnyTransport::new`] makes of it. Only an `AnyTransport` has a reason to answer something else: itself, so that
     /// nothing is boxed twice.

@@ -27,6 +27,7 @@
 //! | `reporter` | who is told of both, from time to time |
 //! | `log_text` | words fit for a log |
 //! | `hooks` | what a user runs before a partition starts, and before it is given up |
+//! | `survey` · `problems` | what is looked up of topics before a run, and how all that is wrong reads |
 //! | `table` | state kept by a service, in a compacted topic |
 //! | `turns` | whose turn it is to be careful |
 //! | `shutdown` · `latest` · `signals` · `watchdog` | how it ends, how that is heard of, who tells it to, and who blocks it |
@@ -55,6 +56,7 @@ mod partition_meters;
 mod parts;
 mod plan;
 mod prepare;
+mod problems;
 mod producer_settings;
 mod publisher;
 mod ready;
@@ -70,6 +72,7 @@ mod sinks;
 mod slots;
 mod span_hook;
 mod spans;
+mod survey;
 mod table;
 mod topic_writer;
 mod turns;
@@ -103,6 +106,7 @@ pub(crate) use hooks::{Hooks, hook};
 pub(crate) use log_text::{log_text, quote};
 pub(crate) use parts::{GroupParts, HandlerParts, ServiceParts};
 pub(crate) use plan::Calls;
+pub(crate) use problems::Problems;
 pub(crate) use reporter::Reporting;
 pub(crate) use retry_topics::{MOST_RETRY_TOPICS, retry_topics};
 pub(crate) use slots::make_runner;

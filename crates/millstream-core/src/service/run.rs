@@ -3,7 +3,7 @@
 use super::account::Tally;
 use super::classify::Rules;
 use super::client_meters::{ClientMeters, Watch};
-use super::dead_letters::{TopicSink, letter_topic};
+use super::dead_letters::TopicSink;
 use super::handle::ServiceHandle;
 use super::health::{Board, Life};
 use super::hooks::Hooks;
@@ -19,11 +19,12 @@ use super::retry_topics::RetryPlace;
 use super::shutdown::{Stopper, Told};
 use super::signals::Signals;
 use super::spans::Tracing;
-use super::table::{TablePlan, check_tables};
+use super::survey::survey;
+use super::table::TablePlan;
 use super::topic_writer::TopicWriter;
 use super::watchdog::Watchdog;
 use crate::clock::{Clock, MonoTime};
-use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Producer, Transport};
+use crate::contract::{AnyErrorSink, AnyProducer, ConsumerRequest, Error, ErrorKind, Operation, Transport};
 use crate::process::spawn;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -111,7 +112,8 @@ impl StreamService {
     /// stop the group's heartbeats; on a current-thread runtime everything runs there, deterministically.
     ///
     /// # Errors
-    /// If the transport cannot be reached, a dead-letter topic is missing, the consumer cannot go on, or a task died.
+    /// If the transport cannot be reached, a topic is missing or would lose what is put there ([`Configuration`](ErrorKind), all
+    /// of them at once), the consumer cannot go on, or a task died.
     ///
     /// # Cancel safety
     /// Dropping it abandons what is in flight; nothing unfinished is settled, and partitions are given up when their
@@ -146,12 +148,9 @@ impl StreamService {
         let threaded = runtime.runtime_flavor() != RuntimeFlavor::CurrentThread;
         let Some(producer) = unless_told(&stopper, parts.transport.producer()).await else { return Ok(()) };
         let producer = producer?;
-        let Some(sink) = unless_told(&stopper, error_sink(&parts, &producer)).await else { return Ok(()) };
-        let sink = sink?;
-        let Some(checked) = unless_told(&stopper, check_retry_topics(&parts, &producer)).await else { return Ok(()) };
-        checked?;
-        let Some(checked) = unless_told(&stopper, check_tables(&parts, &producer)).await else { return Ok(()) };
-        checked?;
+        let Some(surveyed) = unless_told(&stopper, survey(&parts, &producer)).await else { return Ok(()) };
+        surveyed?;
+        let sink = error_sink(&parts, &producer);
         let copies = Arc::new(TopicWriter::new(producer.clone()));
         let watchdog = if threaded { Watchdog::start(clock.clone(), board.clone()) } else { Watchdog::default() };
         let tracing =
@@ -335,48 +334,11 @@ async fn on_own_thread(intake: Intake) -> Result<(), Error> {
     outcome
 }
 
-/// Where dead letters go; topics among it exist.
-async fn error_sink(parts: &ServiceParts, producer: &AnyProducer) -> Result<AnyErrorSink, Error> {
+/// Where dead letters go.
+fn error_sink(parts: &ServiceParts, producer: &AnyProducer) -> AnyErrorSink {
     let topics = || TopicSink::new(producer.clone(), parts.errors.dead_letters.clone());
-    if parts.errors.writes_topics() {
-        check_dead_letter_topics(parts, producer).await?;
-    }
     if let Some(to_topic) = &parts.errors.to_topic {
         to_topic.bind(topics());
     }
-    Ok(parts.errors.sink.clone().unwrap_or_else(|| AnyErrorSink::new(topics())))
-}
-
-/// Retry topics are looked up before anything starts, as dead-letter topics are.
-async fn check_retry_topics(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
-    let handlers = parts.handlers.iter().flat_map(|group| &group.handlers);
-    for (topic, stage) in handlers.flat_map(|handler| handler.reads(&parts.errors.retry_topics)) {
-        if stage > 0
-            && let Err(error) = producer.partitions(&topic).await
-            && error.kind() == ErrorKind::UnknownTopic
-        {
-            let text =
-                format!("the retry topic {topic} does not exist: create it, or declare fewer `ErrorHandling::retry_topics`");
-            return Err(Error::new(ErrorKind::Configuration, Operation::Run, text).with_source(error));
-        }
-    }
-    Ok(())
-}
-
-/// Dead-letter topics are looked up before anything starts: a missing one would be found at the first failure (F54).
-async fn check_dead_letter_topics(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
-    for group in &parts.handlers {
-        for topic in group.handlers.iter().flat_map(|handler| &handler.topics) {
-            let letters = letter_topic(topic, &group.group, &parts.errors.dead_letters)?;
-            if let Err(error) = producer.partitions(&letters).await
-                && error.kind() == ErrorKind::UnknownTopic
-            {
-                let text = format!(
-                    "the dead-letter topic {letters} does not exist: create it, or give `ErrorHandling` a sink of its own"
-                );
-                return Err(Error::new(ErrorKind::Configuration, Operation::Run, text).with_source(error));
-            }
-        }
-    }
-    Ok(())
+    parts.errors.sink.clone().unwrap_or_else(|| AnyErrorSink::new(topics()))
 }

@@ -167,7 +167,7 @@ async fn a_missing_topic_ends_the_run_with_its_name_and_remedy() {
     }
     let error = end_of(service(&memory)).await;
     assert_eq!(error.kind(), ErrorKind::Configuration);
-    assert!(error.to_string().contains("paper.ledger.journals-0 does not exist: create"), "{error}");
+    assert!(error.to_string().contains("the table's topic paper.ledger.journals does not exist"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]

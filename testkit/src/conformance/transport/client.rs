@@ -1,10 +1,11 @@
-//! Owns the cases of the client itself: clauses T1 to T3.
+//! Owns the cases of the client itself: clauses T1 to T4.
 
 use super::Scene;
 use super::driver::{fill, member};
 use crate::conformance::World;
-use crate::conformance::case::{Case, Entry, IntoChecked, Need, table};
-use millstream_core::contract::{ConsumerRequest, ErrorKind, TopicPartition, Transport};
+use crate::conformance::case::{Case, Checked, Entry, IntoChecked, Need, table};
+use millstream_core::contract::{ConsumerRequest, DescribedTopic, ErrorKind, Producer, TopicPartition, Transport};
+use millstream_core::topic::Topic;
 
 table! {
     /// The cases of this room.
@@ -12,6 +13,7 @@ table! {
     T1 => two_groups_read_everything_each needs Groups;
     T2 => capabilities_never_change;
     T3 => what_cannot_be_read_is_refused;
+    T4 => topics_are_described_in_order_and_a_missing_one_is_none;
 }
 
 /// T1: what a transport makes is independent of what else it makes.
@@ -52,4 +54,31 @@ async fn what_cannot_be_read_is_refused<W: World>(scene: &Scene<W>) {
         let refused = transport.consumer(member).await.err().expect("there are no groups");
         assert_eq!((refused.kind(), refused.is_retriable()), (ErrorKind::Unsupported, false), "{refused}");
     }
+}
+
+/// T4: topics are described in the order in which they were asked for, and as the producer sees them; asking makes none.
+async fn topics_are_described_in_order_and_a_missing_one_is_none<W: World>(scene: &Scene<W>) -> Checked {
+    let two = scene.create_topic("described-2", 2).await;
+    let three = scene.create_topic("described-3", 3).await;
+    let missing: Topic = format!("{two}-missing").parse().expect("a longer name");
+    let transport = scene.transport().await;
+    let asked = [three, missing.clone(), two];
+    let described = match transport.describe(&asked).await {
+        Ok(described) => described,
+        Err(error) if error.kind() == ErrorKind::Unsupported => return Err("the backend does not describe topics".into()),
+        Err(error) => panic!("{error}"),
+    };
+    let partitions = |described: &[Option<DescribedTopic>]| -> Vec<Option<u32>> {
+        described.iter().map(|one| one.as_ref().map(|one| one.partitions)).collect()
+    };
+    let [first, between, last] = partitions(&described)[..] else { panic!("three were asked for: {described:?}") };
+    assert_eq!((first, last), (Some(3), Some(2)));
+    let again = transport.describe(&asked).await.expect("it could tell before");
+    assert_eq!(partitions(&again)[1], between, "asking makes no topic");
+    let producer = transport.producer().await.expect("the transport makes a producer");
+    match producer.partitions(&missing).await {
+        Ok(made) => assert_eq!(between, Some(made), "it is described as it is made by use"),
+        Err(error) => assert_eq!((error.kind(), between), (ErrorKind::UnknownTopic, None), "{error}"),
+    }
+    Ok(())
 }

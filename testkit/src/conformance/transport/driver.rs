@@ -5,15 +5,15 @@ use crate::conformance::World;
 use crate::now::instant_now;
 use bytes::Bytes;
 use millstream_core::contract::{
-    Applied, Assigned, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, Offset,
-    PartitionId, Produce, Producer, Receipt, Record, RecordBatch, TopicPartition, Transport,
+    Applied, Assigned, Command, CommitEntry, CommitId, Consumer, ConsumerEvent, ConsumerRequest, Epoch, Error, NotApplied,
+    Offset, PartitionId, Produce, Producer, Receipt, Record, RecordBatch, TopicPartition, Transport,
 };
 use millstream_core::topic::Topic;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
-use tokio::time::timeout_at;
+use tokio::time::{sleep, timeout_at};
 
 /// What most partitions are filled with.
 pub(crate) const ABC: [&str; 3] = ["a", "b", "c"];
@@ -86,6 +86,12 @@ impl<C: Consumer> Member<C> {
         panic!("{FLOOD} events, and none of them {what}")
     }
 
+    /// Polls for so long, whatever comes.
+    pub(crate) async fn idle(&mut self, time: Duration) {
+        let end = instant_now() + time;
+        while timeout_at(end, self.consumer.poll()).await.is_ok() {}
+    }
+
     /// The next `count` assignments, by partition.
     pub(crate) async fn assigned(&mut self, count: usize) -> Vec<Assigned> {
         let mut all = Vec::new();
@@ -137,6 +143,20 @@ impl<C: Consumer> Member<C> {
     pub(crate) async fn commit(&mut self, id: u64, entries: Vec<CommitEntry>) -> Vec<(Epoch, Offset, Applied)> {
         self.tell(Command::Commit { id: CommitId(id), entries });
         self.outcome(id).await
+    }
+
+    /// As [`commit`](Self::commit), again while the group is between generations.
+    pub(crate) async fn commit_at_rest(&mut self, entries: Vec<CommitEntry>) -> Vec<(Epoch, Offset, Applied)> {
+        let deadline = instant_now() + self.patience;
+        for id in 0.. {
+            let outcome = self.commit(id, entries.clone()).await;
+            let stale = outcome.iter().any(|(.., applied)| *applied == Applied::NotApplied(NotApplied::Stale));
+            if !stale || instant_now() > deadline {
+                return outcome;
+            }
+            sleep(self.patience / 100).await;
+        }
+        unreachable!("ids do not end")
     }
 
     pub(crate) async fn outcome(&mut self, id: u64) -> Vec<(Epoch, Offset, Applied)> {

@@ -7,6 +7,7 @@ use crate::conformance::{Act, World};
 use millstream_core::contract::{Applied, Command, CommitEntry, CommitId, ConsumerEvent, ConsumerRequest, EpochEnd, Protocol};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use tokio::time::sleep;
 
 table! {
     /// The cases of this room.
@@ -72,6 +73,8 @@ async fn a_revocation_overtakes_waiting_batches<W: World>(scene: &Scene<W>) {
     }
     a.records(1).await;
     let mut b = member_of(scene, request()).await;
+    // The first one hears of it with its next heartbeat, and may yield until then. So nobody asks it before that.
+    b.idle(scene.patience() / 4).await;
     let mut batches = 0;
     race(&mut [&mut b, &mut a], "the revocation", |who, event, _| match (who, event) {
         (1, ConsumerEvent::Ending { .. }) => Some(()),
@@ -98,6 +101,8 @@ async fn a_loss_overtakes_waiting_batches<W: World>(scene: &Scene<W>) -> Checked
     member.begin(held.epoch, 0);
     member.records(1).await;
     scene.act(Act::Expire { group: &group, client_id: "loser" }).await?;
+    // It hears of that with its next heartbeat too.
+    sleep(scene.session() / 2).await;
     let mut batches = 0;
     member
         .until("the loss", |event| match event {

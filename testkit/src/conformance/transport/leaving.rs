@@ -82,7 +82,7 @@ async fn two_members_leaving_at_once_are_replaced<W: World>(scene: &Scene<W>) {
         let (epoch, place) = held.first_key_value().expect("it holds one");
         let offset = u64::from(place.partition) + 10;
         let entry = CommitEntry::new(place.clone(), *epoch, offset);
-        assert_eq!(member.commit(1, vec![entry]).await, [(*epoch, offset, Applied::Applied)]);
+        assert_eq!(member.commit_at_rest(vec![entry]).await, [(*epoch, offset, Applied::Applied)]);
     }
     let start = instant_now();
     {

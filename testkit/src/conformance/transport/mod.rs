@@ -3,7 +3,7 @@
 //!
 //! | file | cases |
 //! | --- | --- |
-//! | `client` | the transport itself: T1 to T3 |
+//! | `client` | the transport itself: T1 to T4 |
 //! | `writing` · `payloads` · `sending` | the producer: answers and order; what arrives; failures and unknown outcomes |
 //! | `reading` · `demand` · `gaps` · `faults` · `pausing` | the consumer: C1, C3, C14, C18; C4; C5; C10; C11 |
 //! | `commits` · `group` · `leaving` · `sessions` | membership: C6, C7; C2, C8, C9; C12, C19; C13, C15 |

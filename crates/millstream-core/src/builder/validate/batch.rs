@@ -1,8 +1,8 @@
 //! Owns the checks of what holds for batch handlers only. Leaves the rest of a handler to `handler`.
 
-use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
 use crate::handler::Slot;
+use crate::service::Problems;
 use crate::service::{BatchPolicy, Calls};
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Owns the check of how long ids are remembered against how long a record may still come again.
 
-use super::problems::Problems;
 use crate::contract::Deduplicator;
 use crate::engine::Retry;
+use crate::service::Problems;
 use crate::service::{HandlerParts, Rules, ServiceParts};
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! Owns the checks of what is said of one handler: what it takes and returns, its time, its numbers, its identities. Leaves
 //! its names to `topics`, its retries to `retries`, its dead letters to `sinks`.
 
-use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
 use crate::contract::{Support, Transport};
 use crate::handler::Wants;
+use crate::service::Problems;
 use crate::service::{Calls, HandlerSettings, IdSource, ServiceParts};
 use crate::topic::Topic;
 use std::time::Duration;

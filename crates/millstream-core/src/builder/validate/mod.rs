@@ -1,8 +1,8 @@
-//! The checks of `build()`: all problems at once, each with its remedy. No connection is made here.
+//! The checks of `build()`: all problems at once, each with its remedy. No connection is made here:
+//! what only a cluster knows is looked up by `run` (`service/survey`).
 //!
 //! | file | noun |
 //! | --- | --- |
-//! | `problems` | what was found, and how it reads |
 //! | `service` | what is said of the whole |
 //! | `transport` | what the transport can do |
 //! | `topics` | names, and who reads what as whom |
@@ -17,7 +17,6 @@
 mod batch;
 mod dedup;
 mod handler;
-mod problems;
 mod retries;
 mod retry_topics;
 mod service;
@@ -27,10 +26,9 @@ mod topics;
 mod transport;
 
 use super::stream_service_builder::{Added, Said};
-use crate::contract::{Error, Transport};
-use crate::service::{Calls, GroupParts, HandlerParts, ServiceParts};
+use crate::contract::{Error, Operation, Transport};
+use crate::service::{Calls, GroupParts, HandlerParts, Problems, ServiceParts};
 use crate::topic::Topic;
-use problems::Problems;
 
 /// The service's parts, or all that is wrong.
 pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
@@ -58,7 +56,7 @@ pub(crate) fn validate(mut said: Said) -> Result<ServiceParts, Error> {
         }
     }
     sinks::loops(&groups, &said.errors, &mut problems);
-    problems.into_error(&said.name)?;
+    problems.into_error(&said.name, Operation::Build)?;
     Ok(said.with_handlers(groups).0)
 }
 

@@ -1,7 +1,7 @@
 //! Owns the checks of how failing records are tried again, of a service and of a handler, and of the breaker.
 
-use super::problems::Problems;
 use crate::engine::{Breaker, Retry};
+use crate::service::Problems;
 
 /// The retries of `whose`: that of error handling, or a handler's own.
 pub(super) fn retry(whose: &str, retry: &Retry, problems: &mut Problems) {

@@ -1,9 +1,9 @@
 //! Owns the checks of retry topics: where they cannot work, and what they would break.
 
-use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
 use crate::contract::{Support, Transport};
 use crate::engine::{Followers, LanePolicy};
+use crate::service::Problems;
 use crate::service::{ErrorHandling, HandlerParts, MOST_RETRY_TOPICS, retry_topics};
 
 /// What is said of them for the whole service.

@@ -1,9 +1,9 @@
 //! Owns the checks of what is said of the service as a whole: its name, its membership, its pace, its end. Leaves single
 //! handlers to `handler`.
 
-use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
 use crate::contract::Transport;
+use crate::service::Problems;
 use std::time::Duration;
 
 /// Kafka's `max.poll.interval`: who does not answer a rebalance for so long has lost its partitions.

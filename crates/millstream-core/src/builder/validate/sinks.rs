@@ -1,7 +1,7 @@
 //! Owns the checks of where dead letters go: that they arrive, and that they do not come back.
 
-use super::problems::Problems;
 use crate::contract::{Durability, ErrorSink};
+use crate::service::Problems;
 use crate::service::{ErrorHandling, GroupParts, letter_topic};
 use crate::topic::{Topic, check_group};
 use std::collections::{BTreeMap, BTreeSet};

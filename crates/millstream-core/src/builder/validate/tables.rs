@@ -1,10 +1,10 @@
 //! Owns the checks of tables: what they need, and that each has one input.
 
-use super::problems::Problems;
 use crate::builder::stream_service_builder::Added;
 use crate::contract::Support;
 use crate::engine::LanePolicy;
 use crate::handler::TableOf;
+use crate::service::Problems;
 use crate::topic::{Address, Topic};
 use std::collections::BTreeMap;
 

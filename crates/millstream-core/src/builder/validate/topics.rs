@@ -1,7 +1,7 @@
 //! Owns the checks of names: topics, groups, handlers, and who reads what as whom.
 
-use super::problems::Problems;
 use crate::service::HandlerParts;
+use crate::service::Problems;
 use crate::topic::{Topic, TopicError, TopicFault, check_group};
 
 /// The topics of the `nth` handler, without those that are none.

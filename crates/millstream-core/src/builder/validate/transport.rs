@@ -1,9 +1,9 @@
 //! Owns the checks against what the transport can do, its `Capabilities`. Leaves its sessions to `service`.
 
-use super::problems::Problems;
 use crate::builder::stream_service_builder::Said;
 use crate::contract::{Support, Transport};
 use crate::envelope::ContentMode;
+use crate::service::Problems;
 
 pub(super) fn transport(said: &Said, problems: &mut Problems) {
     let can = said.transport.capabilities();

@@ -7,7 +7,6 @@
 //! | `entries` | what is kept of one partition |
 //! | `writes` | entries on their way into the topic |
 //! | `restore` | reading the topic back, before the partition starts |
-//! | `check` | what `run` looks up before anything starts |
 //!
 //! The rules (an entry is written behind the outputs of its record and of all before it with its key):
 //!
@@ -22,7 +21,6 @@
 //! 5. Restoring reads up to the topic's end and takes, of each key, the entry with the highest position: one that a zombie
 //!    wrote late is below it.
 
-mod check;
 mod entries;
 mod position;
 mod restore;
@@ -31,7 +29,6 @@ mod writes;
 
 pub use settings::{TableSettings, TableStart};
 
-pub(crate) use check::check_tables;
 pub(crate) use entries::{Entries, Found};
 pub(crate) use position::EntryPosition;
 pub(crate) use restore::{Restored, restore};
