@@ -18,8 +18,8 @@
 //! at the instant the broker applies a commit, I4 after every turn, I5 and I8 when a handler is called, I17 when a worker
 //! starts, I21 when a partition is released.
 //!
-//! What is not in these worlds: suspicion after a pause, tables, retry topics, the breaker, batch handlers, deadlines and the
-//! time that care stops for them, and the age of look-ups. Timers fire in time; everything that travels may take as long as it likes.
+//! What is not in these worlds: suspicion after a pause, tables, retry topics, the breaker, batch handlers, deadlines,
+//! and the age of look-ups. Timers fire in time; everything that travels may take as long as it likes.
 
 mod action;
 mod bugs;

@@ -1,9 +1,10 @@
 //! Owns what follows a failed attempt: another one, and when, or the dead letter, and why. Leaves the waiting to the
 //! worker and the classification of errors to the handler's room.
 //!
-//! Only failing records have an [`Attempts`]. Time that stands still for all of them at once (breaker open, store or sink
-//! down, draining; F110, B48) is kept in one [`Standstill`]: it tells *running time*, which stops while anything holds it,
-//! so pausing a thousand records costs the same as pausing none.
+//! Only failing records have an [`Attempts`]. What counts as time of failing is the attempts and the delays between them, and no
+//! wait for anything else (a store that hangs, a note, a slot). Time that stands still for all attempts at once (breaker open,
+//! store or sink down, draining; F110, B48) is kept in one [`Standstill`]: it tells *running time*, which stops while anything
+//! holds it, so pausing a thousand records costs the same as pausing none.
 
 use super::Backoff;
 use crate::clock::MonoTime;
@@ -19,8 +20,9 @@ pub struct Retry {
     pub max_attempts: u32,
     /// The delays between them.
     pub backoff: Backoff,
-    /// How long after its first failure a record may be tried again, in running time. 5 minutes by default: handlers that
-    /// fail by time-out must not hold their key for attempts × time-out without a bound.
+    /// How long a record may fail from its first failure on: its attempts, in running time, and the delays between them.
+    /// What else it waits for is not its failing and does not count. 5 minutes by default: handlers that fail by time-out
+    /// must not hold their key for attempts × time-out without a bound.
     pub deadline: Option<Duration>,
     /// Whether a panic is tried again. Not by default: the same input mostly panics again (F24).
     pub retry_panics: bool,
@@ -44,7 +46,7 @@ impl Retry {
         self
     }
 
-    /// The same, giving up this long after the first failure (in running time).
+    /// The same, giving up after this long a time of failing ([`deadline`](Self::deadline)).
     #[must_use]
     pub fn within(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -164,8 +166,6 @@ pub enum Hold {
     Draining,
     /// Ownership is in doubt after a pause.
     Suspicion,
-    /// Under care a record waits for its note to be committed, or for the turn.
-    Care,
 }
 
 impl Hold {
@@ -235,28 +235,26 @@ impl Stopwatch {
         Stopwatch(standstill.running(now))
     }
 
-    /// Takes a span to come out of what is measured.
-    pub fn skip(&mut self, span: Duration) {
-        self.0 = self.0.after(span);
-    }
-
     /// How much time ran since the start.
     pub fn elapsed(&self, now: MonoTime, standstill: &Standstill) -> Duration {
         standstill.running(now).since(self.0)
     }
 }
 
-/// The handler calls one failing record has had, and since when it fails.
+/// The handler calls one failing record has had, and for how long it has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempts {
     made: u32,
+    /// The time of failing before the attempt that runs, its delay included.
+    spent: Duration,
+    /// Of the attempt that runs.
     watch: Stopwatch,
 }
 
 impl Attempts {
     /// Of a record that fails for the first time now. Its deadline is measured from here: a healthy record costs no clock.
     pub fn new(now: MonoTime, standstill: &Standstill) -> Self {
-        Attempts { made: 0, watch: Stopwatch::start(now, standstill) }
+        Attempts { made: 0, spent: Duration::ZERO, watch: Stopwatch::start(now, standstill) }
     }
 
     /// Handler calls made.
@@ -264,9 +262,20 @@ impl Attempts {
         self.made
     }
 
-    /// Its record is put off for so long: neither an attempt nor a time of failing.
-    pub fn deferred(&mut self, span: Duration) {
-        self.watch.skip(span);
+    /// Its next attempt starts, or would if nothing kept it: what it waited for until now was not its failing.
+    pub fn starts(&mut self, now: MonoTime, standstill: &Standstill) {
+        planted!(B48: return);
+        self.watch = Stopwatch::start(now, standstill);
+    }
+
+    /// Its record is put off: no attempt, and no time of failing until it [`starts`](Self::starts) again.
+    pub fn deferred(&mut self, now: MonoTime, standstill: &Standstill) {
+        self.spent = self.elapsed(now, standstill);
+        self.watch = Stopwatch::start(now, standstill);
+    }
+
+    fn elapsed(&self, now: MonoTime, standstill: &Standstill) -> Duration {
+        self.spent.saturating_add(self.watch.elapsed(now, standstill))
     }
 
     /// Counts a failed attempt and says what follows (I5, F27, B13). A poison record counts none, and gives up. Gives up
@@ -294,11 +303,14 @@ impl Attempts {
             _ => {}
         }
         let delay = policy.backoff.delay(self.made, entropy).max(not_before);
-        let next = self.watch.elapsed(now, standstill).saturating_add(delay);
+        let elapsed = self.elapsed(now, standstill);
+        let next = elapsed.saturating_add(delay);
         let most = policy.max_attempts + u32::from(planted!(B13));
         if self.made >= most || policy.deadline.is_some_and(|deadline| next > deadline) {
             return Verdict::GiveUp(DeadLetterReason::Exhausted);
         }
+        self.spent = if planted!(B48) { elapsed } else { next };
+        self.watch = Stopwatch::start(now, standstill);
         Verdict::Retry { at: now.after(delay) }
     }
 }

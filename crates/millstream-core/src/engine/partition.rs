@@ -150,12 +150,20 @@ impl Partition {
             self.runnable.insert(offset);
         }
         while let Some(offset) = self.runnable.pop_first() {
+            self.starts(offset, now);
             let Some(held) = self.held.get(&offset).copied() else { continue };
             debug_assert!(self.owns(offset, held.id), "only who has its id goes on");
             self.stage(offset, Stage::Running);
             return Some((offset, held.attempts.map_or(0, |attempts| attempts.made()) + 1));
         }
         None
+    }
+
+    /// What [`next_runnable`](Self::next_runnable) gave starts only now: it has waited for what was not its failing.
+    pub fn starts(&mut self, offset: Offset, now: MonoTime) {
+        if let Some(attempts) = self.held.get_mut(&offset).and_then(|held| held.attempts.as_mut()) {
+            attempts.starts(now, &self.standstill);
+        }
     }
 
     /// Puts back what [`next_runnable`](Self::next_runnable) gave and could not be started.
@@ -221,7 +229,7 @@ impl Partition {
         if let Some(held) = self.held.get_mut(&offset) {
             held.stage = Stage::Deferred(at);
             if let Some(attempts) = &mut held.attempts {
-                attempts.deferred(at.since(now));
+                attempts.deferred(now, &self.standstill);
             }
             self.backoffs.insert((at, offset));
         }

@@ -196,11 +196,6 @@ impl Quarantine {
         self.under_way.is_some()
     }
 
-    /// Whether a record's note is on its way: nothing of its own keeps it from starting.
-    pub fn is_noting(&self) -> bool {
-        matches!(self.under_way, Some((_, UnderWay::Noting)))
-    }
-
     /// Whether the record at `offset` may start. To be asked in offset order while careful, so that the next process meets
     /// the same record first; one that has its turn later than a higher one goes before it unless that runs already. A suspect
     /// known from before is noted and watched in every mode.

@@ -99,14 +99,13 @@ fn the_deadline_stands_still_while_the_breaker_is_open() {
     let policy = Retry::exponential(Duration::from_millis(100), Duration::from_millis(100)).attempts(99);
     let policy = policy.within(Duration::from_millis(1_000));
     let mut standstill = Standstill::new();
-    let mut attempts = Attempts::new(at(0), &standstill);
+    let attempts = Attempts::new(at(0), &standstill);
     standstill.pause(Hold::Breaker, at(500));
     let hour = 3_600_000;
-    assert!(matches!(attempts.failed(Failure::Transient, &policy, &standstill, at(hour), 0), Verdict::Retry { .. }));
     standstill.resume(Hold::Breaker, at(hour));
-    let verdict = |attempts: &mut Attempts, now| attempts.failed(Failure::Transient, &policy, &standstill, now, u64::MAX);
-    assert_eq!(verdict(&mut attempts, at(hour + 400)), Verdict::Retry { at: at(hour + 500) });
-    assert_eq!(verdict(&mut attempts, at(hour + 401)), Verdict::GiveUp(DeadLetterReason::Exhausted));
+    let verdict = |mut attempts: Attempts, now| attempts.failed(Failure::Transient, &policy, &standstill, now, u64::MAX);
+    assert_eq!(verdict(attempts, at(hour + 400)), Verdict::Retry { at: at(hour + 500) });
+    assert_eq!(verdict(attempts, at(hour + 401)), Verdict::GiveUp(DeadLetterReason::Exhausted));
 }
 
 #[test]
@@ -124,7 +123,7 @@ fn time_runs_again_only_when_the_last_hold_is_off() {
     assert_eq!(watch.elapsed(at(80), &standstill), Duration::from_millis(40), "taking a hold off twice changes nothing");
 }
 
-const HOLDS: [Hold; 6] = [Hold::Breaker, Hold::Deduplicator, Hold::Sink, Hold::Draining, Hold::Suspicion, Hold::Care];
+const HOLDS: [Hold; 5] = [Hold::Breaker, Hold::Deduplicator, Hold::Sink, Hold::Draining, Hold::Suspicion];
 
 proptest! {
     #[test]
@@ -152,29 +151,34 @@ proptest! {
 
     #[test]
     fn every_history_gives_up_after_at_most_max_attempts_and_within_the_deadline(
-        max in 1..8u32, deadline in prop::option::of(0..5_000u64), took in prop::collection::vec(0..3_000u64, 10), entropy: u64,
+        max in 1..8u32, deadline in prop::option::of(0..5_000u64), took in prop::collection::vec((0..3_000u64, 0..9_000u64), 10), entropy: u64,
     ) {
         let mut policy = Retry::default().attempts(max).without_deadline();
         if let Some(deadline) = deadline {
             policy = policy.within(Duration::from_millis(deadline));
         }
         let standstill = Standstill::new();
-        let (mut now, first) = (at(7), at(7));
-        let mut attempts = Attempts::new(first, &standstill);
-        let mut calls = 1;
-        for took in took {
+        let mut now = at(7);
+        let mut attempts = Attempts::new(now, &standstill);
+        let (mut calls, mut failing) = (1, Duration::ZERO);
+        for (took, waits) in took {
             match attempts.failed(Failure::Transient, &policy, &standstill, now, entropy) {
                 Verdict::GiveUp(reason) => {
                     prop_assert_eq!(reason, DeadLetterReason::Exhausted);
                     prop_assert_eq!(attempts.made(), calls);
-                    prop_assert!(calls == max || deadline.is_some());
+                    let late = |d| failing + policy.backoff.delay(calls, entropy) > millis(d);
+                    prop_assert!(calls == max || deadline.is_some_and(late), "it had attempts and time left");
                     return Ok(());
                 }
                 Verdict::Retry { at } => {
                     calls += 1;
                     prop_assert!(calls <= max);
-                    prop_assert!(deadline.is_none_or(|d| at.since(first) <= Duration::from_millis(d)));
-                    now = at.after(Duration::from_millis(took));
+                    prop_assert!(deadline.is_none_or(|d| failing + at.since(now) <= millis(d)));
+                    // It waits before it starts for what does not count.
+                    let start = at.after(millis(waits));
+                    attempts.starts(start, &standstill);
+                    failing += start.since(now) - millis(waits) + millis(took);
+                    now = start.after(millis(took));
                 }
             }
         }
@@ -190,12 +194,33 @@ fn a_deferral_is_neither_an_attempt_nor_a_time_of_failing() {
     let mut attempts = Attempts::new(at(0), &standstill);
     assert!(matches!(fails(&mut attempts, at(0)), Verdict::Retry { .. }));
     let mut put_off = attempts;
-    put_off.deferred(deadline * 10);
+    put_off.starts(at(1_000), &standstill);
+    put_off.deferred(at(1_100), &standstill);
     assert_eq!(put_off.made(), 1);
     let later = at(0).after(deadline * 10);
-    assert!(matches!(fails(&mut put_off, later), Verdict::Retry { .. }), "no time was used up");
+    put_off.starts(later, &standstill);
+    // The delay, what ran before it was put off, and the next delay.
+    let left = deadline - millis(50 + 100 + 50);
+    assert!(matches!(fails(&mut { put_off }, later.after(left)), Verdict::Retry { .. }), "no time was used up");
+    let late = later.after(left + millis(1));
+    assert_eq!(fails(&mut put_off, late), Verdict::GiveUp(DeadLetterReason::Exhausted), "it goes on then");
+    attempts.starts(at(1_000), &standstill);
     assert_eq!(fails(&mut attempts, later), Verdict::GiveUp(DeadLetterReason::Exhausted));
-    assert_eq!(fails(&mut put_off, later.after(deadline * 2)), Verdict::GiveUp(DeadLetterReason::Exhausted), "it goes on then");
+}
+
+#[test]
+fn what_a_due_attempt_waits_for_before_it_starts_is_no_time_of_failing() {
+    let standstill = Standstill::new();
+    let policy = Retry::exponential(millis(100), millis(100)).attempts(99).within(millis(1_000));
+    let fails = |attempts: &mut Attempts, now| attempts.failed(Failure::Transient, &policy, &standstill, now, u64::MAX);
+    let mut attempts = Attempts::new(at(0), &standstill);
+    assert_eq!(fails(&mut attempts, at(0)), Verdict::Retry { at: at(100) });
+    // Put back twice, as when its look-up hangs and its note is not committed.
+    for now in [100, 20_000, 60_000] {
+        attempts.starts(at(now), &standstill);
+    }
+    assert_eq!(fails(&mut { attempts }, at(60_800)), Verdict::Retry { at: at(60_900) }, "a delay, 800 ms and a delay");
+    assert_eq!(fails(&mut attempts, at(60_801)), Verdict::GiveUp(DeadLetterReason::Exhausted));
 }
 
 #[test]

@@ -343,6 +343,29 @@ fn a_record_that_could_not_be_started_is_the_next_again_with_the_same_attempt() 
 }
 
 #[test]
+fn a_record_that_waits_to_be_started_uses_up_none_of_its_deadline() {
+    let mut policy = PartitionPolicy::new(false);
+    policy.retry = Retry::exponential(Duration::from_secs(1), Duration::from_secs(1)).attempts(4).within(Duration::from_secs(8));
+    let mut partition = Partition::new(0, policy);
+    let mut now = MonoTime::ZERO;
+    partition.parked(0, A, K);
+    for attempt in 2..=4 {
+        let verdict = partition.failed(0, A, K, Failure::Transient, now, 0);
+        assert!(matches!(verdict, Verdict::Retry { .. }), "attempt {attempt} has time left");
+        for _ in 0..3 {
+            now = now.after(Duration::from_secs(20));
+            assert_eq!(partition.next_runnable(now), Some((0, attempt)));
+            partition.not_started(0);
+        }
+        assert_eq!(partition.next_runnable(now), Some((0, attempt)));
+        now = now.after(Duration::from_secs(60));
+        partition.starts(0, now);
+    }
+    let verdict = partition.failed(0, A, K, Failure::Transient, now, 0);
+    assert_eq!(verdict, Verdict::GiveUp(DeadLetterReason::Exhausted), "of its attempts");
+}
+
+#[test]
 fn a_record_condemned_without_an_attempt_counts_none_and_holds_its_key() {
     let mut partition = partition(Followers::Continue);
     assert_eq!(arrive(&mut partition, 1, A, K), Arrival::Start);

@@ -114,22 +114,6 @@ fn after_a_crash_records_run_one_at_a_time_each_noted_first() {
 }
 
 #[test]
-fn a_record_awaits_its_note_from_its_asking_until_it_may_start_or_is_put_back() {
-    let mut quarantine = after_crash(None);
-    assert!(!quarantine.is_noting());
-    quarantine.before_start(100);
-    assert!(quarantine.is_noting());
-    quarantine.put_back(100);
-    assert!(!quarantine.is_noting());
-    quarantine.before_start(100);
-    quarantine.noted(100);
-    assert!(!quarantine.is_noting(), "it may start");
-    quarantine.before_start(100);
-    quarantine.before_start(101);
-    assert!(!quarantine.is_noting(), "who waits for another's end awaits no note");
-}
-
-#[test]
 fn a_record_is_under_way_from_its_note_on_until_it_is_settled_or_put_back() {
     let mut quarantine = after_crash(None);
     assert!(!quarantine.is_under_way());

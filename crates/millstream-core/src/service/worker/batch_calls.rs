@@ -84,6 +84,9 @@ impl Worker {
         let Some(slot) = self.slots.peek() else { return };
         let (mut records, mut offsets) = (Vec::with_capacity(gathered.len()), Vec::with_capacity(gathered.len()));
         for &Gathered { offset, attempt, .. } in gathered {
+            if attempt > 1 {
+                self.engine.starts(offset, now);
+            }
             let Some(payload) = self.payloads.get(&offset) else { continue };
             payload.starts_again(&mut self.counts, &self.plan);
             let (record, prepared) = (payload.batch.share(payload.index), &payload.prepared);

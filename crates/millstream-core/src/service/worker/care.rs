@@ -2,9 +2,8 @@
 //! service. Leaves the rules to [`Quarantine`](crate::engine::Quarantine).
 
 use super::Worker;
-use crate::clock::MonoTime;
 use crate::contract::Offset;
-use crate::engine::{Hold, Permit};
+use crate::engine::Permit;
 
 /// Whether a record may start while the epoch is careful.
 pub(super) enum Quarantined {
@@ -69,20 +68,6 @@ impl Worker {
             self.turn.queued = true;
         }
         may
-    }
-
-    /// Stops the time of failing records while one awaits its note or the turn: no handler was there to be called, and a
-    /// broker that is away would use up their deadline (I5). A record that awaits the end of another's attempt goes on ageing.
-    pub(super) fn care_holds_time(&mut self, now: MonoTime) {
-        if self.quarantine.is_idle() && !self.engine.standstill.holds(Hold::Care) {
-            return;
-        }
-        let turn = if self.turn.of.is_none() { self.turn.queued } else { self.turn.clearing.is_some() };
-        if !self.quarantine.is_idle() && (self.quarantine.is_noting() || turn) {
-            self.engine.standstill.pause(Hold::Care, now);
-        } else {
-            self.engine.standstill.resume(Hold::Care, now);
-        }
     }
 
     /// Passes the turn on, if others wait for it and nothing of this epoch is under suspicion, in the group's eyes either.

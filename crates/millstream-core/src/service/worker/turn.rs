@@ -83,7 +83,6 @@ impl Worker {
             moved |= self.send_letters(now, cx);
             moved |= self.send_copies(now, cx);
             moved |= self.pass_turn();
-            self.care_holds_time(now);
             if let Some(report) = self.leave(now) {
                 return Turned::Ended(report);
             }
