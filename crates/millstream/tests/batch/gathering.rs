@@ -89,6 +89,24 @@ async fn so_many_calls_of_a_partition_run_at_once_and_no_more() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_that_is_tried_again_waits_for_company_outside_its_deadline() {
+    let desk = Desk::new().answering(|_, attempt| match attempt {
+        4 => Ok(Outcome::Done),
+        _ => Err(HandlerError::transient("busy")),
+    });
+    let memory = Memory::new();
+    send_orders(&memory, NEW, orders(0..1)).await;
+    let start = |memory| {
+        let retry = Retry::exponential(ms(10), ms(10)).attempts(4).within(ms(500));
+        let builder = builder(memory, 7).with_error_handling(ErrorHandling::new().retry(retry)).with_state(desk.clone());
+        builder.add_producer().add_batch_handler_with(NEW, GROUP, Desk::handle, BatchSettings::new().linger(ms(1_000))).build()
+    };
+    let bench = millstream_testkit::TestBench::start_on(memory, start).await.expect("a valid service");
+    bench.settled().await;
+    assert_eq!(desk.attempts(0), [1, 2, 3, 4]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_window_that_is_full_does_not_keep_a_batch_waiting_for_ever() {
     let desk = Desk::new();
     let settings = BatchSettings::new().records(8).in_flight(8, 4 << 20).linger(ms(50));

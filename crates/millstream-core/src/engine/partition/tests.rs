@@ -358,8 +358,11 @@ fn a_record_that_waits_to_be_started_uses_up_none_of_its_deadline() {
             partition.not_started(0);
         }
         assert_eq!(partition.next_runnable(now), Some((0, attempt)));
-        now = now.after(Duration::from_secs(60));
-        partition.starts(0, now);
+        if attempt == 3 {
+            // Gathered, it waits for the others of its batch.
+            now = now.after(Duration::from_secs(60));
+            partition.starts(0, now);
+        }
     }
     let verdict = partition.failed(0, A, K, Failure::Transient, now, 0);
     assert_eq!(verdict, Verdict::GiveUp(DeadLetterReason::Exhausted), "of its attempts");
