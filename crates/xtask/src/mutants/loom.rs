@@ -2,7 +2,6 @@
 //! and the copy to `tree`.
 
 use super::list::Mutant;
-use super::stage::{self, Stage};
 use super::tree::{self, PLACE};
 use super::trial::Program;
 use super::weave::{self, Number, SWITCH, region};
@@ -20,30 +19,35 @@ pub(crate) struct Loom<'m> {
     sources: BTreeMap<&'m str, String>,
     /// Those that do not compile in a weave.
     refused: BTreeSet<Number>,
+    /// What is built, as arguments of cargo.
+    targets: BTreeSet<String>,
 }
 
+/// Programs of tests, by name.
+pub(crate) type Programs = BTreeMap<String, Program>;
+
 impl<'m> Loom<'m> {
-    /// Weaves all mutants and builds them, until only those are left that compile; answers who was refused.
+    /// Weaves all mutants and builds these targets with them, until only mutants are left that compile.
     ///
     /// # Errors
     /// If the build fails for another reason.
-    pub(crate) fn new(files: &'m BTreeMap<String, Vec<Mutant>>) -> Result<Self, String> {
+    pub(crate) fn new(files: &'m BTreeMap<String, Vec<Mutant>>, targets: BTreeSet<String>) -> Result<(Self, Programs), String> {
         let mutants: BTreeMap<Number, &Mutant> = (1..).zip(files.values().flatten()).collect();
         let read = |file: &'m String| {
             let source = fs::read_to_string(root().join(file)).map_err(|error| format!("{file}: {error}"))?;
             Ok((file.as_str(), source))
         };
         let sources = files.keys().map(read).collect::<Result<_, String>>()?;
-        let mut loom = Loom { mutants, sources, refused: BTreeSet::new() };
+        let mut loom = Loom { mutants, sources, refused: BTreeSet::new(), targets };
         loop {
             let woven = loom.woven()?;
             let built: BTreeSet<Number> = woven.values().flat_map(|source| weave::numbers(source)).collect();
             loom.refused = loom.mutants.keys().filter(|number| !built.contains(number)).copied().collect();
             tree::freshen(&with_switch(woven.clone())?)?;
-            let errors = errors()?;
-            if errors.is_empty() {
-                return Ok(loom);
-            }
+            let errors = match build(&loom.targets)? {
+                Ok(programs) => return Ok((loom, programs)),
+                Err(errors) => errors,
+            };
             let of = |error: &Error| woven.get(&error.file).map(|source| region(source, &error.part)).unwrap_or_default();
             let blamed: BTreeSet<Number> = errors.iter().flat_map(of).collect();
             if blamed.is_empty() {
@@ -69,15 +73,15 @@ impl<'m> Loom<'m> {
         self.sources.iter().map(weave).collect()
     }
 
-    /// Whether a mutant that is in no weave compiles; if so, that it is built alone.
+    /// The programs with a mutant that is in no weave; `None` if it does not compile.
     ///
     /// # Errors
     /// If nothing can be built at all.
-    pub(crate) fn alone(&self, mutant: &Mutant) -> Result<bool, String> {
+    pub(crate) fn alone(&self, mutant: &Mutant) -> Result<Option<Programs>, String> {
         let mut files = self.woven()?;
         files.insert(mutant.file.clone(), mutant.alone(&self.sources[mutant.file.as_str()]));
         tree::freshen(&with_switch(files)?)?;
-        Ok(errors()?.is_empty())
+        Ok(build(&self.targets)?.ok())
     }
 }
 
@@ -95,52 +99,34 @@ struct Error {
     said: String,
 }
 
-/// Builds the core, and answers what the compiler says against it.
-fn errors() -> Result<Vec<Error>, String> {
-    let [manifest, target] = place();
-    // With the profile of tests: what is built here they stand on.
-    let build = ["build", "--quiet", "--profile=test", "--package=millstream-core", "--message-format=json", &manifest, &target];
-    let said = Step::cargo(&build);
-    let said = said.ending_with(&[0, 101]).output()?.stdout;
-    let messages = json(&said).filter(|line| line["message"]["level"] == "error");
-    let spans = messages.flat_map(|line| {
-        let spans = line["message"]["spans"].as_array().cloned().unwrap_or_default();
-        let said = line["message"]["rendered"].as_str().unwrap_or_default().to_owned();
-        spans.into_iter().filter(|span| span["is_primary"] == true).map(move |span| (span, said.clone()))
-    });
-    let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
-    let error = |(span, said): (Value, String)| Error {
-        file: span["file_name"].as_str().unwrap_or_default().replace('\\', "/"),
-        part: number(&span["byte_start"])..number(&span["byte_end"]),
-        said,
-    };
-    Ok(spans.map(error).collect())
+/// Builds programs of tests; or what the compiler says against it.
+fn build(targets: &BTreeSet<String>) -> Result<Result<Programs, Vec<Error>>, String> {
+    let place = [format!("--manifest-path={PLACE}/Cargo.toml"), format!("--target-dir={PLACE}/target")];
+    let words = ["test", "--quiet", "--no-run", "--message-format=json"].into_iter();
+    let words: Vec<&str> = words.chain(place.iter().chain(targets).map(String::as_str)).collect();
+    let said = Step::cargo(&words).ending_with(&[0, 101]).output()?.stdout;
+    let lines: Vec<Value> = said.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let errors: Vec<Error> = lines.iter().filter(|line| line["message"]["level"] == "error").flat_map(Error::read).collect();
+    Ok(if errors.is_empty() { Ok(lines.iter().filter_map(program).collect()) } else { Err(errors) })
 }
 
-/// Builds the programs of these stages.
-///
-/// # Errors
-/// If one does not compile.
-pub(crate) fn programs(stages: &[Stage]) -> Result<BTreeMap<String, Program>, String> {
-    let [manifest, target] = place();
-    let arguments = ["test", "--quiet", "--no-run", "--message-format=json", &manifest, &target].map(str::to_owned);
-    let arguments: Vec<String> = arguments.into_iter().chain(stage::targets(stages)).collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let said = Step::cargo(&words).output()?.stdout;
-    let program = |line: Value| {
-        let path = PathBuf::from(line["executable"].as_str()?);
-        let folder = PathBuf::from(line["manifest_path"].as_str()?).parent()?.to_path_buf();
-        let name = line["target"]["name"].as_str()?.to_owned();
-        line["profile"]["test"].as_bool()?.then_some((name, Program { path, folder }))
-    };
-    Ok(json(&said).filter_map(program).collect())
+fn program(line: &Value) -> Option<(String, Program)> {
+    let path = PathBuf::from(line["executable"].as_str()?);
+    let folder = PathBuf::from(line["manifest_path"].as_str()?).parent()?.to_path_buf();
+    let name = line["target"]["name"].as_str()?.to_owned();
+    line["profile"]["test"].as_bool()?.then_some((name, Program { path, folder }))
 }
 
-/// Where cargo builds it.
-fn place() -> [String; 2] {
-    [format!("--manifest-path={PLACE}/Cargo.toml"), format!("--target-dir={PLACE}/target")]
-}
-
-fn json(lines: &str) -> impl Iterator<Item = Value> {
-    lines.lines().filter_map(|line| serde_json::from_str(line).ok())
+impl Error {
+    /// One at each place where it shows.
+    fn read(line: &Value) -> Vec<Self> {
+        let message = &line["message"];
+        let number = |value: &Value| value.as_u64().and_then(|number| usize::try_from(number).ok()).unwrap_or_default();
+        let error = |span: &Value| Error {
+            file: span["file_name"].as_str().unwrap_or_default().replace('\\', "/"),
+            part: number(&span["byte_start"])..number(&span["byte_end"]),
+            said: message["rendered"].as_str().unwrap_or_default().to_owned(),
+        };
+        message["spans"].as_array().into_iter().flatten().filter(|span| span["is_primary"] == true).map(error).collect()
+    }
 }

@@ -82,8 +82,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     if all.is_empty() {
         return Err("no tests of this name are tried".to_owned());
     }
-    let loom = Loom::new(&files)?;
-    let trials = Trials::new(loom::programs(&all)?, &all)?;
+    let (loom, programs) = Loom::new(&files, stage::targets(&all))?;
+    let trials = Trials::new(programs, &all)?;
     let (mut rows, mut complaints) = (Vec::new(), Vec::new());
     let mut alone = BTreeMap::new();
     for (file, mutants) in &files {
@@ -99,10 +99,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     for (file, (mutants, others, mut found, took)) in alone {
         let start = Instant::now();
         for (_, mutant, _) in others {
-            let fate = if mutant.cannot_compile() || !loom.alone(mutant)? {
-                (Fate::Unviable, 0)
-            } else {
-                trials.with(loom::programs(&all)?).all(&stages(file), 0)?
+            let programs = if mutant.cannot_compile() { None } else { loom.alone(mutant)? };
+            let fate = match programs {
+                Some(programs) => trials.with(programs).all(&stages(file), 0)?,
+                None => (Fate::Unviable, 0),
             };
             say(mutant, &fate.0);
             found.push((mutant.clone(), fate.0, fate.1));
