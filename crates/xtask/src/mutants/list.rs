@@ -96,6 +96,12 @@ impl Mutant {
         })
     }
 
+    /// All that says whether it compiles, in a line.
+    pub(crate) fn described(&self) -> String {
+        let Mutant { name, line, returns, .. } = self;
+        format!("{name} | {line} | {}", returns.replace('\n', " "))
+    }
+
     /// Where it is in its file's source.
     pub(crate) fn bytes(&self, source: &str) -> Range<usize> {
         let byte = |(line, column): (usize, usize)| {

@@ -13,6 +13,9 @@ use std::path::PathBuf;
 
 const CORE: &str = "crates/millstream-core/src/lib.rs";
 
+/// Who was refused in the last run, from the root: to find them again takes a build or two.
+const REFUSED: &str = "target/mutation/refused.txt";
+
 /// Sources with mutants in them.
 pub(crate) struct Loom<'m> {
     mutants: BTreeMap<Number, &'m Mutant>,
@@ -38,14 +41,21 @@ impl<'m> Loom<'m> {
             Ok((file.as_str(), source))
         };
         let sources = files.keys().map(read).collect::<Result<_, String>>()?;
-        let mut loom = Loom { mutants, sources, refused: BTreeSet::new(), targets };
+        let before = fs::read_to_string(root().join(REFUSED)).unwrap_or_default();
+        let before: BTreeSet<&str> = before.lines().collect();
+        let refused = mutants.iter().filter(|(_, mutant)| before.contains(mutant.described().as_str()));
+        let refused = refused.map(|(&number, _)| number).collect();
+        let mut loom = Loom { mutants, sources, refused, targets };
         loop {
             let woven = loom.woven()?;
             let built: BTreeSet<Number> = woven.values().flat_map(|source| weave::numbers(source)).collect();
             loom.refused = loom.mutants.keys().filter(|number| !built.contains(number)).copied().collect();
             tree::freshen(&with_switch(woven.clone())?)?;
             let errors = match build(&loom.targets)? {
-                Ok(programs) => return Ok((loom, programs)),
+                Ok(programs) => {
+                    loom.remember()?;
+                    return Ok((loom, programs));
+                }
                 Err(errors) => errors,
             };
             let of = |error: &Error| woven.get(&error.file).map(|source| region(source, &error.part)).unwrap_or_default();
@@ -71,6 +81,11 @@ impl<'m> Loom<'m> {
             Ok((file.to_owned(), woven))
         };
         self.sources.iter().map(weave).collect()
+    }
+
+    fn remember(&self) -> Result<(), String> {
+        let refused: Vec<String> = self.refused.iter().map(|number| self.mutants[number].described()).collect();
+        fs::write(root().join(REFUSED), refused.join("\n")).map_err(|error| format!("{REFUSED}: {error}"))
     }
 
     /// The programs with a mutant that is in no weave; `None` if it does not compile.
