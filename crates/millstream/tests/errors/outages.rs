@@ -109,6 +109,7 @@ async fn time_in_which_no_id_is_looked_up_counts_for_no_record() {
     tokio::time::sleep(2 * PAUSE).await;
     store.checks().down(false);
     running.settled(2).await;
+    assert!(!running.handle.health().is_degraded(), "it works again");
     let counts = running.handle.account().total();
     running.stop().await.expect("a clean end");
     assert_eq!((counts.done, counts.dead_lettered), (2, 0));
@@ -127,6 +128,7 @@ async fn time_in_which_nothing_is_marked_counts_for_no_record_though_ids_are_loo
     }
     store.marks().down(false);
     running.settled(502).await;
+    assert!(!running.handle.health().is_degraded(), "it works again");
     let counts = running.handle.account().total();
     running.stop().await.expect("a clean end");
     assert_eq!((counts.done, counts.dead_lettered), (502, 0));
