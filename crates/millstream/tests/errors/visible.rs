@@ -4,6 +4,7 @@ use super::seen::Seen;
 use super::support::*;
 use super::*;
 use millstream::contract::DeadLetterReason;
+use millstream_core::process::Process;
 
 async fn fails(order: Event<Order>) -> Result<(), HandlerError> {
     match order.account.as_str() {
@@ -67,4 +68,26 @@ async fn a_hand_over_to_a_retry_topic_is_a_line_that_says_where_to() {
     let lines = seen.lines("attempts used up, handed on to a retry topic");
     assert_eq!(lines.len(), 1);
     assert_eq!((lines[0].fields["attempts"].as_str(), lines[0].fields["to"].as_str()), ("2", "paper.orders.new.retry.1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_says_when_its_record_failed_first_and_when_last() {
+    let memory = Memory::new();
+    let slow = Retry::exponential(Duration::from_secs(10), Duration::from_secs(10)).attempts(3);
+    // A process has a wall clock of its own, which goes with the test's.
+    let process = Process::new("desk", 1, 1_780_000_000_000);
+    process.run(account(ErrorHandling::new().retry(slow), &memory)).await;
+    let failed = |reason: &str| {
+        let letters = memory.records(&topic("paper.orders.new.dlq"));
+        let letter = letters.iter().find(|letter| said(letter, "millstream-dlq-reason") == reason).expect("a letter");
+        ["millstream-dlq-first-failed-at", "millstream-dlq-last-failed-at"].map(|name| said(letter, name))
+    };
+    let [first, last] = failed("exhausted");
+    assert!(first.starts_with("2026-05-28T20:26:40"), "{first}");
+    assert!(
+        "2026-05-28T20:26:50" < last.as_str() && last.as_str() < "2026-05-28T20:27:02",
+        "{last}, two pauses of 5 s to 10 s later"
+    );
+    let [first, last] = failed("permanent");
+    assert_eq!(first, last);
 }

@@ -7,6 +7,7 @@
 mod support;
 mod world;
 
+mod answers;
 mod attempts;
 mod bounds;
 mod commit_safety;

@@ -3,13 +3,15 @@
 
 use super::support::*;
 use super::world::*;
-use millstream::memory::Memory;
+use millstream::memory::{Memory, TopicConfig};
 use millstream::prelude::*;
 use millstream_testkit::FlakyTransport;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tokio::time::Instant;
+
+const COPIES: &str = "paper.orders.new.retry.1";
 
 /// Waits as long as an account's name says, in seconds; for ever if it says no number.
 struct Slow {
@@ -186,6 +188,63 @@ async fn a_stop_settles_completed_records_whose_marks_are_missing() {
     assert_eq!(committed(&memory, GROUP, NEW, 0), Some(3));
     assert_eq!(handle.account().total().marks_missing, 3);
     history.assert_safe();
+}
+
+/// Runs one order that fails through a service whose letters or copies take three seconds, and stops while one is under way.
+async fn stopped_while_sent(errors: ErrorHandling, slow: &str) -> (Memory, millstream::service::Counts) {
+    let memory = log(1);
+    for name in [NEW, LETTERS, COPIES] {
+        memory.create_topic(&topic(name), TopicConfig::new(1)).expect("a new topic");
+    }
+    let flaky = FlakyTransport::new(memory.clone());
+    flaky.to(&topic(slow)).slow(Duration::from_secs(3));
+    send_orders(&memory, NEW, [order("a", 0)]).await;
+    let service = builder(flaky, 1)
+        .with_error_handling(errors)
+        .with_deduplicator(store())
+        .add_consumer_handler(NEW, GROUP, async |_: Event<Order>| Err::<(), _>(HandlerError::transient("no")))
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let handle = running.handle.clone();
+    assert_eq!(handle.account().total().settled(), 0, "it is under way");
+    running.stop().await.expect("a clean end");
+    (memory, handle.account().total())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_a_letter_that_is_under_way() {
+    let (memory, counts) = stopped_while_sent(quick(), LETTERS).await;
+    assert_eq!((counts.dead_lettered, counts.abandoned), (1, 0));
+    assert_eq!(committed(&memory, GROUP, NEW, 0), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_a_copy_that_is_under_way() {
+    let (memory, counts) = stopped_while_sent(quick().retry_topics([Duration::from_secs(60)]), COPIES).await;
+    assert_eq!((counts.handed_on, counts.dead_lettered), (1, 0));
+    assert_eq!(committed(&memory, GROUP, NEW, 0), Some(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_marks_that_are_under_way() {
+    let (memory, store) = (log(1), store());
+    store.marks().slow(Duration::from_secs(3));
+    let (_, state) = begun(&memory, &["0", "0", "0"]).await;
+    let service = builder(memory.clone(), 1)
+        .with_deduplicator(store.clone())
+        .with_shared_state(state)
+        .add_producer()
+        .add_consumer_handler(NEW, GROUP, Slow::on_order)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let handle = running.handle.clone();
+    running.stop().await.expect("a clean end");
+    assert_eq!(committed(&memory, GROUP, NEW, 0), Some(3));
+    assert_eq!((handle.account().total().done, handle.account().total().marks_missing), (3, 0));
 }
 
 /// Stops before it was assigned, at once after, and twice in a row.

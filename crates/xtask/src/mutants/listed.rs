@@ -1,6 +1,6 @@
 //! Owns the list of survivors that nobody can notice, and how the found ones compare with it.
 
-use super::lab::{Fate, Mutant};
+use super::list::{Fate, Mutant};
 use crate::step::root;
 use std::collections::BTreeMap;
 use std::fs;
@@ -58,7 +58,7 @@ impl Listed {
             if *fate == Fate::Missed {
                 *survivors += 1;
                 if *survivors > self.entries.get(&name_of(mutant)).copied().unwrap_or(0) {
-                    let Mutant { name, file, change, line } = mutant;
+                    let Mutant { name, file, change, line, .. } = mutant;
                     complaints.push(format!(
                         "survives: {name}\n  a test that fails for it, or in {LIST}:\n  [[survivor]]\n  file = {file:?}\n  \
                          change = '{change}'\n  line = '{line}'\n  why = \"\""
@@ -89,7 +89,8 @@ mod tests {
 
     fn mutant(at: u32, line: &str) -> Mutant {
         let change = "replace < with <= in f".to_owned();
-        Mutant { name: format!("a.rs:{at}:1: {change}"), file: "a.rs".to_owned(), change, line: line.to_owned() }
+        let (name, file) = (format!("a.rs:{at}:1: {change}"), "a.rs".to_owned());
+        Mutant { name, file, change, line: line.to_owned(), ..Mutant::default() }
     }
 
     /// The first words of what is said of these.
@@ -112,14 +113,14 @@ mod tests {
         let two = [mutant(7, "if a < b {"), mutant(9, "if a < b {")];
         let found = |second| vec![(two[0].clone(), Fate::Missed, 0), (two[1].clone(), second, 0)];
         assert_eq!(said(ENTRY, &found(Fate::Missed), &two), ["survives"]);
-        assert_eq!(said(ENTRY, &found(Fate::Caught), &two), [""; 0]);
+        assert_eq!(said(ENTRY, &found(Fate::Caught("t".to_owned())), &two), [""; 0]);
         assert_eq!(said(&ENTRY.repeat(2), &found(Fate::Missed), &two), [""; 0]);
     }
 
     #[test]
     fn what_is_listed_and_caught_or_gone_is_a_complaint_and_what_did_not_run_is_none() {
         let one = mutant(7, "if a < b {");
-        for fate in [Fate::Caught, Fate::TimedOut, Fate::Unviable] {
+        for fate in [Fate::Caught("t".to_owned()), Fate::TimedOut("t".to_owned()), Fate::Unviable] {
             assert_eq!(said(ENTRY, &[(one.clone(), fate, 0)], std::slice::from_ref(&one)), ["listed, but caught"]);
         }
         assert_eq!(said(ENTRY, &[], std::slice::from_ref(&one)), [""; 0], "another shard's");

@@ -1,80 +1,67 @@
-//! Owns which tests a mutant goes through. Leaves running them to `lab`.
-//!
-//! A mutant is built and tested hundreds of times, so the first stage is what costs least: the engine compiles without the
-//! floors above it, in a tenth of the time, and a file's own tests find most. Only survivors meet what takes longer.
+//! Owns which tests a mutant goes through, fastest first: only survivors meet what takes longer. Leaves running them to `trial`.
 
-use super::tree::Tree;
+use std::collections::BTreeSet;
+
+/// The tests of whole services that say what becomes of records; first those that notice most.
+const SERVICES: [&str; 14] = [
+    "settlement",
+    "errors",
+    "deduplication",
+    "invariants",
+    "batch",
+    "breaker",
+    "care",
+    "error_sinks",
+    "filters",
+    "forms",
+    "layers",
+    "order",
+    "tables",
+    "twins",
+];
 
 /// One set of tests.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Stage {
-    /// What is printed of it.
-    pub(crate) name: &'static str,
-    /// Where the mutant is built.
-    pub(crate) tree: Tree,
-    /// Whether the mutant is optimised: where its tests would take longer than optimising does.
-    pub(crate) optimised: bool,
-    /// Whose tests run.
-    pub(crate) package: &'static str,
-    /// Which of them are built, as arguments of cargo.
-    pub(crate) targets: &'static [&'static str],
-    /// What is said to the tests themselves.
+    /// The program that holds them, as cargo names it.
+    pub(crate) program: &'static str,
+    /// What is said to it.
     pub(crate) tests: Vec<String>,
 }
 
-impl Stage {
-    /// The environment variable that says how much is optimised, and what it says.
-    pub(crate) fn level(&self) -> (&'static str, &'static str) {
-        ("CARGO_PROFILE_MUTANTS_OPT_LEVEL", if self.optimised { "1" } else { "0" })
+/// How the programs of these stages are built, as arguments of cargo.
+pub(crate) fn targets(stages: &[Stage]) -> BTreeSet<String> {
+    let target = |stage: &Stage| match stage.program {
+        CORE => ["--package=millstream-core".to_owned(), "--lib".to_owned()],
+        test @ ("model" | "sim") => ["--package=millstream-testkit".to_owned(), format!("--test={test}")],
+        test @ "scrape" => ["--package=millstream-prometheus".to_owned(), format!("--test={test}")],
+        test => ["--package=millstream".to_owned(), format!("--test={test}")],
+    };
+    stages.iter().flat_map(target).collect()
+}
+
+/// What a mutant of this file goes through.
+pub(crate) fn all(file: &str) -> Vec<Stage> {
+    let stage = |program, tests: &[&str]| Stage { program, tests: tests.iter().map(|&word| word.to_owned()).collect() };
+    let services = SERVICES.iter().map(|&program| stage(program, &[]));
+    let mut stages = Vec::new();
+    match file.split_once("/engine/") {
+        Some((_, in_engine)) => {
+            let own = format!("engine::{}::", in_engine.trim_end_matches(".rs").replace('/', "::"));
+            // Tests of every state of a value take longest.
+            stages.push(stage(CORE, &[&own, "--skip", "every"]));
+            stages.push(stage(CORE, &["engine::"]));
+            stages.extend([stage("model", &[]), stage("sim", &[])]);
+            stages.extend(services);
+        }
+        None => {
+            stages.push(stage(CORE, &["service::"]));
+            stages.extend(services);
+            stages.extend([stage("scrape", &[]), stage("sim", &[])]);
+        }
     }
+    stages
 }
 
-/// The tests of whole services that say what becomes of records.
-const SERVICES: &[&str] = &[
-    "--test=batch",
-    "--test=breaker",
-    "--test=care",
-    "--test=deduplication",
-    "--test=error_sinks",
-    "--test=errors",
-    "--test=filters",
-    "--test=forms",
-    "--test=invariants",
-    "--test=layers",
-    "--test=order",
-    "--test=settlement",
-    "--test=tables",
-    "--test=twins",
-];
-
-/// What a mutant of this file goes through, which has tests of its own or not.
-pub(crate) fn all(file: &str, has_tests: bool) -> Vec<Stage> {
-    let lib = |name, optimised, tests: &[&str]| Stage {
-        name,
-        tree: Tree::Whole,
-        optimised,
-        package: "millstream-core",
-        targets: &["--lib"],
-        tests: tests.iter().map(|&word| word.to_owned()).collect(),
-    };
-    let simulated = Stage {
-        name: "the model and the simulator",
-        tree: Tree::Whole,
-        optimised: true,
-        package: "millstream-testkit",
-        targets: &["--test=model", "--test=sim"],
-        tests: Vec::new(),
-    };
-    let Some((_, in_engine)) = file.split_once("/engine/") else {
-        let used =
-            Stage { name: "the tests of services", package: "millstream", targets: SERVICES, tests: Vec::new(), ..simulated };
-        let simulated =
-            Stage { name: "the simulator", package: "millstream-testkit", targets: &["--test=sim"], tests: Vec::new(), ..used };
-        let own = lib("the service's own tests", false, &["service::"]);
-        return if has_tests { vec![simulated, own, used] } else { vec![simulated, used] };
-    };
-    let own = format!("engine::{}::", in_engine.trim_end_matches(".rs").replace('/', "::"));
-    let own =
-        Stage { tree: Tree::Engine, ..lib("its own tests, but for those of every state", false, &[&own, "--skip", "every"]) };
-    let engine = Stage { tree: Tree::Engine, ..lib("all of the engine", true, &["engine::"]) };
-    vec![own, engine, simulated]
-}
+/// The program of the core's own tests.
+const CORE: &str = "millstream_core";

@@ -1,6 +1,6 @@
 //! Owns the table: a row for each file, and their sum.
 
-use super::lab::{Fate, Mutant};
+use super::list::{Fate, Mutant};
 use crate::step::human;
 use std::fmt;
 use std::time::Duration;
@@ -26,8 +26,8 @@ impl Row {
         let mut row = Row { file: short.to_owned(), mutants: found.len(), took, ..Row::default() };
         for (mutant, fate, stage) in found {
             *match fate {
-                Fate::Caught => &mut row.caught[(*stage).min(1)],
-                Fate::TimedOut => &mut row.timed_out,
+                Fate::Caught(_) => &mut row.caught[(*stage).min(1)],
+                Fate::TimedOut(_) => &mut row.timed_out,
                 Fate::Unviable => &mut row.unviable,
                 Fate::Missed if listed(mutant) => &mut row.listed,
                 Fate::Missed => &mut row.survivors,
@@ -78,8 +78,10 @@ mod tests {
 
     #[test]
     fn every_mutant_is_counted_once_and_the_sum_has_them_all() {
-        let mutant = Mutant { name: "n".to_owned(), file: "f".to_owned(), change: "c".to_owned(), line: "l".to_owned() };
-        let fates = [(Fate::Caught, 0), (Fate::Caught, 2), (Fate::TimedOut, 1), (Fate::Unviable, 0), (Fate::Missed, 2)];
+        let mutant = Mutant::default();
+        let by = || "t".to_owned();
+        let fates =
+            [(Fate::Caught(by()), 0), (Fate::Caught(by()), 2), (Fate::TimedOut(by()), 1), (Fate::Unviable, 0), (Fate::Missed, 2)];
         let found = fates.map(|(fate, stage)| (mutant.clone(), fate, stage));
         let row = |listed| Row::new("crates/core/src/engine/f.rs", &found, |_| listed, Duration::from_secs(2));
         let numbers =
