@@ -3,7 +3,7 @@
 
 use super::context::Context;
 use super::lookup::partition;
-use crate::raw::{Message, PartitionHandle};
+use crate::raw::{Message, PartitionHandle, Polled};
 use millstream_core::contract::{Offset, TopicPartition};
 use rdkafka::consumer::base_consumer::PartitionQueue;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -53,7 +53,12 @@ impl Source {
     pub(super) fn take(&self, most: usize, into: &mut VecDeque<Taken>) -> usize {
         let before = into.len();
         match &self.handle {
-            Some(handle) => handle.take(most, |message| into.push_back(Taken::Batched(message))),
+            Some(handle) => handle.take(most, |polled| {
+                into.push_back(match polled {
+                    Polled::Record(message) => Taken::Batched(message),
+                    Polled::Failed(code, offset) => Taken::Failed(code, offset),
+                });
+            }),
             None => {
                 while into.len() - before < most
                     && let Some(polled) = self.queue.poll(Duration::ZERO)
@@ -88,8 +93,7 @@ impl Source {
 impl Taken {
     pub(super) fn error(&self) -> Option<RDKafkaErrorCode> {
         match self {
-            Taken::Batched(message) => message.error(),
-            Taken::Single(_) => None,
+            Taken::Batched(_) | Taken::Single(_) => None,
             Taken::Failed(code, _) => Some(*code),
         }
     }

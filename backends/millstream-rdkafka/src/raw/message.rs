@@ -1,45 +1,49 @@
 //! Owns a record as librdkafka holds it, freed when dropped.
 
 use rdkafka::bindings as sys;
-use rdkafka::types::RDKafkaErrorCode;
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::{self, NonNull};
 use std::slice;
 
-/// A record, or an error in a record's place.
-pub(crate) struct Message(NonNull<sys::rd_kafka_message_t>);
+/// A record.
+pub(crate) struct Message {
+    /// What librdkafka frees, and the message in it.
+    event: NonNull<sys::rd_kafka_event_t>,
+    message: NonNull<sys::rd_kafka_message_t>,
+}
 
-// SAFETY: a message is owned by nobody else once it is taken off its queue, and librdkafka lets any thread read and free it.
+// SAFETY: an event is owned by nobody else once it is taken off its queue, and librdkafka lets any thread read and free it.
 unsafe impl Send for Message {}
 
 impl Message {
-    /// Takes over a message that was just taken off a queue.
+    /// Takes over an event that was just taken off a queue, if there is a record in it; else it is freed.
     ///
     /// # Safety
-    /// `message` must be valid, and nobody else may free it.
-    pub(super) unsafe fn take(message: NonNull<sys::rd_kafka_message_t>) -> Self {
-        Message(message)
+    /// `event` must be valid and of the type of fetched records, and nobody else may free it.
+    pub(super) unsafe fn take(event: NonNull<sys::rd_kafka_event_t>) -> Option<Self> {
+        // SAFETY: said by the caller. Such an event has one message, which lives as long as the event.
+        let message = unsafe { sys::rd_kafka_event_message_next(event.as_ptr()) };
+        let Some(message) = NonNull::new(message.cast_mut()) else {
+            // SAFETY: it is ours, and is not looked at any more.
+            unsafe { sys::rd_kafka_event_destroy(event.as_ptr()) };
+            return None;
+        };
+        Some(Message { event, message })
     }
 
     fn raw(&self) -> &sys::rd_kafka_message_t {
         // SAFETY: it is valid until `drop`, and nobody writes to it.
-        unsafe { self.0.as_ref() }
+        unsafe { self.message.as_ref() }
     }
 
-    /// The error in a record's place, if it is one.
-    pub(crate) fn error(&self) -> Option<RDKafkaErrorCode> {
-        let error = self.raw().err;
-        (error != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| error.into())
-    }
-
-    /// The record's offset; of an error the offset it speaks of.
+    /// The record's offset.
     pub(crate) fn offset(&self) -> i64 {
         self.raw().offset
     }
 
     pub(crate) fn timestamp(&self) -> i64 {
         // SAFETY: the message is valid; no type of timestamp is asked for.
-        unsafe { sys::rd_kafka_message_timestamp(self.0.as_ptr(), ptr::null_mut()) }
+        unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), ptr::null_mut()) }
     }
 
     pub(crate) fn key(&self) -> Option<&[u8]> {
@@ -48,9 +52,6 @@ impl Message {
     }
 
     pub(crate) fn value(&self) -> Option<&[u8]> {
-        if self.error().is_some() {
-            return None;
-        }
         // SAFETY: as for the key.
         unsafe { bytes(self.raw().payload, self.raw().len) }
     }
@@ -59,7 +60,7 @@ impl Message {
     pub(crate) fn each_header(&self, mut each: impl FnMut(&str, Option<&[u8]>)) {
         let mut headers: *mut sys::rd_kafka_headers_t = ptr::null_mut();
         // SAFETY: the message is valid; the headers that are written stay its own.
-        let found = unsafe { sys::rd_kafka_message_headers(self.0.as_ptr(), &mut headers) };
+        let found = unsafe { sys::rd_kafka_message_headers(self.message.as_ptr(), &mut headers) };
         if found != sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR {
             return;
         }
@@ -79,8 +80,8 @@ impl Message {
 
 impl Drop for Message {
     fn drop(&mut self) {
-        // SAFETY: it is ours alone, and is not looked at any more.
-        unsafe { sys::rd_kafka_message_destroy(self.0.as_ptr()) }
+        // SAFETY: it is ours alone, and is not looked at any more; the message goes with it.
+        unsafe { sys::rd_kafka_event_destroy(self.event.as_ptr()) }
     }
 }
 

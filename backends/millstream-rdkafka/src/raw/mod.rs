@@ -24,5 +24,5 @@ pub(crate) use commit::commit;
 pub(crate) use describe::topic_ids;
 pub(crate) use message::Message;
 pub(crate) use produced::possibly_written;
-pub(crate) use queue::PartitionHandle;
+pub(crate) use queue::{PartitionHandle, Polled};
 pub(crate) use token::set_token;

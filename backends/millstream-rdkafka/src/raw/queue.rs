@@ -1,15 +1,50 @@
-//! Owns a partition's queue, read in batches.
+//! Owns a partition's queue, read event by event.
 
 use super::Message;
 use rdkafka::bindings as sys;
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::types::RDKafkaErrorCode;
 use std::ffi::CString;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// The most records taken off a queue at once: what does not fit into a demand in bytes is kept, so it is bounded.
 const MOST: usize = 512;
+
+/// What lies in a partition's queue.
+pub(crate) enum Polled {
+    Record(Message),
+    /// An error in a record's place, with its offset; negative if it has none.
+    Failed(RDKafkaErrorCode, i64),
+}
+
+impl Polled {
+    /// What an event is; none if it is of no concern to who reads.
+    ///
+    /// # Safety
+    /// `event` must be valid, and nobody else may free it.
+    unsafe fn of(event: NonNull<sys::rd_kafka_event_t>) -> Option<Self> {
+        // SAFETY: said by the caller. The partition is a copy of ours. Each way frees the event once, a record's with the record.
+        unsafe {
+            let kind = sys::rd_kafka_event_type(event.as_ptr());
+            if kind == sys::RD_KAFKA_EVENT_FETCH {
+                return Message::take(event).map(Polled::Record);
+            }
+            let failed = (kind == sys::RD_KAFKA_EVENT_ERROR).then(|| {
+                let error = sys::rd_kafka_event_error(event.as_ptr()).into();
+                let place = sys::rd_kafka_event_topic_partition(event.as_ptr());
+                let offset = place.as_ref().map_or(-1, |place| place.offset);
+                if !place.is_null() {
+                    sys::rd_kafka_topic_partition_destroy(place);
+                }
+                Polled::Failed(error, offset)
+            });
+            sys::rd_kafka_event_destroy(event.as_ptr());
+            failed
+        }
+    }
+}
 
 /// A partition's own queue. Reading it never waits and never serves the group.
 pub(crate) struct PartitionHandle<C: ConsumerContext + 'static> {
@@ -34,16 +69,20 @@ impl<C: ConsumerContext + ClientContext + 'static> PartitionHandle<C> {
         Some(PartitionHandle { queue, topic, partition, consumer: consumer.clone() })
     }
 
-    /// What lies in the queue, at most `most`. Never waits.
-    pub(crate) fn take(&self, most: usize, mut each: impl FnMut(Message)) {
-        let most = most.min(MOST);
-        let mut found = [ptr::null_mut::<sys::rd_kafka_message_t>(); MOST];
-        // SAFETY: the queue is valid, and there is room for `most` pointers.
-        let count = unsafe { sys::rd_kafka_consume_batch_queue(self.queue.as_ptr(), 0, found.as_mut_ptr(), most) };
-        let count = usize::try_from(count).unwrap_or(0);
-        for message in found[..count].iter().filter_map(|message| NonNull::new(*message)) {
-            // SAFETY: librdkafka hands each of them over to us, once.
-            each(unsafe { Message::take(message) });
+    /// Takes up to `most` records and errors that are there. Never waits.
+    ///
+    /// Event by event, and not by `rd_kafka_consume_batch_queue`: that takes the end of a partition, which comes with the offset
+    /// of the next record, for a record of that offset, and sets the position behind it. At the next pause, and librdkafka
+    /// pauses by itself when partitions come or go, that record is passed over.
+    pub(crate) fn take(&self, most: usize, mut each: impl FnMut(Polled)) {
+        for _ in 0..most.min(MOST) {
+            // SAFETY: the queue is valid.
+            let event = unsafe { sys::rd_kafka_queue_poll(self.queue.as_ptr(), 0) };
+            let Some(event) = NonNull::new(event) else { return };
+            // SAFETY: librdkafka hands each event over to us, once.
+            if let Some(polled) = unsafe { Polled::of(event) } {
+                each(polled);
+            }
         }
     }
 
