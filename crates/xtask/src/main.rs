@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "what a chore prints is what it is for")]
 
 mod bench;
+mod kill9;
 mod marks;
 mod mistakes;
 mod model;
@@ -44,6 +45,8 @@ enum Chore {
     Model(model::Arguments),
     /// Kafka and Redis on free ports of this machine, for tests and demonstrations by hand
     Services(services::Arguments),
+    /// A service on a real Kafka, killed with SIGKILL again and again: every message is accounted for
+    Kill9(kill9::Arguments),
     /// Each mutant of the engine and of the settlement path: caught by a test, or listed with the reason why none can
     Mutants(mutants::Arguments),
     /// The table of typical mistakes and what the compiler says about each
@@ -59,6 +62,7 @@ fn main() -> ExitCode {
         Some(Chore::KillMatrix(arguments)) => sim::kill_matrix(&arguments),
         Some(Chore::Model(arguments)) => model::run(&arguments),
         Some(Chore::Services(arguments)) => services::run(&arguments),
+        Some(Chore::Kill9(arguments)) => kill9::run(&arguments),
         Some(Chore::Mutants(arguments)) => mutants::run(&arguments),
         Some(Chore::Mistakes) => mistakes::run(),
         None => Arguments::command().print_help().map_err(|error| error.to_string()),

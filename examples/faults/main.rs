@@ -1,0 +1,49 @@
+//! Faults on real processes: a consuming service is killed, paused and told to stop, its brokers and its store are, and its topics
+//! change under it; then every record is accounted for from outside.
+//!
+//! The service is `verifiable consumer`, as it is built for users. `cargo xtask test` starts what this needs; a plain `cargo test`
+//! reports the cases as ignored. `cargo xtask kill9 --cycles N` is the case `killed_at_random_moments`, as long as one likes.
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `process` | one `verifiable`, its lines and its signals |
+//! | `account` | what became of every message: lost, repeated and why, committed too early |
+//! | `scene` | a cluster, a topic in it, and the processes of one case |
+//! | `broker` | what the brokers say, past the service |
+//! | `hung` | a port that accepts and never answers |
+//! | `service` · `members` · `brokers` · `store` · `topics` | the cases, by what is hurt |
+
+mod account;
+mod broker;
+mod brokers;
+mod hung;
+mod members;
+mod process;
+mod scene;
+mod service;
+mod store;
+mod topics;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Trial};
+use millstream_services::offered;
+
+type Case = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Cases share a cluster and hurt it: one after the other.
+    arguments.test_threads = Some(1);
+    let cases = [service::CASES, members::CASES, brokers::CASES, store::CASES, topics::CASES].concat();
+    let trials = cases.into_iter().map(|(name, case)| {
+        Trial::ignorable_test(name, move || match offered::own() {
+            Err(absent) => Ok(Completion::ignored_with(absent)),
+            Ok(()) => {
+                case();
+                Ok(Completion::Completed)
+            }
+        })
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
