@@ -9,6 +9,8 @@ use clap::Parser;
 use tokio::sync::watch;
 
 use crate::cli::{Args, CONFIGURATION, FAILED, Format, INTERRUPTED, OK};
+#[cfg(feature = "kafka")]
+use crate::cli::{Part, Through};
 use crate::conductor::Cut;
 use crate::equity::Equity;
 use crate::faults::Faults;
@@ -34,6 +36,11 @@ pub fn main() -> ExitCode {
     let args = Args::parse();
     log();
     let ended = prepare(&args).and_then(|feed| {
+        #[cfg(feature = "kafka")]
+        if let Some(part) = args.service.filter(|part| *part != Part::Feed) {
+            alone(&args, &feed, part)?;
+            return Ok(OK);
+        }
         let (report, equity) = run(&args, &feed)?;
         show(&args, &report, &equity)?;
         Ok(if report.is_good() { OK } else { FAILED })
@@ -58,6 +65,7 @@ fn log() {
 /// Checks everything that can be wrong before anything starts.
 fn prepare(args: &Args) -> Result<Feed, Ended> {
     let configuration = |message: String| Ended(CONFIGURATION, format!("error: {message}"));
+    args.check().map_err(configuration)?;
     let brokers = std::env::var("ACTIVE_BROKERS").ok();
     let venues = args.venues(brokers.as_deref()).map_err(configuration)?;
     let source = args.source();
@@ -74,7 +82,17 @@ async fn run(args: &Args, feed: &Feed) -> Result<(Report, Equity), Ended> {
         progress: true,
         interrupted: interrupts(),
     };
+    #[cfg(feature = "kafka")]
+    if args.transport == Through::Rdkafka {
+        return Ok(crate::kafka::run(args, feed, options).await?);
+    }
     Ok(crate::run::run(feed, options, |memory| memory).await?)
+}
+
+#[cfg(feature = "kafka")]
+#[tokio::main]
+async fn alone(args: &Args, feed: &Feed, part: Part) -> Result<(), Ended> {
+    crate::kafka::alone(args, feed, part).await.map_err(|error| Ended(FAILED, format!("error: {error:?}")))
 }
 
 /// Turns true with the first SIGINT or SIGTERM; the second one ends the process.

@@ -29,6 +29,39 @@ pub(crate) enum Format {
     Table,
 }
 
+/// What lies between the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Through {
+    /// A log in this process
+    Memory,
+    /// Apache Kafka, by way of librdkafka
+    Rdkafka,
+}
+
+/// What remembers ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Remembering {
+    /// Each service's process
+    Memory,
+    /// Redis
+    Redis,
+}
+
+/// One of the processes, if they are several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// Ticks in, raw signals out
+    StrategyRunner,
+    /// Raw signals in, validated and rejected ones out
+    RiskManager,
+    /// Validated signals in, orders and fills out
+    TradingEngine,
+    /// Fills in, portfolios out
+    PortfolioManager,
+    /// The market feed, and the report when all is done; makes the topics
+    Feed,
+}
+
 /// Runs a whole trading pipeline in one process on real EUR/USD ticks, with planted faults, and accounts for
 /// every record.
 #[derive(Debug, Parser)]
@@ -53,6 +86,31 @@ pub(crate) struct Args {
     /// How the result is shown
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub(crate) report: Format,
+
+    /// What lies between the services
+    #[arg(long, value_enum, default_value_t = Through::Memory)]
+    pub(crate) transport: Through,
+
+    /// Kafka's brokers, on this machine [default: KAFKA_BOOTSTRAP_SERVERS, or 127.0.0.1:9092]
+    #[arg(long, value_name = "SERVERS")]
+    pub(crate) bootstrap_server: Option<String>,
+
+    /// Delete the pipeline's topics and groups in Kafka first
+    #[arg(long)]
+    pub(crate) fresh: bool,
+
+    /// What remembers ids; Redis is at REDIS_URL, or redis://127.0.0.1:6379
+    #[arg(long, value_enum, default_value_t = Remembering::Memory)]
+    pub(crate) dedup: Remembering,
+
+    /// Number of the run, the same for all its processes: a Redis knows ids of one run apart from those of another [default: one
+    /// of its own; 0 with `--service`]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) run: Option<u32>,
+
+    /// Run only this part, over Kafka, until told to stop
+    #[arg(long, value_enum)]
+    pub(crate) service: Option<Part>,
 
     /// Make the dead-letter topics unwritable for a while
     #[arg(long)]
@@ -98,6 +156,23 @@ impl Args {
             poison: self.poison,
             session_orders: self.session_orders,
         }
+    }
+
+    /// What does not go together, with the reason.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let in_memory = self.transport == Through::Memory;
+        if self.service.is_some() && in_memory {
+            return Err("`--service` runs one process of several, and memory is one process's: add `--transport rdkafka`".into());
+        }
+        if !in_memory && (self.restarts > 0 || self.break_dead_letters) {
+            let text = "`--restarts` and `--break-dead-letters` are for `--transport memory`: over Kafka run the parts with `--service`, \
+                        and kill one";
+            return Err(text.into());
+        }
+        if cfg!(not(feature = "kafka")) && (!in_memory || self.dedup == Remembering::Redis) {
+            return Err("built without Kafka and Redis: cargo run --release --features kafka --example trading -- …".into());
+        }
+        Ok(())
     }
 
     /// Where the ticks come from.

@@ -1,15 +1,20 @@
-//! The cluster of this example: one log in memory with every topic of the pipeline, and how far who has read it.
+//! The cluster of this example: a log with every topic of the pipeline, in memory or Kafka's, and how far who has read it.
 //!
 //! Owns creating topics, reading all of them back while the pipeline runs, and dropping what has been read. Leaves what a
-//! record means to `readback`. A partition is cut only below what its group has committed *and* what was read back here:
-//! nothing unread is ever removed, and the log stays as small as the slowest reader allows.
+//! record means to `readback`, and asking Kafka to `kafka_log`. In memory a partition is cut only below what its group has
+//! committed *and* what was read back here: nothing unread is ever removed, and the log stays as small as the slowest reader
+//! allows.
 
 use millstream::contract::{ErrorKind, Operation, RecordView};
 use millstream::memory::TopicConfig;
 use millstream::prelude::*;
 
+#[cfg(feature = "kafka")]
+use crate::kafka_log::{KafkaLog, Wanted};
 use crate::readback::{LogRecord, Readback};
-use crate::topics::{Leg, PARTITIONS, Venue, legs, tables};
+#[cfg(feature = "kafka")]
+use crate::topics::GROUPS;
+use crate::topics::{PARTITIONS, Venue, legs, tables};
 
 /// Records of a partition that are kept although everybody has read them: a cut costs a lock, so it is worth some.
 const KEPT: u64 = 256;
@@ -25,17 +30,26 @@ struct Kept {
     letters: bool,
     /// By partition: the next offset to be read back.
     next: Vec<u64>,
+    /// By partition: where it ended and its group was at the last look.
+    places: Vec<Place>,
+}
+
+/// Where the records are.
+enum Log {
+    Memory(Memory),
+    #[cfg(feature = "kafka")]
+    Kafka(KafkaLog),
 }
 
 /// The log and its readers' places.
 pub(crate) struct Cluster {
-    memory: Memory,
+    log: Log,
     /// In the order in which a tick travels; dead-letter topics last.
     topics: Vec<Kept>,
 }
 
 /// Where a group is in one partition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) committed: u64,
     pub(crate) end: u64,
@@ -50,60 +64,90 @@ pub(crate) struct Lag {
 }
 
 impl Cluster {
-    /// An empty log with all topics for these venues. Others are not created by use: a wrong name is to be noticed.
-    pub(crate) fn new(venues: &[Venue]) -> Result<Self, Error> {
+    /// An empty log in memory with all topics for these venues. Others are not created by use: a wrong name is to be noticed.
+    pub(crate) fn in_memory(venues: &[Venue]) -> Result<(Self, Memory), Error> {
         let memory = Memory::builder().auto_create(false).build();
-        let legs = legs(venues);
-        let mut topics = Vec::new();
-        for Leg { topic, group } in &legs {
-            topics.push((named(topic)?, *group, false));
-        }
-        for Leg { topic, .. } in legs.iter().filter(|leg| leg.group.is_some()) {
-            topics.push((named(&format!("{topic}.dlq"))?, None, true));
-        }
-        for (topic, _, _) in &topics {
+        let topics = kept(venues)?;
+        for Kept { topic, .. } in &topics {
             memory.create_topic(topic, TopicConfig::new(PARTITIONS).segment_bytes(SEGMENT))?;
         }
         for table in tables(venues) {
             // Nobody reads it back here: what is in it shows in what follows from it.
             memory.create_topic(&named(&table)?, TopicConfig::compacted(PARTITIONS).segment_bytes(SEGMENT))?;
         }
-        let next = vec![0; PARTITIONS as usize];
-        let topics = topics.into_iter().map(|(topic, group, letters)| Kept { topic, group, letters, next: next.clone() });
-        Ok(Self { topics: topics.collect(), memory })
+        Ok((Self { log: Log::Memory(memory.clone()), topics }, memory))
     }
 
-    /// The log.
-    pub(crate) fn memory(&self) -> &Memory {
-        &self.memory
+    /// Kafka's log with all topics for these venues, made now.
+    #[cfg(feature = "kafka")]
+    pub(crate) async fn in_kafka(servers: &str, venues: &[Venue], fresh: bool) -> Result<Self, Error> {
+        let topics = kept(venues)?;
+        let plain = topics.iter().map(|kept| Wanted { topic: kept.topic.as_str().to_owned(), compacted: false });
+        let compacted = tables(venues).into_iter().map(|topic| Wanted { topic, compacted: true });
+        let wanted: Vec<Wanted> = plain.chain(compacted).collect();
+        KafkaLog::create(servers, &wanted, &GROUPS, fresh).await?;
+        let names: Vec<&str> = topics.iter().map(|kept| kept.topic.as_str()).collect();
+        Ok(Self { log: Log::Kafka(KafkaLog::open(servers, &names, &GROUPS)?), topics })
+    }
+
+    /// Looks at where all topics end and their groups are, upstream first, and each group before its topic's end. What is said
+    /// of places and lags is said of this look.
+    pub(crate) async fn look(&mut self) -> Result<(), Error> {
+        match &mut self.log {
+            Log::Memory(memory) => {
+                for kept in &mut self.topics {
+                    for (partition, place) in (0..).zip(&mut kept.places) {
+                        place.committed = kept.group.map_or(0, |group| committed(memory, group, &kept.topic, partition));
+                        place.end = memory.end(&kept.topic, partition).unwrap_or(0);
+                    }
+                }
+            }
+            #[cfg(feature = "kafka")]
+            Log::Kafka(log) => {
+                let topics: Vec<_> = self.topics.iter().map(|kept| (kept.topic.as_str().to_owned(), kept.group)).collect();
+                for (kept, places) in self.topics.iter_mut().zip(log.look(&topics).await?) {
+                    kept.places = places;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Opens or closes all dead-letter topics to writes.
     pub(crate) fn set_dead_letters_writable(&self, writable: bool) -> Result<(), Error> {
-        self.topics.iter().filter(|kept| kept.letters).try_for_each(|kept| self.memory.set_writable(&kept.topic, writable))
+        match &self.log {
+            Log::Memory(memory) => {
+                self.topics.iter().filter(|kept| kept.letters).try_for_each(|kept| memory.set_writable(&kept.topic, writable))
+            }
+            #[cfg(feature = "kafka")]
+            Log::Kafka(_) => Err(Error::new(ErrorKind::Unsupported, Operation::Run, "Kafka's topics cannot be closed to writes")),
+        }
     }
 
-    /// Reads back what was written since the last time, and drops what nobody needs any more. Answers how many records it
-    /// read.
-    pub(crate) fn read_back(&mut self, readback: &mut Readback<'_>) -> u64 {
-        let mut read = 0;
-        for Kept { topic, group, letters, next } in &mut self.topics {
-            for (partition, next) in (0..).zip(next) {
-                for batch in self.memory.read(topic, partition, *next, usize::MAX) {
-                    batch.iter().for_each(|record| observe(readback, topic, *letters, partition, record));
-                    read += batch.len() as u64;
-                    *next = batch.next;
-                }
-                let committed = group.map_or(*next, |group| committed(&self.memory, group, topic, partition));
-                let unneeded = committed.min(*next);
-                let start = self.memory.log_start(topic, partition).unwrap_or(0);
-                if unneeded >= start + KEPT {
-                    // The topic was created above and is never deleted.
-                    let _ = self.memory.delete_records(topic, partition, unneeded);
+    /// Reads back what was written since the last time, in memory up to now, else up to the last look, and drops what nobody
+    /// needs any more.
+    pub(crate) fn read_back(&mut self, readback: &mut Readback<'_>) {
+        match &mut self.log {
+            Log::Memory(memory) => {
+                for Kept { topic, group, letters, next, .. } in &mut self.topics {
+                    for (partition, next) in (0..).zip(next) {
+                        for batch in memory.read(topic, partition, *next, usize::MAX) {
+                            batch.iter().for_each(|record| observe(readback, topic, *letters, partition, record));
+                            *next = batch.next;
+                        }
+                        let committed = group.map_or(*next, |group| committed(memory, group, topic, partition));
+                        let unneeded = committed.min(*next);
+                        let start = memory.log_start(topic, partition).unwrap_or(0);
+                        if unneeded >= start + KEPT {
+                            // The topic was created above and is never deleted.
+                            let _ = memory.delete_records(topic, partition, unneeded);
+                        }
+                    }
                 }
             }
+            #[cfg(feature = "kafka")]
+            Log::Kafka(log) => log.take_read().iter().for_each(|message| observe_message(readback, message)),
         }
-        read
     }
 
     /// Every consumed topic with records that its group has not committed, upstream first.
@@ -111,57 +155,53 @@ impl Cluster {
     /// Looked at in this order an empty answer means that the pipeline is done, once the feed has ended: a group commits
     /// a record after its outputs are in the log, so what is upstream of an empty topic cannot fill it again.
     pub(crate) fn lags(&self) -> Vec<Lag> {
-        let mut lags = Vec::new();
-        for kept in &self.topics {
-            let Some(group) = kept.group else { continue };
-            let lag = |partition| {
-                let committed = committed(&self.memory, group, &kept.topic, partition);
-                self.memory.end(&kept.topic, partition).unwrap_or(0).saturating_sub(committed)
-            };
-            let records = (0..PARTITIONS).map(lag).sum();
-            if records > 0 {
-                lags.push(Lag { topic: kept.topic.clone(), group, records });
-            }
-        }
-        lags
+        let lag = |kept: &Kept| {
+            let records = kept.places.iter().map(|place| place.end.saturating_sub(place.committed)).sum();
+            Some(Lag { topic: kept.topic.clone(), group: kept.group?, records })
+        };
+        self.topics.iter().filter_map(lag).filter(|lag| lag.records > 0).collect()
     }
 
     /// How many partitions a group's only member has; none if it has several.
     pub(crate) fn owned_by_one(&self, group: &str) -> usize {
-        match self.memory.group_members(group).as_slice() {
-            [member] => member.holds.len(),
-            _ => 0,
+        match &self.log {
+            Log::Memory(memory) => match memory.group_members(group).as_slice() {
+                [member] => member.holds.len(),
+                _ => 0,
+            },
+            #[cfg(feature = "kafka")]
+            Log::Kafka(_) => 0,
         }
     }
 
     /// Where a group is in each partition that it consumes.
     pub(crate) fn places(&self, group: &str) -> Vec<Place> {
-        let of = self.topics.iter().filter(|kept| kept.group == Some(group));
-        let place = |kept: &Kept, partition| Place {
-            committed: committed(&self.memory, group, &kept.topic, partition),
-            end: self.memory.end(&kept.topic, partition).unwrap_or(0),
-        };
-        of.flat_map(|kept| (0..PARTITIONS).map(move |partition| place(kept, partition))).collect()
+        self.topics.iter().filter(|kept| kept.group == Some(group)).flat_map(|kept| kept.places.iter().copied()).collect()
     }
 
     /// Records written so far to topics that a group consumes.
     pub(crate) fn consumed_records(&self) -> u64 {
         let consumed = self.topics.iter().filter(|kept| kept.group.is_some());
-        let end = |kept: &Kept, partition| self.memory.end(&kept.topic, partition).unwrap_or(0);
-        consumed.map(|kept| (0..PARTITIONS).map(|partition| end(kept, partition)).sum::<u64>()).sum()
+        consumed.flat_map(|kept| &kept.places).map(|place| place.end).sum()
     }
 
     /// A number that rises whenever a record is written or an offset committed.
     pub(crate) fn progress(&self) -> u64 {
-        let mut sum = 0;
-        for kept in &self.topics {
-            for partition in 0..PARTITIONS {
-                sum += self.memory.end(&kept.topic, partition).unwrap_or(0);
-                sum += kept.group.map_or(0, |group| committed(&self.memory, group, &kept.topic, partition));
-            }
-        }
-        sum
+        self.topics.iter().flat_map(|kept| &kept.places).map(|place| place.end + place.committed).sum()
     }
+}
+
+/// Every topic that is read back.
+fn kept(venues: &[Venue]) -> Result<Vec<Kept>, Error> {
+    let legs = legs(venues);
+    let consumed = legs.iter().filter(|leg| leg.group.is_some());
+    let letters = consumed.map(|leg| (format!("{}.dlq", leg.topic), None, true));
+    let plain = legs.iter().map(|leg| (leg.topic.clone(), leg.group, false));
+    let partitions = PARTITIONS as usize;
+    let kept = |(topic, group, letters): (String, _, _)| {
+        Ok(Kept { topic: named(&topic)?, group, letters, next: vec![0; partitions], places: vec![Place::default(); partitions] })
+    };
+    plain.chain(letters).map(kept).collect()
 }
 
 fn named(name: &str) -> Result<Topic, Error> {
@@ -184,6 +224,22 @@ fn observe(readback: &mut Readback<'_>, topic: &Topic, letters: bool, partition:
         offset: record.offset(),
         key: record.key(),
         value: record.value(),
+        headers: &headers,
+    });
+}
+
+#[cfg(feature = "kafka")]
+fn observe_message(readback: &mut Readback<'_>, message: &rdkafka::message::OwnedMessage) {
+    use rdkafka::message::{Headers, Message};
+
+    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+    let headers: Vec<(&str, &[u8])> = headers.map(|header| (header.key, header.value.unwrap_or_default())).collect();
+    readback.observe(&LogRecord {
+        topic: message.topic(),
+        partition: u32::try_from(message.partition()).unwrap_or(0),
+        offset: u64::try_from(message.offset()).unwrap_or(0),
+        key: message.key(),
+        value: message.payload(),
         headers: &headers,
     });
 }

@@ -180,6 +180,7 @@ impl Conductor<'_, '_> {
     async fn until(&mut self, pipeline: &mut Pipeline, mut done: impl FnMut(&Self, &Pipeline) -> bool) -> Result<(), Cut> {
         let (mut before, mut since) = (0, Instant::now());
         loop {
+            self.cluster.look().await?;
             self.cluster.read_back(self.readback);
             if let Some(progress) = &self.progress {
                 progress.at(self.effects.ticks());

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | the services, to copy | `market_feed` `strategy_runner` `risk_manager` `trading_engine` `portfolio_manager` |
 //! | what they have in common | `settings` |
-//! | the run | `app` (flags to exit code) `run` `cluster` (the log) `pipeline` (the services) `conductor` (its course) |
+//! | the run | `app` (flags to exit code) `run` `cluster` (the log) `kafka_log` (where it is Kafka's) `pipeline` (the services) `conductor` (its course) `kafka` (on Kafka, in one process or several) |
 //! | the simulation | `simulation` (services and feed) `promises` (what must be true) |
 //! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` `upto` |
 //! | venues | `trader` `zerodha` (adapter) `sdk` (simulated broker) |
@@ -35,6 +35,10 @@ mod events;
 mod faults;
 mod feed;
 mod ids;
+#[cfg(feature = "kafka")]
+mod kafka;
+#[cfg(feature = "kafka")]
+mod kafka_log;
 mod market_feed;
 mod oracle;
 mod order;

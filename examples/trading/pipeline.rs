@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use millstream::contract::AnyDeduplicator;
 use millstream::moka::Limits;
 use millstream::prelude::*;
 use millstream::service::Counts;
@@ -22,6 +23,11 @@ use crate::trading_engine::{self, TradingEngine};
 /// Ids that a service remembers of each partition: more than lie between a tick and its duplicate.
 const REMEMBERED: usize = 65_536;
 
+/// What remembers ids in the process.
+pub(crate) fn remembering() -> AnyDeduplicator {
+    AnyDeduplicator::new(WindowDeduplicator::new(Limits::new().with_ids(REMEMBERED)))
+}
+
 /// The services, in the order in which a tick travels.
 pub(crate) struct Pipeline {
     handles: Vec<(String, ServiceHandle)>,
@@ -33,19 +39,29 @@ pub(crate) struct Pipeline {
 }
 
 impl Pipeline {
+    /// None here: the services run in other processes.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn elsewhere() -> Self {
+        use millstream::contract::{ErrorKind, Operation};
+
+        let none = || Err(Error::new(ErrorKind::Unsupported, Operation::Run, "the services run in other processes"));
+        Self { handles: Vec::new(), running: JoinSet::new(), portfolio: Box::new(none), managing: None }
+    }
+
     /// Builds and starts the services, and waits until each has its partitions.
     pub(crate) async fn start(
         transport: &(impl Transport + Clone),
+        dedup: impl Fn() -> AnyDeduplicator + Clone + Send + 'static,
+        settings: Settings,
         feed: &Feed,
         effects: &Arc<Effects>,
         restarts: bool,
     ) -> Result<Self, Error> {
         let (venues, faults) = (&feed.venues, &feed.faults);
-        let settings = Settings::default();
         let managing = if restarts { Settings::crashing() } else { settings };
-        let dedup = || WindowDeduplicator::new(Limits::new().with_ids(REMEMBERED));
         let portfolio = {
             let (transport, venues, faults, effects) = (transport.clone(), venues.clone(), faults.clone(), effects.clone());
+            let dedup = dedup.clone();
             move || {
                 let manager = PortfolioManager::new(&faults, &effects);
                 portfolio_manager::service(transport.clone(), dedup(), managing, &venues, manager)

@@ -59,6 +59,7 @@ pub(crate) fn service(
         .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
         .membership(settings.session, settings.revoke)
+        .reprocessing_run(settings.run)
         .with_state(portfolio)
         .add_producer()
         .add_consumer_handler(topics(venues, TopicMap::orders_filled), PORTFOLIO_GROUP, PortfolioManager::on_fill)

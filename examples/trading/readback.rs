@@ -112,10 +112,11 @@ impl<'a> Readback<'a> {
         }
     }
 
-    /// Ends reading and judges. `retried` and `skipped` are what the services say, by topic.
+    /// Ends reading and judges. `retried` and `skipped` are what the services say, by topic. Without `effects` the services ran
+    /// in other processes.
     pub(crate) fn finish(
         mut self,
-        effects: &Effects,
+        effects: Option<&Effects>,
         retried: &BTreeMap<String, u64>,
         skipped: &BTreeMap<String, u64>,
     ) -> Result<Findings, DataError> {
@@ -123,7 +124,10 @@ impl<'a> Readback<'a> {
         self.letters.sort();
         self.letters.dedup();
         self.letters.truncate(LISTED);
-        let verdict = self.audit.finish(effects, retried, skipped);
+        let verdict = match effects {
+            Some(effects) => self.audit.finish(effects, retried, skipped),
+            None => self.audit.by_the_logs(),
+        };
         Ok(Findings { verdict, portfolios, difference, letters: self.letters, equity: self.equity })
     }
 

@@ -64,6 +64,7 @@ pub(crate) fn service(
         .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
         .membership(settings.session, settings.revoke)
+        .reprocessing_run(settings.run)
         .with_state(risk)
         .add_producer()
         .add_consumer_handler(topics(venues, TopicMap::signals_raw), RISK_GROUP, RiskManager::on_signal)

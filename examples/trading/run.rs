@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use millstream::contract::{AnyDeduplicator, Producer};
 use millstream::prelude::*;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -16,11 +17,12 @@ use crate::effects::Effects;
 use crate::equity::Equity;
 use crate::feed::Feed;
 use crate::oracle::Oracle;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, remembering};
 use crate::progress::Progress;
 use crate::readback::Readback;
 use crate::report::Report;
 use crate::restarts;
+use crate::settings::Settings;
 use crate::topics::FILLED;
 
 /// How to run.
@@ -35,11 +37,34 @@ pub(crate) struct Options {
     pub(crate) interrupted: watch::Receiver<bool>,
 }
 
-/// Runs `feed` through the services, which see the log through `view`.
+/// Where the services are.
+pub(crate) enum Services<T> {
+    /// In this process, with what remembers ids.
+    Here(T, Box<dyn Fn() -> AnyDeduplicator + Send + Sync>, Settings),
+    /// In others: what they did is told by the logs alone.
+    #[cfg(feature = "kafka")]
+    Elsewhere,
+}
+
+/// Runs `feed` through the services, which see a log in memory through `view`.
 pub(crate) async fn run<T: Transport + Clone>(
     feed: &Feed,
     options: Options,
     view: impl FnOnce(Memory) -> T,
+) -> Result<(Report, Equity), Cut> {
+    let (cluster, memory) = Cluster::in_memory(&feed.venues)?;
+    let producer = memory.producer().await?;
+    let services = Services::Here(view(memory), Box::new(remembering), Settings::default());
+    over(feed, options, cluster, producer, services).await
+}
+
+/// Runs `feed` through the services, on any cluster.
+pub(crate) async fn over<T: Transport + Clone>(
+    feed: &Feed,
+    options: Options,
+    mut cluster: Cluster,
+    producer: impl Producer,
+    services: Services<T>,
 ) -> Result<(Report, Equity), Cut> {
     let oracle = Oracle::run(feed, |_, _, _| {}).map_err(Cut::Data)?;
     let mut effects = Effects::new(&feed.venues);
@@ -47,11 +72,16 @@ pub(crate) async fn run<T: Transport + Clone>(
         effects.let_repeat(feed.venues.iter().map(|venue| venue.topic(FILLED)));
     }
     let effects = Arc::new(effects);
-    let mut cluster = Cluster::new(&feed.venues)?;
     let mut readback = Readback::new(feed, &oracle);
-    let transport = view(cluster.memory().clone());
-    let producer = cluster.memory().producer().await?;
-    let mut pipeline = Pipeline::start(&transport, feed, &effects, options.restarts > 0).await?;
+    let (mut pipeline, here) = match services {
+        Services::Here(transport, dedup, settings) => {
+            let dedup: Arc<dyn Fn() -> AnyDeduplicator + Send + Sync> = dedup.into();
+            let dedup = move || dedup();
+            (Pipeline::start(&transport, dedup, settings, feed, &effects, options.restarts > 0).await?, true)
+        }
+        #[cfg(feature = "kafka")]
+        Services::Elsewhere => (Pipeline::elsewhere(), false),
+    };
     let started = Instant::now();
     let conductor = Conductor {
         feed,
@@ -69,7 +99,8 @@ pub(crate) async fn run<T: Transport + Clone>(
     let stopped = pipeline.stop().await;
     let broken = played?;
     stopped.map_err(Cut::Failed)?;
-    let findings = readback.finish(&effects, &retried, &skipped).map_err(Cut::Data)?;
+    let effects = here.then_some(&*effects);
+    let findings = readback.finish(effects, &retried, &skipped).map_err(Cut::Data)?;
     let report = Report::new(feed, &oracle, &findings, broken, took);
     Ok((report, findings.equity))
 }

@@ -15,12 +15,14 @@ pub(crate) struct Settings {
     pub(crate) revoke: Duration,
     /// How long a service has to end when it is told to stop.
     pub(crate) shutdown: Duration,
+    /// Which run it is: a store that outlives a run knows its ids apart from those of the next one.
+    pub(crate) run: u32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let [session, revoke, shutdown] = [45, 30, 25].map(Duration::from_secs);
-        Self { session, revoke, shutdown }
+        Self { session, revoke, shutdown, run: 0 }
     }
 }
 

@@ -36,7 +36,7 @@ const PARTITIONS: u32 = 3;
 
 /// How long a silent member keeps its partitions, has to hand them over, and to end: short beside the time of faults.
 const SETTINGS: Settings =
-    Settings { session: Duration::from_secs(10), revoke: Duration::from_secs(8), shutdown: Duration::from_secs(10) };
+    Settings { session: Duration::from_secs(10), revoke: Duration::from_secs(8), shutdown: Duration::from_secs(10), run: 0 };
 
 /// A whole day as it is fed: the ticks, the duplicates of some, and poison.
 struct Day {

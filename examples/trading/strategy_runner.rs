@@ -71,6 +71,7 @@ pub(crate) fn service(
         .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
         .membership(settings.session, settings.revoke)
+        .reprocessing_run(settings.run)
         .with_state(runner)
         .add_producer()
         .add_consumer_handler(TICKS, RUNNER_GROUP, StrategyRunner::on_tick)

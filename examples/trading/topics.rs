@@ -40,6 +40,10 @@ pub(crate) const ENGINE_GROUP: &str = "alpha-panda.trading-engine.signals";
 /// Group of the portfolio manager.
 pub(crate) const PORTFOLIO_GROUP: &str = "alpha-panda.portfolio-manager.fills";
 
+/// All of them, in the order in which a tick travels.
+#[cfg(feature = "kafka")]
+pub(crate) const GROUPS: [&str; 4] = [RUNNER_GROUP, RISK_GROUP, ENGINE_GROUP, PORTFOLIO_GROUP];
+
 /// Partitions of every topic: more than one, so that order is a key's and not the topic's, and few enough
 /// that two cores serve them.
 pub(crate) const PARTITIONS: u32 = 4;

@@ -70,6 +70,7 @@ pub(crate) fn service(
         .with_shutdown(Shutdown::within(settings.shutdown))
         .with_metrics()
         .membership(settings.session, settings.revoke)
+        .reprocessing_run(settings.run)
         .with_state(engine)
         .add_producer()
         .add_consumer_handler(topics(venues, TopicMap::signals_validated), ENGINE_GROUP, TradingEngine::on_signal)
