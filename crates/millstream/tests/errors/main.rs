@@ -11,7 +11,6 @@ mod support;
 mod classify;
 mod followers;
 mod naming;
-mod outages;
 mod places;
 mod retry_topics;
 mod sinks;
