@@ -27,7 +27,9 @@ impl Harness for InMock {
     fn excuse(&self, case: &Case) -> Option<Excuse> {
         let reason = match case.name {
             "a_receipt_says_where_the_record_can_be_read" => "the mock claims to have appended every record at 1234 ms",
-            "a_silent_member_keeps_its_partitions_for_its_session" => "the mock refuses commits while a member joins",
+            "a_silent_member_keeps_its_partitions_for_its_session" | "a_partition_being_revoked_is_nobody_elses" => {
+                "the mock refuses commits while a member joins"
+            }
             "close_answers_in_time_though_the_log_is_silent" => "the mock's one broker is silent for all; see `closing`",
             _ => return None,
         };
