@@ -245,16 +245,18 @@ impl Stopwatch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempts {
     made: u32,
-    /// The time of failing before the attempt that runs, its delay included.
+    /// The time of failing before the watch was started.
     spent: Duration,
-    /// Of the attempt that runs.
+    /// What of the watch's time may count before the next attempt starts: its delay.
+    delay: Duration,
+    /// Of the attempt that runs, or of the wait for the next one.
     watch: Stopwatch,
 }
 
 impl Attempts {
     /// Of a record that fails for the first time now. Its deadline is measured from here: a healthy record costs no clock.
     pub fn new(now: MonoTime, standstill: &Standstill) -> Self {
-        Attempts { made: 0, spent: Duration::ZERO, watch: Stopwatch::start(now, standstill) }
+        Attempts { made: 0, spent: Duration::ZERO, delay: Duration::ZERO, watch: Stopwatch::start(now, standstill) }
     }
 
     /// Handler calls made.
@@ -262,16 +264,21 @@ impl Attempts {
         self.made
     }
 
-    /// Its next attempt starts, or would if nothing kept it: what it waited for until now was not its failing.
+    /// Its next attempt starts, or would if nothing kept it. Of the wait until now its delay was its failing, as far as
+    /// time ran, and what it waited for beyond that was not.
     pub fn starts(&mut self, now: MonoTime, standstill: &Standstill) {
         planted!(B48: return);
-        self.watch = Stopwatch::start(now, standstill);
+        let waited = self.watch.elapsed(now, standstill).min(self.delay);
+        self.restart(self.spent.saturating_add(waited), Duration::ZERO, now, standstill);
     }
 
     /// Its record is put off: no attempt, and no time of failing until it [`starts`](Self::starts) again.
     pub fn deferred(&mut self, now: MonoTime, standstill: &Standstill) {
-        self.spent = self.elapsed(now, standstill);
-        self.watch = Stopwatch::start(now, standstill);
+        self.restart(self.elapsed(now, standstill), Duration::ZERO, now, standstill);
+    }
+
+    fn restart(&mut self, spent: Duration, delay: Duration, now: MonoTime, standstill: &Standstill) {
+        (self.spent, self.delay, self.watch) = (spent, delay, Stopwatch::start(now, standstill));
     }
 
     fn elapsed(&self, now: MonoTime, standstill: &Standstill) -> Duration {
@@ -309,8 +316,7 @@ impl Attempts {
         if self.made >= most || policy.deadline.is_some_and(|deadline| next > deadline) {
             return Verdict::GiveUp(DeadLetterReason::Exhausted);
         }
-        self.spent = if planted!(B48) { elapsed } else { next };
-        self.watch = Stopwatch::start(now, standstill);
+        self.restart(elapsed, delay, now, standstill);
         Verdict::Retry { at: now.after(delay) }
     }
 }

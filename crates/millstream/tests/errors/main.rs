@@ -11,6 +11,7 @@ mod support;
 mod classify;
 mod followers;
 mod naming;
+mod outages;
 mod places;
 mod retry_topics;
 mod sinks;

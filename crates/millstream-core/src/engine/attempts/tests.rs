@@ -224,6 +224,22 @@ fn what_a_due_attempt_waits_for_before_it_starts_is_no_time_of_failing() {
 }
 
 #[test]
+fn of_a_delay_that_an_outage_covers_only_the_time_that_ran_is_time_of_failing() {
+    let mut standstill = Standstill::new();
+    let policy = Retry::exponential(millis(100), millis(100)).attempts(99).within(millis(1_000));
+    let mut attempts = Attempts::new(at(0), &standstill);
+    assert_eq!(attempts.failed(Failure::Transient, &policy, &standstill, at(0), u64::MAX), Verdict::Retry { at: at(100) });
+    standstill.pause(Hold::Sink, at(30));
+    standstill.resume(Hold::Sink, at(80));
+    // 50 ms of the delay ran. A moment more is another's, and nothing of it is counted twice.
+    attempts.starts(at(100), &standstill);
+    attempts.starts(at(170), &standstill);
+    let fails = |mut attempts: Attempts, now| attempts.failed(Failure::Transient, &policy, &standstill, now, u64::MAX);
+    assert_eq!(fails(attempts, at(170 + 850)), Verdict::Retry { at: at(170 + 950) }, "50, 850 and a delay");
+    assert_eq!(fails(attempts, at(170 + 851)), Verdict::GiveUp(DeadLetterReason::Exhausted));
+}
+
+#[test]
 fn a_wait_that_a_failure_asks_for_is_no_shorter_and_a_longer_backoff_stays() {
     let standstill = Standstill::new();
     let policy = Retry { backoff: Backoff::new(millis(100), millis(100)).without_jitter(), ..Retry::default() };

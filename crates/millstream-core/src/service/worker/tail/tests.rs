@@ -2,6 +2,7 @@
 
 #![expect(clippy::single_range_in_vec_init, reason = "a run of offsets is a range")]
 
+use super::marking::runs_of;
 use super::*;
 use crate::contract::Fingerprint;
 use std::future::pending;
