@@ -6,7 +6,7 @@ use super::lookup::partition;
 use super::state::State;
 use crate::error;
 use crate::raw;
-use millstream_core::contract::{Applied, CommitEntry, CommitId, Committed, NotApplied};
+use millstream_core::contract::{Applied, CommitEntry, CommitId, Committed, CommittedOffset, NotApplied};
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
@@ -30,7 +30,7 @@ impl UnderWay {
         refusal: Option<NotApplied>,
     ) -> Result<UnderWay, Committed> {
         let mut list = TopicPartitionList::with_capacity(entries.len());
-        let judged = entries.into_iter().map(|entry| {
+        let judged = entries.into_iter().map(|mut entry| {
             let refused = refusal.or_else(|| refusal_of(&entry, state));
             if refused.is_none() {
                 let mut element = list.add_partition(entry.partition.topic.as_str(), partition(&entry.partition));
@@ -39,6 +39,10 @@ impl UnderWay {
                 let _ = element.set_offset(Offset::Offset(offset));
                 if let Some(metadata) = entry.metadata.as_ref().filter(|text| !text.is_empty()) {
                     element.set_metadata(metadata);
+                }
+                entry.leader_epoch = state.leader_of(&entry);
+                if let Some(epoch) = entry.leader_epoch {
+                    raw::set_leader_epoch(&mut list, entry.partition.topic.as_str(), partition(&entry.partition), epoch);
                 }
             }
             (entry, refused.map(Applied::NotApplied))
@@ -58,8 +62,12 @@ impl UnderWay {
         for ((entry, _), (epoch, offset, applied)) in self.entries.iter().zip(&committed.results) {
             let Some(owned) = state.owned(*epoch) else { continue };
             match applied {
-                Applied::Applied => owned.committed = Some((*offset, entry.metadata.clone())),
-                Applied::Unknown => owned.committed = None,
+                Applied::Applied => {
+                    let mut committed = CommittedOffset::new(*offset, entry.metadata.clone());
+                    committed.leader_epoch = entry.leader_epoch;
+                    owned.is_committed(Some(committed));
+                }
+                Applied::Unknown => owned.is_committed(None),
                 Applied::NotApplied(_) => {}
             }
         }

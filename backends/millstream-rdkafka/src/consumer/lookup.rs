@@ -126,7 +126,9 @@ impl Finder {
             element.error().map_err(failed)?;
             if let RdOffset::Offset(offset) = element.offset() {
                 let metadata = Some(element.metadata().to_owned()).filter(|text| !text.is_empty());
-                committed.insert(place.clone(), CommittedOffset::new(offset.cast_unsigned(), metadata));
+                let mut found = CommittedOffset::new(offset.cast_unsigned(), metadata);
+                found.leader_epoch = raw::leader_epoch(&list, place.topic.as_str(), partition(place));
+                committed.insert(place.clone(), found);
             }
         }
         Ok(committed)
@@ -186,6 +188,8 @@ impl Finder {
             match answers {
                 Ok((None, _)) => break PartitionFault::UnknownTopic,
                 Ok((Some(now), _)) if now != before => break PartitionFault::Recreated(now),
+                // The log has this offset, but not what was read below it; how far up it is the same, nobody says.
+                Ok((Some(_), Some((log_start, end)))) if (log_start..=end).contains(&at) => break PartitionFault::Truncated(at),
                 Ok((Some(_), Some((log_start, end)))) => break PartitionFault::OutOfRange { requested: at, log_start, end },
                 Ok((Some(_), None)) | Err(_) => thread::sleep(REST),
             }

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `state` | which epochs are open, what is to be said, what the thread is to do |
 //! | `owned` | one epoch of one partition: where it reads, and how much |
+//! | `leaders` | under which leaders what was read was written |
 //! | `source` | where its records come from: in batches, or one by one |
 //! | `shared` | the lock around the state, and the bells |
 //! | `member` · `closing` | the thread, turn by turn; its end |
@@ -21,6 +22,7 @@ mod closing;
 mod commits;
 mod context;
 mod handing_over;
+mod leaders;
 mod lookup;
 mod member;
 mod owned;

@@ -1,8 +1,11 @@
 //! Owns one epoch of one partition as its reader sees it: where it reads, how much it may, and what is kept back. Leaves who
 //! owns it to `state`.
 
+use super::leaders::Leaders;
 use super::source::{Source, Taken};
-use millstream_core::contract::{Epoch, Offset, PartitionFault, RecordBatch, RecordSetBuilder, TopicId, TopicPartition};
+use millstream_core::contract::{
+    CommittedOffset, Epoch, Offset, PartitionFault, RecordBatch, RecordSetBuilder, TopicId, TopicPartition,
+};
 use rdkafka::types::RDKafkaErrorCode;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -34,7 +37,8 @@ pub(super) struct Owned {
     pub(super) position: Offset,
     pub(super) paused: bool,
     /// What the group is known to have committed; `None` if it is not known.
-    pub(super) committed: Option<(Offset, Option<String>)>,
+    pub(super) committed: Option<CommittedOffset>,
+    leaders: Leaders,
     /// Until when it is still owned.
     pub(super) revoking: Option<Instant>,
     records: u32,
@@ -65,6 +69,7 @@ impl Owned {
             position: 0,
             paused: false,
             committed: None,
+            leaders: Leaders::default(),
             revoking: None,
             records: 0,
             bytes: 0,
@@ -83,11 +88,25 @@ impl Owned {
         self.kept.clear();
     }
 
+    /// Under which leader the last record below `next` was written, if it is known: it was read, or committed with it.
+    pub(super) fn led_below(&self, next: Offset) -> Option<i32> {
+        let committed = || self.committed.as_ref().filter(|committed| committed.offset == next)?.leader_epoch;
+        self.leaders.of_last_below(next).or_else(committed)
+    }
+
+    /// The group is known to have committed this, or nobody can tell.
+    pub(super) fn is_committed(&mut self, committed: Option<CommittedOffset>) {
+        if let Some(committed) = &committed {
+            self.leaders.committed(committed.offset);
+        }
+        self.committed = committed;
+    }
+
     /// A commit that changes nothing: what is committed already, or with a text of `too_long` bytes, which is refused.
-    pub(super) fn probe(&self, too_long: usize) -> (Offset, String) {
+    pub(super) fn probe(&self, too_long: usize) -> CommittedOffset {
         match &self.committed {
-            Some((offset, metadata)) => (*offset, metadata.clone().unwrap_or_default()),
-            None => (self.position, "?".repeat(too_long)),
+            Some(committed) => committed.clone(),
+            None => CommittedOffset::new(self.position, Some("?".repeat(too_long))),
         }
     }
 
@@ -132,6 +151,7 @@ impl Owned {
             let (before, first) = (builder.bytes(), count == 0);
             push(builder, offset, message);
             let size = (builder.bytes() - before) as u64;
+            let leader = message.leader_epoch();
             let admitted = first && self.fresh;
             if (size > self.bytes && !admitted) || (!first && builder.bytes() > MOST_BYTES) {
                 builder.truncate(count);
@@ -141,6 +161,7 @@ impl Owned {
             self.bytes = self.bytes.saturating_sub(size);
             self.fresh = false;
             self.position = offset + 1;
+            self.leaders.read(offset, leader);
         }
         let set = Arc::new(set?.build());
         if set.is_empty() {

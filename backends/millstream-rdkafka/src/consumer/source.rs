@@ -108,6 +108,15 @@ impl Taken {
         u64::try_from(offset).ok()
     }
 
+    /// The epoch of the leader that it was written under; negative if it is not known.
+    pub(super) fn leader_epoch(&self) -> i32 {
+        match self {
+            Taken::Batched(message) => message.leader_epoch(),
+            // The wrapper does not tell.
+            Taken::Single(_) | Taken::Failed(..) => -1,
+        }
+    }
+
     pub(super) fn timestamp(&self) -> i64 {
         match self {
             Taken::Batched(message) => message.timestamp(),

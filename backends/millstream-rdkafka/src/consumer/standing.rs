@@ -85,11 +85,14 @@ impl Standing {
                 return answered;
             };
             let mut element = list.add_partition(owned.place.topic.as_str(), partition(&owned.place));
-            let (offset, metadata) = owned.probe(TOO_LONG);
+            let said = owned.probe(TOO_LONG);
             // Fails only for offsets below 0.
-            let _ = element.set_offset(Offset::Offset(i64::try_from(offset).unwrap_or(i64::MAX)));
-            if !metadata.is_empty() {
+            let _ = element.set_offset(Offset::Offset(i64::try_from(said.offset).unwrap_or(i64::MAX)));
+            if let Some(metadata) = said.metadata.filter(|text| !text.is_empty()) {
                 element.set_metadata(metadata);
+            }
+            if let Some(epoch) = said.leader_epoch {
+                raw::set_leader_epoch(&mut list, owned.place.topic.as_str(), partition(&owned.place), epoch);
             }
         }
         self.again = Some(Instant::now() + REST);

@@ -4,6 +4,7 @@ use super::context::Named;
 use super::lookup::partition;
 use super::member::Member;
 use super::owned::Stage;
+use crate::raw;
 use millstream_core::contract::{Epoch, Offset, PartitionFault, TopicPartition};
 use rdkafka::consumer::{Consumer, RebalanceProtocol};
 use rdkafka::topic_partition_list::{Offset as RdOffset, TopicPartitionList};
@@ -24,23 +25,25 @@ impl Member {
     pub(super) fn start_all(&mut self) {
         let starting = std::mem::take(&mut self.starting);
         for (epoch, at) in starting {
-            let place = {
+            let found = {
                 let mut state = self.shared.state();
-                state.owned(epoch).filter(|owned| owned.stage == Stage::Starting(at)).map(|owned| owned.place.clone())
+                let owned = state.owned(epoch).filter(|owned| owned.stage == Stage::Starting(at));
+                owned.map(|owned| (owned.place.clone(), owned.led_below(at)))
             };
-            let Some(place) = place else { continue };
+            let Some((place, leader)) = found else { continue };
             let Ok(offset) = i64::try_from(at) else {
                 self.shared.state().fault(epoch, PartitionFault::OutOfRange { requested: at, log_start: 0, end: 0 });
                 continue;
             };
             if self.broken.contains(&place) {
-                if !self.assign_again(&place, epoch, at, offset) {
+                if !self.assign_again(&place, epoch, at, offset, leader) {
                     self.starting.push((epoch, at));
                 }
                 continue;
             }
             let mut list = self.list([&place]);
             self.told_off("set an offset", &list.set_all_offsets(RdOffset::Offset(offset)).map(drop));
+            said_by(&mut list, &place, leader);
             let sought = self.consumer.seek_partitions(list, SEEK);
             let sought = sought.ok().filter(|list| list.elements().iter().all(|element| element.error().is_ok()));
             if sought.is_none() {
@@ -57,7 +60,14 @@ impl Member {
 
     /// Takes a partition that the client has stopped fetching out of the assignment and puts it in again. Not while the group
     /// waits for partitions to be given up: it would take this for them.
-    pub(super) fn assign_again(&mut self, place: &TopicPartition, epoch: Epoch, at: Offset, offset: i64) -> bool {
+    pub(super) fn assign_again(
+        &mut self,
+        place: &TopicPartition,
+        epoch: Epoch,
+        at: Offset,
+        offset: i64,
+        leader: Option<i32>,
+    ) -> bool {
         if self.draining.is_some() {
             return false;
         }
@@ -65,12 +75,14 @@ impl Member {
         self.told_off("resume", &self.consumer.resume(&list));
         let assigned = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Eager => {
-                let all = self.positions(place, offset);
+                let mut all = self.positions(place, offset);
+                said_by(&mut all, place, leader);
                 self.consumer.assign(&all)
             }
             _ => {
                 self.told_off("give up", &self.consumer.incremental_unassign(&list));
                 self.told_off("set an offset", &list.set_all_offsets(RdOffset::Offset(offset)).map(drop));
+                said_by(&mut list, place, leader);
                 self.consumer.incremental_assign(&list)
             }
         };
@@ -113,5 +125,12 @@ impl Member {
             owned.stage = Stage::Starting(owned.position);
             self.starting.push((owned.epoch, owned.position));
         }
+    }
+}
+
+/// Lets the client ask first whether the log still has what was written under this leader, below where it is to read on.
+fn said_by(list: &mut TopicPartitionList, place: &TopicPartition, leader: Option<i32>) {
+    if let Some(epoch) = leader {
+        raw::set_leader_epoch(list, place.topic.as_str(), partition(place), epoch);
     }
 }

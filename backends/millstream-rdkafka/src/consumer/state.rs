@@ -211,7 +211,7 @@ impl State {
         (assigned.log_start, assigned.end) = found.bounds.unzip();
         assigned.resume = looking.resume;
         let mut owned = Owned::new(place.clone(), epoch, found.topic_id, looking.source);
-        owned.committed = assigned.committed.as_ref().map(|committed| (committed.offset, committed.metadata.clone()));
+        owned.committed.clone_from(&assigned.committed);
         self.owned.push(owned);
         self.events.push_back(ConsumerEvent::Assigned(assigned));
     }
@@ -278,6 +278,11 @@ impl State {
     /// Whether an entry may be written.
     pub(super) fn is_open(&self, entry: &CommitEntry) -> bool {
         self.index(entry.epoch).is_some_and(|index| self.owned[index].place == entry.partition)
+    }
+
+    /// Under which leader an entry's last record was written, if it is known.
+    pub(super) fn leader_of(&self, entry: &CommitEntry) -> Option<i32> {
+        entry.leader_epoch.or_else(|| self.owned[self.index(entry.epoch)?].led_below(entry.offset))
     }
 
     pub(super) fn is_held(&self, epoch: Epoch) -> bool {

@@ -41,6 +41,12 @@ impl Message {
         self.raw().offset
     }
 
+    /// The epoch of the leader that it was written under; negative if it is not known.
+    pub(crate) fn leader_epoch(&self) -> i32 {
+        // SAFETY: the message is valid, and only read.
+        unsafe { sys::rd_kafka_message_leader_epoch(self.message.as_ptr()) }
+    }
+
     pub(crate) fn timestamp(&self) -> i64 {
         // SAFETY: the message is valid; no type of timestamp is asked for.
         unsafe { sys::rd_kafka_message_timestamp(self.message.as_ptr(), ptr::null_mut()) }

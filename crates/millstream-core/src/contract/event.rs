@@ -83,7 +83,7 @@ pub enum PartitionFault {
     Corrupt(Offset),
     /// The record at this offset is larger than can be fetched.
     TooLarge(Offset),
-    /// The log was cut below what was read, to this offset.
+    /// The log was cut below what was read: to this offset, or to one below it where the transport cannot tell.
     Truncated(Offset),
 }
 

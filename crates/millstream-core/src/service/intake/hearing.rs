@@ -141,7 +141,7 @@ impl Intake {
     }
 
     fn fault(&mut self, epoch: Epoch, fault: &PartitionFault) {
-        planted!(B36: if let PartitionFault::OutOfRange { log_start, .. } = fault { return self.parts.consumer.submit(crate::contract::Command::Restart { epoch, at: *log_start }) });
+        planted!(B36: if let PartitionFault::OutOfRange { log_start, .. } = fault { return self.reset(epoch, *log_start) });
         let Some(session) = self.sessions.get(&epoch) else { return };
         // It stays parked and says so; nothing is skipped without an operator (F20).
         let place = format!("partition {}", session.assigned.partition);

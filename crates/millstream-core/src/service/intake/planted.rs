@@ -4,7 +4,7 @@
 use super::Intake;
 use super::session::Session;
 use crate::clock::MonoTime;
-use crate::contract::{Applied, Committed, Epoch, EpochEnd, Error, NotApplied, Offset, TopicPartition};
+use crate::contract::{Applied, Command, Committed, Consumer, Epoch, EpochEnd, Error, NotApplied, Offset, TopicPartition};
 use crate::engine::{Window, WindowPolicy};
 use std::collections::BTreeMap;
 
@@ -19,6 +19,11 @@ pub(super) struct Ended {
 }
 
 impl Intake {
+    /// Reads on where the log begins now, as if nothing were lost.
+    pub(super) fn reset(&mut self, epoch: Epoch, at: Offset) {
+        self.parts.consumer.submit(Command::Restart { epoch, at });
+    }
+
     pub(super) fn remember(&mut self, epoch: Epoch, session: &Session) {
         self.ended.partitions.insert(epoch, session.assigned.partition.clone());
         self.ended.load += session.running.as_ref().map_or(0, |running| running.window.records());
