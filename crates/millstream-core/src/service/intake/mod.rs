@@ -9,6 +9,7 @@ mod revoking;
 mod session;
 mod start;
 mod starting;
+mod turned_away;
 mod watching;
 
 pub use start::StartAt;
@@ -84,6 +85,8 @@ pub(crate) struct Intake {
     leaving: Option<MonoTime>,
     /// The newest epoch when the group was asked about a doubt.
     doubted: Option<Epoch>,
+    /// Since when the cluster turns it away.
+    turned_away: Option<MonoTime>,
     watching: Watching,
     #[cfg(millstream_planted)]
     ended: planted::Ended,
@@ -105,6 +108,7 @@ impl Intake {
             first: true,
             leaving: None,
             doubted: None,
+            turned_away: None,
             watching: Watching::new(&parts),
             #[cfg(millstream_planted)]
             ended: planted::Ended::default(),
@@ -257,6 +261,7 @@ impl Intake {
                 tracing::info!(epoch = epoch.0, ?how, "epoch ends");
                 let actions = self.epochs.ending(epoch, how, now);
                 self.act(actions, now)?;
+                self.ask_whether_let_in(how);
                 // That all it was asked about has ended is an answer too (C13), and the only one that comes.
                 if self.doubted.is_some_and(|doubted| self.sessions.range(..=doubted).next().is_none()) {
                     self.trust();
@@ -276,11 +281,10 @@ impl Intake {
                 if std::mem::take(&mut self.first) {
                     self.parts.board.assigned();
                 }
+                self.let_in();
                 self.trust();
             }
-            ConsumerEvent::Degraded(error) => {
-                tracing::warn!(group = %self.parts.request.group, error = quote(&error.to_string()), "the transport has trouble")
-            }
+            ConsumerEvent::Degraded(error) => self.troubled(error, now)?,
             ConsumerEvent::Fatal(error) => return Err(error),
         }
         Ok(())
