@@ -1,14 +1,21 @@
-//! Owns what the brokers say past any service: where a group is, where logs end, what lies in a topic; and what is done to topics.
+//! Owns what the brokers say past any service: where a group is, where logs end, what lies in a topic; and what is done to topics,
+//! writing to them too. Leaves what dead letters mean to `letters`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Header, Message, OwnedHeaders, OwnedMessage};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::process::Line;
+use crate::scene::now;
 
 const ANSWER: Duration = Duration::from_secs(20);
 
@@ -72,6 +79,15 @@ impl Broker {
         }
     }
 
+    /// Gives a topic another setting, in place of those it was made with.
+    pub(crate) fn set(&self, topic: &str, name: &str, value: &str) {
+        let setting = AlterConfig::new(ResourceSpecifier::Topic(topic)).set(name, value);
+        let answers = self.admin(async |admin| admin.alter_configs([&setting], &AdminOptions::new()).await);
+        for answer in answers.expect("the cluster answers") {
+            answer.unwrap_or_else(|(_, code)| panic!("{topic} does not take `{name}`: {code}"));
+        }
+    }
+
     fn partitions(&self, consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
         let metadata = consumer.fetch_metadata(Some(topic), ANSWER).expect("the cluster answers");
         metadata
@@ -112,11 +128,10 @@ impl Broker {
         }
     }
 
-    /// The ids of all messages that lie in a topic, by the header that they are written with.
-    pub(crate) fn ids(&self, topic: &str) -> BTreeSet<String> {
-        let consumer: BaseConsumer =
-            self.config().set("group.id", "nobody").set("enable.partition.eof", "true").create().expect("the settings are right");
-        let (mut list, mut ids) = (TopicPartitionList::new(), BTreeSet::new());
+    /// All that lies in a topic.
+    pub(crate) fn messages(&self, topic: &str) -> Vec<OwnedMessage> {
+        let consumer = self.reader();
+        let (mut list, mut messages) = (TopicPartitionList::new(), Vec::new());
         let mut open = BTreeSet::new();
         for partition in self.partitions(&consumer, topic) {
             list.add_partition_offset(topic, partition, Offset::Beginning).expect("an offset can be set");
@@ -127,17 +142,49 @@ impl Broker {
         while !open.is_empty() {
             assert!(Instant::now() < end, "{topic} cannot be read to its end");
             match consumer.poll(Duration::from_millis(200)) {
-                Some(Ok(message)) => {
-                    let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-                    let id = headers.filter(|header| header.key == "id").find_map(|header| header.value);
-                    ids.extend(id.map(|id| String::from_utf8_lossy(id).into_owned()));
-                }
+                Some(Ok(message)) => messages.push(message.detach()),
                 Some(Err(rdkafka::error::KafkaError::PartitionEOF(partition))) => {
                     open.remove(&partition);
                 }
                 _ => {}
             }
         }
-        ids
+        messages
+    }
+
+    /// The message that lies there.
+    pub(crate) fn message(&self, topic: &str, partition: i32, offset: i64) -> OwnedMessage {
+        let (consumer, mut list) = (self.reader(), TopicPartitionList::new());
+        list.add_partition_offset(topic, partition, Offset::Offset(offset)).expect("an offset can be set");
+        consumer.assign(&list).expect("partitions can be assigned");
+        let end = Instant::now() + Duration::from_mins(1);
+        loop {
+            assert!(Instant::now() < end, "{topic}-{partition}@{offset} cannot be read");
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(200)) {
+                assert_eq!(message.offset(), offset, "another message was read");
+                return message.detach();
+            }
+        }
+    }
+
+    fn reader(&self) -> BaseConsumer {
+        let mut config = self.config();
+        config.set("group.id", "nobody").set("enable.partition.eof", "true").create().expect("the settings are right")
+    }
+
+    /// Writes a message of `bytes` bytes that do not compress for each id, and tells of them as `verifiable producer` does.
+    pub(crate) fn write(&self, topic: &str, ids: &[String], bytes: usize) -> Vec<Line> {
+        let producer: FutureProducer = self.config().create().expect("the settings are right");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be made");
+        let write = |id: &String| {
+            let digest = |number: usize| Sha256::digest(format!("{id} {number}")).to_vec();
+            let value: Vec<u8> = (0..).flat_map(digest).take(bytes).collect();
+            let headers = OwnedHeaders::new().insert(Header { key: "id", value: Some(id) });
+            let sent = producer.send(FutureRecord::to(topic).key(id).payload(&value).headers(headers), ANSWER);
+            let at = runtime.block_on(sent).unwrap_or_else(|(error, _)| panic!("{id} is not written: {error}"));
+            let fields = json!({ "topic": topic, "partition": at.partition, "offset": at.offset, "value": id });
+            Line { at: now(), name: "producer_send_success".to_owned(), fields }
+        };
+        ids.iter().map(write).collect()
     }
 }

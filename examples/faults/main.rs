@@ -10,13 +10,14 @@
 //! | `account` | what became of every message: lost, repeated and why, committed too early |
 //! | `scene` | a cluster, a topic in it, and the processes of one case |
 //! | `broker` | what the brokers say, past the service |
-//! | `hung` | a port that accepts and never answers |
-//! | `service` · `members` · `brokers` · `store` · `topics` | the cases, by what is hurt |
+//! | `letters` | dead letters as somebody finds them |
+//! | `service` · `members` · `brokers` · `store` · `topics` · `credentials` | the cases, by what is hurt |
 
 mod account;
 mod broker;
 mod brokers;
-mod hung;
+mod credentials;
+mod letters;
 mod members;
 mod process;
 mod scene;
@@ -33,17 +34,22 @@ type Case = (&'static str, fn());
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Cases share a cluster and hurt it: one after the other.
-    arguments.test_threads = Some(1);
+    // Cases of one cluster hurt it: one after the other. Those of others run beside them, and a case that waits for its cluster takes
+    // a thread.
+    arguments.test_threads.get_or_insert(64);
     let cases = [service::CASES, members::CASES, brokers::CASES, store::CASES, topics::CASES].concat();
-    let trials = cases.into_iter().map(|(name, case)| {
-        Trial::ignorable_test(name, move || match offered::own() {
-            Err(absent) => Ok(Completion::ignored_with(absent)),
-            Ok(()) => {
-                case();
-                Ok(Completion::Completed)
-            }
-        })
-    });
-    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+    let trials = cases.into_iter().map(|(name, case)| trial(name, case, offered::own));
+    // Who logs in does so at a process of ours.
+    let secured = credentials::CASES.iter().map(|&(name, case)| trial(name, case, offered::packages));
+    libtest_mimic::run(&arguments, trials.chain(secured).collect()).exit_code()
+}
+
+fn trial(name: &'static str, case: fn(), offered: fn() -> Result<(), offered::Absent>) -> Trial {
+    Trial::ignorable_test(name, move || match offered() {
+        Err(absent) => Ok(Completion::ignored_with(absent)),
+        Ok(()) => {
+            case();
+            Ok(Completion::Completed)
+        }
+    })
 }

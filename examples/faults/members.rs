@@ -1,5 +1,4 @@
-//! The group changes: members join and leave under each protocol, a second process takes a static member's name, and credentials
-//! are no longer accepted.
+//! The group changes: members join and leave under each protocol, and a second process takes a static member's name.
 
 use crate::Case;
 use crate::process::Line;

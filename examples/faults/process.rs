@@ -43,6 +43,7 @@ impl Process {
         let stderr = File::create(&log).expect("the target folder can be written");
         let mut child = Command::new(env!("CARGO_BIN_EXE_verifiable"))
             .args(arguments)
+            .env("RUST_LOG", "warn,millstream_core::service::health=info")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(stderr)

@@ -3,20 +3,22 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use millstream_services::{Kafka, KafkaSettings};
 
 use crate::account::Account;
 use crate::broker::Broker;
+use crate::letters::Letters;
 use crate::process::{Line, Process};
 
 /// Partitions of a case's topic.
 pub(crate) const PARTITIONS: i32 = 6;
 
-/// Clusters by their number of brokers. Each is started by the first case that wants it, and ends with the program.
-static CLUSTERS: LazyLock<[Mutex<Option<Kafka>>; 2]> = LazyLock::new(Default::default);
+/// Two of one broker, one of three, and one that asks who its clients are. Each is started by the first case that wants it, and
+/// ends with the program.
+static CLUSTERS: LazyLock<[Mutex<Option<Kafka>>; 4]> = LazyLock::new(Default::default);
 
 /// A cluster, for one case at a time.
 pub(crate) struct Cluster(MutexGuard<'static, Option<Kafka>>);
@@ -24,15 +26,21 @@ pub(crate) struct Cluster(MutexGuard<'static, Option<Kafka>>);
 impl Cluster {
     /// One broker.
     pub(crate) fn of_one() -> Self {
-        Self::of(&CLUSTERS[0], 1)
+        static CASES: AtomicUsize = AtomicUsize::new(0);
+        Self::of(&CLUSTERS[CASES.fetch_add(1, Ordering::Relaxed) % 2], KafkaSettings::default())
     }
 
     /// Three, with three replicas of each record, of which a write needs two.
     pub(crate) fn of_three() -> Self {
-        Self::of(&CLUSTERS[1], 3)
+        Self::of(&CLUSTERS[2], KafkaSettings::default().brokers(3))
     }
 
-    fn of(cluster: &'static Mutex<Option<Kafka>>, brokers: usize) -> Self {
+    /// One that asks again and again who its clients are, beside a door where it does not.
+    pub(crate) fn secured() -> Self {
+        Self::of(&CLUSTERS[3], KafkaSettings::default().secured().property("connections.max.reauth.ms", "3000"))
+    }
+
+    fn of(cluster: &'static Mutex<Option<Kafka>>, settings: KafkaSettings) -> Self {
         let mut cluster = cluster.lock().unwrap_or_else(PoisonError::into_inner);
         // What a case that failed has left is nobody's ground.
         let is_well = cluster
@@ -40,8 +48,7 @@ impl Cluster {
             .is_some_and(|kafka| kafka.nodes().iter().all(|node| node.state() == millstream_services::State::Running));
         if !is_well {
             *cluster = None;
-            let settings = KafkaSettings::default()
-                .brokers(brokers)
+            let settings = settings
                 .property("group.min.session.timeout.ms", "1000")
                 .property("group.consumer.min.session.timeout.ms", "1000")
                 .property("group.consumer.session.timeout.ms", "6000")
@@ -143,7 +150,7 @@ impl Scene {
 
     /// The ids of the messages that became dead letters.
     pub(crate) fn letter_ids(&self) -> BTreeSet<String> {
-        self.broker().ids(&self.letters())
+        Letters::of(&self.broker(), &self.letters()).ids()
     }
 
     /// Waits until all that lies in the topic is committed, as the brokers say.

@@ -1,12 +1,10 @@
 //! The store of ids is hurt: restarted, hung, emptied.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use millstream_services::Redis;
 
 use crate::Case;
-use crate::hung::Door;
 use crate::scene::{Cluster, Scene, first_after, now};
 use crate::service::stop_all;
 
@@ -48,14 +46,13 @@ fn restarted() {
 }
 
 fn hung() {
-    let redis = Redis::start().expect("a Redis starts");
-    let address: SocketAddr = redis.node().address();
-    let door = Door::to(address);
-    let url = format!("redis://{}", door.address());
+    let mut redis = Redis::start().expect("a Redis starts");
+    let url = redis.url();
     hurt("store-hung", &url, "Redis accepted and did not answer for 5 s", || {
-        door.hang();
+        // The kernel accepts for it, and nobody reads.
+        redis.node_mut().pause().expect("it is paused");
         std::thread::sleep(Duration::from_secs(5));
-        door.let_go();
+        redis.node_mut().resume().expect("it goes on");
         now()
     });
 }

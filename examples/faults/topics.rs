@@ -3,13 +3,19 @@
 use std::time::Duration;
 
 use crate::Case;
+use crate::letters::Letters;
+use crate::process::Process;
 use crate::scene::{Cluster, PARTITIONS, Scene};
 use crate::service::stop_all;
+
+/// How large a topic's batches of records may be, in bytes.
+const LIMIT: &str = "max.message.bytes";
 
 pub(crate) const CASES: &[Case] = &[
     ("partitions_that_are_added_are_consumed_from_their_beginning", widened),
     ("a_topic_that_is_deleted_and_made_again_is_parked_and_then_consumed_anew", deleted),
     ("a_dead_letter_topic_that_refuses_is_waited_for", refused_letters),
+    ("a_dead_letter_topic_that_takes_more_than_before_is_written_to_by_itself", small_letters),
 ];
 
 fn widened() {
@@ -63,7 +69,7 @@ fn refused_letters() {
     let scene = Scene::bare("letters-refused", &mut cluster);
     scene.broker().create(&scene.topic, PARTITIONS, 1, &[]);
     // No letter is as small as this.
-    scene.broker().create(&scene.letters(), PARTITIONS, 1, &[("max.message.bytes", "100")]);
+    scene.broker().create(&scene.letters(), PARTITIONS, 1, &[(LIMIT, "100")]);
     let mut producer = scene.producer(1, 300, 300);
     let mut consumer = scene.consumer(&["--fail-rate", "0.35"]);
     producer.ended();
@@ -85,4 +91,43 @@ fn refused_letters() {
     assert!(letters > 0, "of 300 messages some fail four times in four");
     let what = format!("{letters} dead letters, which their topic refused at first");
     scene.account(&[producer.lines()], &[consumer.lines(), again.lines()], &what);
+}
+
+fn small_letters() {
+    let mut cluster = Cluster::of_one();
+    let scene = Scene::bare("letters-small", &mut cluster);
+    scene.broker().create(&scene.topic, PARTITIONS, 1, &[]);
+    // Not even a pointer is as small as this.
+    scene.broker().create(&scene.letters(), 1, 1, &[(LIMIT, "100")]);
+    let ids: Vec<String> = (0..200).map(|number| format!("large.{number}")).collect();
+    let large = scene.broker().write(&scene.topic, &ids, 8_000);
+    let mut producer = scene.producer(1, 800, 400);
+    producer.ended();
+    let mut consumer = scene.consumer(&["--refuse-rate", "0.1"]);
+    let committed = || scene.broker().places(&scene.group, &scene.topic).values().map(|(committed, _)| committed).sum::<i64>();
+    consumer.wait_for("it says that letters are refused", |consumer| consumer.log().contains("degraded place=\"dead letters"));
+    // Those behind them with their keys wait too.
+    consumer.wait_for("letters of all partitions wait", |consumer| dead(consumer) >= 40 && consumer.count("handled") >= 300);
+    let before = committed();
+    assert!(before < 1_000, "a message is committed that is neither handled nor a letter");
+    // A letter of a small message fits now, and a pointer to a large one; several at once do not.
+    scene.broker().set(&scene.letters(), LIMIT, "2500");
+    scene.wait_until_committed();
+    consumer.stop();
+    let letters = Letters::of(&scene.broker(), &scene.letters());
+    let (whole, pointed) = (letters.whole.len(), letters.pointed.len());
+    assert_eq!(whole + pointed, dead(&consumer), "as many letters as it says");
+    assert!(whole > 0 && pointed > 0, "of 800 and of 200 messages some are refused");
+    assert!(letters.whole.iter().all(|id| id.starts_with("1.")), "a large message is larger than its topic takes");
+    assert!(letters.pointed.iter().all(|id| id.starts_with("large.")), "what fits is kept whole");
+    let what = format!(
+        "letters were refused as too large until their topic took 2,500 bytes, {before} messages were committed by then; {whole} \
+         letters whole, {pointed} pointers to messages of 8,000 bytes"
+    );
+    scene.account(&[producer.lines(), large], &[consumer.lines()], &what);
+}
+
+/// How many dead letters a service says that it has.
+fn dead(consumer: &Process) -> usize {
+    consumer.log().lines().filter(|line| line.contains("dead letter") && line.contains("attempts")).count()
 }

@@ -130,7 +130,11 @@ pub(crate) struct ConsumerFlags {
     #[arg(long, value_name = "PART", default_value_t = 0.0)]
     pub(crate) fail_rate: f64,
 
-    /// Which attempts fail
+    /// Which part of all records is refused for good, from 0 to 1
+    #[arg(long, value_name = "PART", default_value_t = 0.0)]
+    pub(crate) refuse_rate: f64,
+
+    /// Which attempts fail, and which records are refused
     #[arg(long, default_value_t = 1)]
     pub(crate) seed: u64,
 }

@@ -1,9 +1,10 @@
 //! Owns the making of what the flags name: the cluster's client, and settings out of a file.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use millstream::contract::{AnyTransport, Error, ErrorKind, Operation};
-use millstream::rdkafka::{GroupProtocol, Rdkafka, RdkafkaConfig};
+use millstream::rdkafka::{GroupProtocol, Rdkafka, RdkafkaConfig, Sasl};
 
 use crate::cli::{Client, Cluster, ConsumerFlags, Group};
 
@@ -21,17 +22,43 @@ impl Cluster {
             config = config.danger_plaintext();
         }
         let Some(file) = &self.command_config else { return Ok(config) };
-        let text = std::fs::read_to_string(file).map_err(|error| unusable(file.display().to_string(), error))?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-        for line in lines {
-            let Some((name, value)) = line.split_once('=') else {
-                let error = io::Error::new(io::ErrorKind::InvalidData, "a line without `=`");
-                return Err(unusable(file.display().to_string(), error));
-            };
-            config = config.set(name.trim(), value.trim());
+        let unusable = |error| unusable(file.display().to_string(), error);
+        let text = std::fs::read_to_string(file).map_err(unusable)?;
+        let mut settings = settings(&text).map_err(unusable)?;
+        if let Some(sasl) = sasl(&mut settings).map_err(unusable)? {
+            config = config.sasl(sasl);
         }
-        Ok(config)
+        Ok(settings.into_iter().fold(config, |config, (name, value)| config.set(name, value)))
     }
+}
+
+/// Lines of `name=value`.
+fn settings(text: &str) -> io::Result<BTreeMap<&str, &str>> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let parted = lines.map(|line| line.split_once('=').ok_or_else(|| wrong("a line without `=`")));
+    parted.map(|setting| setting.map(|(name, value)| (name.trim(), value.trim()))).collect()
+}
+
+/// Who one is, out of the settings that say it, which are a client's own.
+fn sasl(settings: &mut BTreeMap<&str, &str>) -> io::Result<Option<Sasl>> {
+    let said = ["sasl.mechanism", "sasl.username", "sasl.password"].map(|name| settings.remove(name));
+    match said {
+        [None, None, None] => Ok(None),
+        [Some(mechanism), Some(user), Some(password)] => {
+            let (user, password) = (user.to_owned(), password.into());
+            match mechanism {
+                "PLAIN" => Ok(Some(Sasl::Plain { user, password })),
+                "SCRAM-SHA-256" => Ok(Some(Sasl::Scram256 { user, password })),
+                "SCRAM-SHA-512" => Ok(Some(Sasl::Scram512 { user, password })),
+                _ => Err(wrong("a mechanism that takes no password")),
+            }
+        }
+        _ => Err(wrong("`sasl.mechanism`, `sasl.username` and `sasl.password` go together")),
+    }
+}
+
+fn wrong(why: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
 fn unusable(file: String, error: io::Error) -> Error {

@@ -27,6 +27,7 @@ struct Work {
     lines: Lines,
     delay: Duration,
     fail_rate: f64,
+    refuse_rate: f64,
     seed: u64,
 }
 
@@ -36,6 +37,9 @@ impl Work {
             tokio::time::sleep(self.delay).await;
         }
         let id = id_of(&record);
+        if chance(self.seed, &id, 0) < self.refuse_rate {
+            return Err(HandlerError::permanent("refused as told"));
+        }
         if chance(self.seed, &id, attempt.number()) < self.fail_rate {
             return Err(HandlerError::transient("failed as told"));
         }
@@ -94,6 +98,7 @@ fn service(
         lines: lines.clone(),
         delay: Duration::from_millis(flags.handler_delay),
         fail_rate: flags.fail_rate,
+        refuse_rate: flags.refuse_rate,
         seed: flags.seed,
     };
     let builder = StreamServiceBuilder::new("verifiable-consumer", Told::new(transport, lines, settled));

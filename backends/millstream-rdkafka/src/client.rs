@@ -29,10 +29,26 @@ impl ClientHooks {
 
     /// `error`, or what is behind it: a client that is turned away hears of nothing but silence.
     pub(crate) fn explain(&self, error: Error) -> Error {
-        let behind = matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Unavailable);
+        match error.kind() {
+            ErrorKind::TimedOut | ErrorKind::Unavailable => self.turned_away(error),
+            _ => error,
+        }
+    }
+
+    /// Trouble of a consumer, or what is behind it.
+    pub(crate) fn trouble(&self, code: RDKafkaErrorCode) -> Error {
+        match code {
+            // The code alone does not say what was refused.
+            RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL => self.turned_away(error::of_consumer(code)),
+            code => self.explain(error::of_consumer(code)),
+        }
+    }
+
+    /// What the brokers said when they turned the client away, if they did, else `error`.
+    fn turned_away(&self, error: Error) -> Error {
         let noted = self.turned_away.lock().unwrap_or_else(PoisonError::into_inner);
         match &*noted {
-            Some((code, reason, when)) if behind && when.elapsed() < RECENT => {
+            Some((code, reason, when)) if when.elapsed() < RECENT => {
                 error::of(error.operation(), *code, &format!("the brokers turn this client away: {reason}"))
             }
             _ => error,
@@ -110,6 +126,8 @@ mod tests {
         let explained = hooks.explain(silence());
         assert_eq!((explained.kind(), explained.is_retriable()), (ErrorKind::Unauthorized, false));
         assert!(explained.context().contains("ann and *** are unknown"), "{explained}");
+        let trouble = hooks.trouble(RDKafkaErrorCode::Authentication);
+        assert!(trouble.context().contains("ann and *** are unknown"), "a code alone says not why: {trouble}");
         let other = error::of(Operation::Lookup, RDKafkaErrorCode::UnknownTopic, "topics");
         assert_eq!(hooks.explain(other).kind(), ErrorKind::UnknownTopic, "an answer is an answer");
     }

@@ -234,17 +234,13 @@ impl BrokerWorld {
 
     /// Creates a topic and waits until it can be used.
     async fn make(&self, topic: &Topic, partitions: u32) {
-        loop {
-            // A topic of that name may be about to be deleted.
-            let new = NewTopic::new(topic.clone(), partitions);
-            let new = if self.compacts { quickly_compacted(new) } else { new };
-            let created = self.admin.create(&[new]).await.expect("the broker creates topics");
-            if created == [true] {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+        let new = NewTopic::new(topic.clone(), partitions);
+        let new = [if self.compacts { quickly_compacted(new) } else { new }];
         let made = async {
+            // A topic of that name may be about to be deleted.
+            while self.admin.create(&new).await.expect("the broker creates topics") != [true] {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
             while self.count(topic).await != Some(partitions) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

@@ -3,18 +3,17 @@
 mod common;
 
 use common::Wait;
+use common::orders::{ORDERS, Order, publish};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use millstream::prelude::*;
 use millstream_rdkafka::{NewTopic, Rdkafka};
 use millstream_services::{Kafka, offered};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 
-const ORDERS: Topic = Topic::literal("paper.orders.new");
 const GROUP: &str = "desk.orders";
 /// Longer than a member may be silent.
 const HUNG: Duration = Duration::from_secs(9);
@@ -38,13 +37,6 @@ fn test<F: Future<Output = ()> + 'static>(name: &'static str, body: fn(Kafka) ->
         runtime.block_on(body(kafka));
         Ok(Completion::Completed)
     })
-}
-
-#[derive(Serialize, Deserialize, EventData)]
-#[event(type = "order_placed", key = account)]
-struct Order {
-    account: String,
-    number: u64,
 }
 
 /// How often each order was handled.
@@ -85,17 +77,10 @@ impl Desk {
             .expect("nothing is wrong with it");
         let handle = service.handle();
         let running = tokio::spawn(service.run());
-        let mut desk = Desk { kafka, shop, handled, handle, running };
-        desk.publish(0..50).await;
+        let desk = Desk { kafka, shop, handled, handle, running };
+        publish(&desk.shop, 0..50).await;
         desk.settles(50).await;
         desk
-    }
-
-    async fn publish(&mut self, numbers: std::ops::Range<u64>) {
-        for number in numbers {
-            let order = Order { account: format!("ann-{}", number % 17), number };
-            self.shop.publish(&ORDERS, &order).await.expect("it is taken");
-        }
     }
 
     /// Waits until so many different orders were handled, and nothing is left to be settled.
@@ -124,7 +109,7 @@ async fn partitions_added(kafka: Kafka) {
     // Those that know of the new partitions write to them, whether readers know of them or not.
     let other = Publisher::new("shop", desk.kafka.clone()).await.expect("a publisher");
     desk.shop = other;
-    desk.publish(50..150).await;
+    publish(&desk.shop, 50..150).await;
     desk.settles(150).await;
     desk.stop().await;
 }
@@ -134,7 +119,7 @@ async fn hung(mut kafka: Kafka) {
     kafka.node_mut(1).pause().expect("it runs");
     tokio::time::sleep(HUNG).await;
     kafka.node_mut(1).resume().expect("it was paused");
-    desk.publish(50..150).await;
+    publish(&desk.shop, 50..150).await;
     desk.settles(150).await;
     desk.stop().await;
 }
@@ -143,7 +128,7 @@ async fn killed(mut kafka: Kafka) {
     let mut desk = Desk::start(kafka.bootstrap_servers()).await;
     kafka.node_mut(1).kill().expect("it runs");
     tokio::task::block_in_place(|| kafka.node_mut(1).start()).expect("it comes back");
-    desk.publish(50..150).await;
+    publish(&desk.shop, 50..150).await;
     desk.settles(150).await;
     desk.stop().await;
 }

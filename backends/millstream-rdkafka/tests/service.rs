@@ -2,23 +2,15 @@
 
 mod common;
 
+use common::orders::{ORDERS, Order, publish};
 use common::{Mock, Short};
 use millstream::prelude::*;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-const ORDERS: Topic = Topic::literal("paper.orders.new");
 const FILLED: Sibling = Sibling::new("orders", "filled");
 const GROUP: &str = "billing.orders";
-
-#[derive(Serialize, Deserialize, EventData)]
-#[event(type = "order_placed", key = account)]
-struct Order {
-    account: String,
-    number: u64,
-}
 
 #[derive(Default)]
 struct Handled(AtomicU64);
@@ -28,14 +20,6 @@ impl Handled {
         self.0.fetch_add(1, Ordering::Relaxed);
         out.emit(FILLED, &*order)?;
         Ok(())
-    }
-}
-
-async fn publish(mock: &Mock, numbers: std::ops::Range<u64>) {
-    let shop = Publisher::new("shop", mock.transport()).await.expect("a publisher");
-    for number in numbers {
-        let order = Order { account: format!("ann-{}", number % 7), number };
-        shop.publish(&ORDERS, &order).await.expect("it is taken");
     }
 }
 
@@ -67,8 +51,9 @@ async fn a_service_goes_on_where_the_one_before_it_stopped() {
     for topic in ["paper.orders.new", "paper.orders.new.dlq", "paper.orders.filled"] {
         mock.cluster.create_topic(topic, 2, 1).expect("it is new");
     }
-    publish(&mock, 0..50).await;
+    let shop = Publisher::new("shop", mock.transport()).await.expect("a publisher");
+    publish(&shop, 0..50).await;
     assert_eq!(settle(&mock, 50).await, 50);
-    publish(&mock, 50..70).await;
+    publish(&shop, 50..70).await;
     assert_eq!(settle(&mock, 20).await, 20, "what an earlier one settled does not come again");
 }

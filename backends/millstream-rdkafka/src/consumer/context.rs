@@ -49,6 +49,11 @@ impl Context {
         self.hooks.explain(error)
     }
 
+    /// Trouble that passes, or what is behind it.
+    pub(super) fn trouble(&self, code: RDKafkaErrorCode) -> Error {
+        self.hooks.trouble(code)
+    }
+
     /// Whether records are read through the safe wrapper.
     pub(super) fn reads_one_by_one(&self) -> bool {
         self.one_by_one

@@ -197,7 +197,7 @@ impl Member {
             return;
         }
         self.told = Some((code, now));
-        self.shared.state().events.push_back(ConsumerEvent::Degraded(self.consumer.context().explain(error::of_consumer(code))));
+        self.shared.state().events.push_back(ConsumerEvent::Degraded(self.consumer.context().trouble(code)));
         self.shared.waker.wake();
     }
 

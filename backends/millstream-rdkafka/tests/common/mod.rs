@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each target uses a part")]
 
+pub(crate) mod orders;
 pub(crate) mod proxy;
 pub(crate) mod wire;
 

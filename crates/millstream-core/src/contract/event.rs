@@ -138,7 +138,8 @@ pub enum ConsumerEvent {
     Committed(Committed),
     /// The group knows this member, as of an exchange that began after the last `Command::Confirm`.
     Confirmed,
-    /// The transport has trouble and goes on trying.
+    /// The transport has trouble and goes on trying. One that the cluster turns away says so with an error of the kind
+    /// [`Unauthorized`](crate::contract::ErrorKind::Unauthorized), again and again while that lasts.
     Degraded(Error),
     /// The consumer cannot go on.
     Fatal(Error),

@@ -3,10 +3,11 @@
 
 use super::support::*;
 use super::world::*;
-use millstream::contract::ErrorKind;
+use millstream::contract::{Capabilities, ConsumerRequest, Error, ErrorKind, Operation, Produce, Producer, Receipt, Transport};
 use millstream::memory::{Memory, SendFault, TopicConfig};
 use millstream::prelude::*;
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 async fn refuses(_order: Event<Order>) -> Result<(), HandlerError> {
     Err(HandlerError::permanent("x".repeat(100_000)))
@@ -196,4 +197,70 @@ async fn a_letter_too_large_for_its_topic_becomes_a_pointer_to_the_original() {
     assert_eq!(pointer["sha256"].as_str().map(str::len), Some(64));
     assert_eq!(letters[0].key.as_deref(), Some(b"a".as_slice()));
     assert!(letters[0].headers.iter().any(|(name, _)| name == "millstream-dlq-pointer"));
+}
+
+/// Memory whose producer sends all records of a request to a partition as one batch, and refuses what is larger than `most`.
+#[derive(Clone)]
+struct Batching(Memory, usize);
+
+struct BatchingProducer(<Memory as Transport>::Producer, usize);
+
+impl Producer for BatchingProducer {
+    async fn send(&self, batch: &Produce) -> Vec<Result<Receipt, Error>> {
+        let mut sizes = vec![0; batch.places().len()];
+        for index in 0..batch.len() {
+            sizes[batch.place(index)] += batch.record(index).size();
+        }
+        if sizes.iter().all(|size| *size <= self.1) {
+            return self.0.send(batch).await;
+        }
+        let refused = || Err(Error::new(ErrorKind::TooLarge, Operation::Send, "the batch is too large"));
+        (0..batch.len()).map(|_| refused()).collect()
+    }
+
+    async fn flush(&self, within: Duration) -> Result<(), Error> {
+        self.0.flush(within).await
+    }
+
+    async fn partitions(&self, topic: &Topic) -> Result<u32, Error> {
+        self.0.partitions(topic).await
+    }
+}
+
+impl Transport for Batching {
+    type Producer = BatchingProducer;
+    type Consumer = <Memory as Transport>::Consumer;
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn producer(&self) -> Result<BatchingProducer, Error> {
+        Ok(BatchingProducer(self.0.producer().await?, self.1))
+    }
+
+    async fn consumer(&self, request: ConsumerRequest) -> Result<Self::Consumer, Error> {
+        self.0.consumer(request).await
+    }
+}
+
+/// F35, F50: brokers refuse a batch as a whole; letters that fit by themselves are written whole all the same.
+#[tokio::test(start_paused = true)]
+async fn letters_that_are_too_large_only_together_are_written_whole() {
+    let memory = log(1);
+    let name = topic(NEW);
+    let values = [1_000, 9_000, 1_000, 1_000].map(|bytes| Record::new(name.clone(), "a", vec![b'x'; bytes]));
+    send(&memory, values.to_vec()).await;
+    let service = StreamServiceBuilder::new("batches", Batching(memory.clone(), 4_000))
+        .add_consumer_handler(NEW, GROUP, async |_: Event<Order>| {})
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(4)).await.expect("all letters are taken");
+    running.stop().await.expect("a clean end");
+    let letters = memory.records(&topic(LETTERS));
+    let is_pointer = |letter: &Record| letter.headers.iter().any(|(name, _)| name == "millstream-dlq-pointer");
+    let whole = letters.iter().filter(|letter| !is_pointer(letter));
+    let sizes: Vec<_> = whole.map(|letter| letter.value.as_ref().map_or(0, |value| value.len())).collect();
+    assert_eq!((letters.len(), sizes), (4, vec![1_000; 3]));
 }

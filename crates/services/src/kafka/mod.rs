@@ -103,6 +103,19 @@ impl Kafka {
         self.secured.as_ref()
     }
 
+    /// Gives the user of those listeners another password, as an operator does who changes one that has leaked: for SCRAM, on a
+    /// running cluster. A connection lives on until the broker asks again who it is (`connections.max.reauth.ms`) or it breaks.
+    ///
+    /// # Errors
+    /// If the cluster has no such listeners, or Kafka's tool fails.
+    pub fn set_password(&mut self, password: &str) -> Result<(), Error> {
+        let servers = self.bootstrap_servers();
+        let secured = self.secured.as_mut().ok_or_else(|| Error::new("the cluster was started without TLS and SASL"))?;
+        processes::set_password(self.owned.folder(), &servers, &secured.username, password)?;
+        password.clone_into(&mut secured.password);
+        Ok(())
+    }
+
     /// The broker with this id, from 1 on, to do something to it.
     ///
     /// # Panics

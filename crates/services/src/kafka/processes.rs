@@ -2,7 +2,7 @@
 
 use super::java::{Java, archive};
 use super::properties::{self, Ports};
-use super::secured::Secrets;
+use super::secured::{self, Secrets};
 use super::{Kafka, KafkaSettings};
 use crate::error::{Error, at};
 use crate::keeper::Keeper;
@@ -12,11 +12,27 @@ use crate::place::Folder;
 use crate::ports;
 use crate::server::Server;
 use std::fs;
+use std::path::Path;
 
 pub(super) fn start(settings: &KafkaSettings) -> Result<Kafka, Error> {
     let folder = Folder::make("kafka")?;
     let java = Java::find(folder.path())?;
     run(settings, folder, &java)
+}
+
+/// Gives a user another password.
+///
+/// # Errors
+/// If Java is missing or Kafka's tool fails.
+pub(super) fn set_password(folder: &Path, servers: &str, user: &str, password: &str) -> Result<(), Error> {
+    let words = ["--bootstrap-server", servers, "--entity-type", "users", "--entity-name", user, "--alter", "--add-config"];
+    let java = Java::find(folder)?;
+    // The tool takes one mechanism at a time.
+    secured::scram(password).iter().try_for_each(|setting| {
+        let changed = java.run("kafka.admin.ConfigCommand", &[&words[..], &[setting.as_str()]].concat());
+        // It repeats what it was told.
+        changed.map_err(|error| Error::new(error.to_string().replace(password, "***")))
+    })
 }
 
 /// Whether the archive of a broker's classes is there, with which a start takes half the time.

@@ -139,6 +139,11 @@ impl Secrets {
     }
 }
 
+/// A user's password as the setting of each mechanism that hides it.
+pub(super) fn scram(password: &str) -> Vec<String> {
+    MECHANISMS[1..].iter().map(|mechanism| format!("{mechanism}=[password={password}]")).collect()
+}
+
 /// 128 bits of the system's, in letters that no file format minds.
 fn random() -> Result<String, Error> {
     let mut bytes = [0; 16];

@@ -16,6 +16,7 @@ use super::topic_writer::TopicWriter;
 use crate::contract::{AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation};
 use headers::{to_pointer, to_record};
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A call that never answers is given up after this long, and made again.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -24,11 +25,13 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct TopicSink {
     writer: TopicWriter,
     naming: DeadLetterTopic,
+    /// Held by who writes letters one by one.
+    alone: Mutex<()>,
 }
 
 impl TopicSink {
     pub(crate) fn new(producer: AnyProducer, naming: DeadLetterTopic) -> Self {
-        TopicSink { writer: TopicWriter::new(producer), naming }
+        TopicSink { writer: TopicWriter::new(producer), naming, alone: Mutex::default() }
     }
 
     /// Writes letters, whole or as pointers where the whole is too large; an answer each.
@@ -41,26 +44,46 @@ impl TopicSink {
         self.writer.write(addressed.collect()).await
     }
 
-    async fn accept_all(&self, letters: &[DeadLetter]) -> Vec<Result<(), Error>> {
+    /// Writes letters, and sets each one's answer as it comes.
+    async fn accept_all(&self, letters: &[DeadLetter], answers: &mut [Result<(), Error>]) {
         let all: Vec<&DeadLetter> = letters.iter().collect();
-        let mut answers = self.write(&all, true).await;
-        let too_large = |answer: &Result<(), Error>| answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::TooLarge);
-        let large: Vec<usize> = (0..answers.len()).filter(|&index| too_large(&answers[index])).collect();
-        if !large.is_empty() {
-            let letters: Vec<&DeadLetter> = large.iter().map(|&index| &letters[index]).collect();
-            for (index, answer) in large.into_iter().zip(self.write(&letters, false).await) {
-                answers[index] = answer;
+        for (answer, came) in answers.iter_mut().zip(self.write(&all, true).await) {
+            *answer = came;
+        }
+        if answers.iter().any(is_too_large) {
+            // Another worker's would be company again.
+            let _alone = self.alone.lock().await;
+            for (letter, answer) in letters.iter().zip(answers).filter(|(_, answer)| is_too_large(answer)) {
+                *answer = self.write_alone(letter, letters.len() > 1).await;
             }
         }
-        answers
     }
+
+    /// Writes a letter by itself: a client may write several as one batch, and a broker refuses that as a whole where its topic
+    /// takes less, though it takes each of them.
+    async fn write_alone(&self, letter: &DeadLetter, whole: bool) -> Result<(), Error> {
+        for whole in [true, false].into_iter().skip(usize::from(!whole)) {
+            match self.write(&[letter], whole).await.pop() {
+                Some(answer) if whole && is_too_large(&answer) => {}
+                Some(answer) => return answer,
+                None => break,
+            }
+        }
+        Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "the producer gave no answer"))
+    }
+}
+
+fn is_too_large(answer: &Result<(), Error>) -> bool {
+    answer.as_ref().is_err_and(|error| error.kind() == ErrorKind::TooLarge)
 }
 
 impl ErrorSink for TopicSink {
     async fn accept(&self, letters: &[DeadLetter]) -> Vec<Result<(), Error>> {
         let late = || Err(Error::new(ErrorKind::TimedOut, Operation::DeadLetter, "no answer within 30 s"));
-        let accepted = tokio::time::timeout(DEADLINE, self.accept_all(letters)).await;
-        accepted.unwrap_or_else(|_| letters.iter().map(|_| late()).collect())
+        let mut answers: Vec<_> = letters.iter().map(|_| late()).collect();
+        // What is answered by then is answered: handed over again with the rest, many could never be done in time.
+        let _ = tokio::time::timeout(DEADLINE, self.accept_all(letters, &mut answers)).await;
+        answers
     }
 
     fn durability(&self) -> Durability {

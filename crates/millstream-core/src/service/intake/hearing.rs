@@ -7,7 +7,6 @@ use super::revoking::Saving;
 use super::session::{Session, grant};
 use crate::clock::MonoTime;
 use crate::contract::{ConsumerEvent, Epoch, Error, ErrorKind, Operation, PartitionFault};
-use crate::service::quote;
 use crate::service::shutdown::Told;
 use crate::service::worker::WorkerReport;
 
@@ -101,6 +100,7 @@ impl Intake {
                 tracing::info!(epoch = epoch.0, ?how, "epoch ends");
                 let actions = self.epochs.ending(epoch, how, now);
                 self.act(actions, now)?;
+                self.ask_whether_let_in(how);
                 // That all it was asked about has ended is an answer too (C13), and the only one that comes.
                 if self.doubted.is_some_and(|doubted| self.sessions.range(..=doubted).next().is_none()) {
                     self.trust();
@@ -120,11 +120,10 @@ impl Intake {
                 if std::mem::take(&mut self.first) {
                     self.parts.board.assigned();
                 }
+                self.let_in();
                 self.trust();
             }
-            ConsumerEvent::Degraded(error) => {
-                tracing::warn!(group = %self.parts.request.group, error = quote(&error.to_string()), "the transport has trouble")
-            }
+            ConsumerEvent::Degraded(error) => self.troubled(error, now)?,
             ConsumerEvent::Fatal(error) => return Err(error),
         }
         Ok(())

@@ -10,6 +10,7 @@ mod revoking;
 mod session;
 mod start;
 mod starting;
+mod turned_away;
 mod watching;
 
 pub use start::StartAt;
@@ -73,6 +74,8 @@ pub(crate) struct Intake {
     leaving: Option<MonoTime>,
     /// The newest epoch when the group was asked about a doubt.
     doubted: Option<Epoch>,
+    /// Since when the cluster turns it away.
+    turned_away: Option<MonoTime>,
     watching: Watching,
     #[cfg(millstream_planted)]
     ended: planted::Ended,
@@ -94,6 +97,7 @@ impl Intake {
             first: true,
             leaving: None,
             doubted: None,
+            turned_away: None,
             watching: Watching::new(&parts),
             #[cfg(millstream_planted)]
             ended: planted::Ended::default(),
