@@ -99,8 +99,7 @@ pub(crate) async fn over<T: Transport + Clone>(
     let stopped = pipeline.stop().await;
     let broken = played?;
     stopped.map_err(Cut::Failed)?;
-    let effects = here.then_some(&*effects);
-    let findings = readback.finish(effects, &retried, &skipped).map_err(Cut::Data)?;
+    let findings = readback.finish(&effects, here, &retried, &skipped).map_err(Cut::Data)?;
     let report = Report::new(feed, &oracle, &findings, broken, took);
     Ok((report, findings.equity))
 }
