@@ -1,4 +1,4 @@
-//! Owns one `verifiable`: its start, the lines it writes, and the signals it is sent. It is gone with this value.
+//! Owns one process under test: its start, the lines it writes, and the signals it is sent. It is gone with this value.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -29,26 +29,22 @@ impl Line {
     }
 }
 
-/// A running `verifiable`, or one that has ended.
+/// A running process, or one that has ended.
 pub(crate) struct Process {
     child: Child,
+    /// The line with which it ends in order, if it writes lines.
+    last: Option<&'static str>,
     lines: Arc<Mutex<Vec<Line>>>,
     reader: Option<JoinHandle<()>>,
     log: PathBuf,
 }
 
 impl Process {
-    /// Starts `verifiable` with these arguments; its log goes to `log`, and its lines into a file beside it.
-    pub(crate) fn start(arguments: &[String], log: PathBuf) -> Self {
+    /// Starts what writes lines, and as its last one `last`; its log goes to `log`, and its lines into a file beside it.
+    pub(crate) fn start(mut command: Command, last: &'static str, log: PathBuf) -> Self {
         let stderr = File::create(&log).expect("the target folder can be written");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_verifiable"))
-            .args(arguments)
-            .env("RUST_LOG", "warn,millstream_core::service::health=info")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(stderr)
-            .spawn()
-            .expect("it can be started");
+        let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr);
+        let mut child = command.spawn().expect("it can be started");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let out = BufReader::new(child.stdout.take().expect("it is piped"));
         let mut kept = File::create(log.with_extension("jsonl")).expect("the target folder can be written");
@@ -62,7 +58,20 @@ impl Process {
                 }
             }
         });
-        Self { child, lines, reader: Some(reader), log }
+        Self { child, last: Some(last), lines, reader: Some(reader), log }
+    }
+
+    /// Starts what writes no lines; its log goes to `log`, and its output into a file beside it.
+    pub(crate) fn start_plain(mut command: Command, log: PathBuf) -> Self {
+        let [stderr, stdout] =
+            [&log, &log.with_extension("out")].map(|file| File::create(file).expect("the target folder can be written"));
+        let child = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr).spawn().expect("it can be started");
+        Self { child, last: None, lines: Arc::default(), reader: None, log }
+    }
+
+    /// What it has written, if that is no lines.
+    pub(crate) fn output(&self) -> String {
+        std::fs::read_to_string(self.log.with_extension("out")).unwrap_or_default()
     }
 
     /// What it has written so far.
@@ -121,7 +130,7 @@ impl Process {
         let took = began.elapsed();
         assert!(status.success(), "it ended with {status}: {}", self.words());
         assert!(took < Duration::from_secs(10), "it took {took:?} to end");
-        assert_eq!(self.lines().last().map(|line| line.name.clone()).as_deref(), Some("shutdown_complete"));
+        assert_eq!(self.lines().last().map(|line| line.name.clone()).as_deref(), self.last);
     }
 
     /// SIGTERM.

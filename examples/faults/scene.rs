@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
@@ -87,9 +88,7 @@ impl Scene {
 
     /// The same without its topics.
     pub(crate) fn bare(name: &'static str, cluster: &mut Cluster) -> Self {
-        let folder = millstream_services::root().join("../faults").join(name);
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&folder).expect("the target folder can be written");
+        let folder = folder(name);
         let servers = cluster.kafka().bootstrap_servers();
         let unique = std::process::id();
         let (topic, group) = (format!("{name}.{unique}"), format!("{name}.{unique}"));
@@ -115,12 +114,13 @@ impl Scene {
     fn start(&self, role: &str, more: &[&str]) -> Process {
         let number = self.started.fetch_add(1, Ordering::Relaxed);
         let log = self.folder.join(format!("{number}-{role}.log"));
-        let mut arguments = vec![role.to_owned(), "--topic".to_owned(), self.topic.clone()];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_verifiable"));
+        command.args([role, "--topic", &self.topic]);
         if !more.contains(&"--bootstrap-server") {
-            arguments.extend(["--bootstrap-server".to_owned(), self.servers.clone()]);
+            command.args(["--bootstrap-server", &self.servers]);
         }
-        arguments.extend(more.iter().map(|&more| more.to_owned()));
-        Process::start(&arguments, log)
+        command.args(more).env("RUST_LOG", "warn,millstream_core::service::health=info");
+        Process::start(command, "shutdown_complete", log)
     }
 
     /// A consumer of the case's group.
@@ -157,6 +157,14 @@ impl Scene {
     pub(crate) fn wait_until_committed(&self) {
         self.broker().wait_until_committed(&self.group, &self.topic);
     }
+}
+
+/// An empty folder for what the processes of a case write.
+pub(crate) fn folder(case: &str) -> PathBuf {
+    let folder = millstream_services::root().join("../faults").join(case);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("the target folder can be written");
+    folder
 }
 
 /// Milliseconds from `from` until the first line of this name of these lines.

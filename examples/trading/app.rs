@@ -79,6 +79,7 @@ async fn run(args: &Args, feed: &Feed) -> Result<(Report, Equity), Ended> {
     let options = Options {
         break_dead_letters: args.break_dead_letters,
         restarts: args.restarts,
+        ahead: args.ahead,
         progress: true,
         interrupted: interrupts(),
     };

@@ -1,7 +1,7 @@
 //! The audit: what was lost and what was doubled, by comparing ids.
 //!
 //! Owns the lists of ids read back from every topic, and their comparison with each other and with what the
-//! services noted as done. Leaves reading records to `readback` and values to `compare`. No counter is
+//! services noted as done. Leaves reading records to `readback`, values to `compare` and counting to `verdict`. No counter is
 //! believed: every number is a count of ids. A record costs 32 bytes here, whatever its size.
 
 use std::collections::BTreeMap;
@@ -9,42 +9,10 @@ use std::collections::BTreeMap;
 use crate::effects::Effects;
 use crate::ids::uuid_text;
 use crate::topics::{ACK, FILLED, Leg, RAW, REJECTED, SNAPSHOTS, SUBMITTED, TICKS, VALIDATED, Venue, legs};
+use crate::verdict::{Verdict, merge};
 
 /// A record's id and its cause's; 0 for a root.
-type Entry = (u128, u128);
-
-/// Findings kept with their ids; further ones are only counted.
-const SHOWN: usize = 20;
-
-/// One topic's account.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
-pub(crate) struct TopicRow {
-    pub(crate) topic: String,
-    /// Records in the log.
-    pub(crate) produced: u64,
-    /// Records whose handler reached its end; 0 for a topic that no service consumes.
-    pub(crate) done: u64,
-    /// Further records of an id that was done, and had no effect.
-    pub(crate) deduplicated: u64,
-    /// Attempts that failed and were followed by another.
-    pub(crate) retried: u64,
-    /// Records that lie in the dead-letter topic.
-    pub(crate) dead_lettered: u64,
-    /// Records that an operator or a filter passed over.
-    pub(crate) skipped: u64,
-    /// Records that were neither done nor dead-lettered, and records that should be here and are not.
-    pub(crate) lost: u64,
-}
-
-/// What the audit found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    pub(crate) rows: Vec<TopicRow>,
-    pub(crate) lost: u64,
-    pub(crate) doubled: u64,
-    /// The first findings in words.
-    pub(crate) findings: Vec<String>,
-}
+pub(crate) type Entry = (u128, u128);
 
 /// The ids read back.
 #[derive(Debug)]
@@ -93,62 +61,64 @@ impl Audit {
         retried: &BTreeMap<String, u64>,
         skipped: &BTreeMap<String, u64>,
     ) -> Verdict {
-        let mut verdict = Verdict::default();
+        self.put_in_order();
+        let done = |leg: &Leg| (leg.topic.clone(), sorted(effects.take_handled(&leg.topic)));
+        let done = self.legs.iter().map(done).collect();
+        let mut verdict = self.compare(done, &sorted(effects.take_published()), &sorted(effects.take_spoken()));
+        for row in &mut verdict.rows {
+            row.retried = retried.get(&row.topic).copied().unwrap_or(0);
+            row.skipped = skipped.get(&row.topic).copied().unwrap_or(0);
+        }
+        for venue in self.venues.clone() {
+            self.executions(&mut verdict, venue, effects);
+        }
+        verdict.summed()
+    }
+
+    /// The same of services in other processes, which have committed everything and noted nothing here: a record that is no
+    /// dead letter was done, and must have led to what it leads to. `published` are ticks, and `spoken` those that make a
+    /// strategy speak, once per signal. That what it led to is right the comparison with the oracle tells.
+    pub(crate) fn by_the_logs(mut self, published: Vec<u128>, spoken: Vec<u128>) -> Verdict {
+        self.put_in_order();
+        let done = |leg: &Leg| {
+            let mut ids: Vec<u128> = self.log(&leg.topic).iter().map(|entry| entry.0).collect();
+            ids.dedup();
+            let letters = self.letters_of(&leg.topic);
+            ids.retain(|id| letters.binary_search_by_key(id, |letter| letter.0).is_err());
+            (leg.topic.clone(), ids)
+        };
+        let done = self.legs.iter().filter(|leg| leg.group.is_some()).map(done).collect();
+        self.compare(done, &sorted(published), &sorted(spoken)).summed()
+    }
+
+    fn put_in_order(&mut self) {
         for letters in self.letters.values_mut() {
             letters.sort_unstable();
             letters.dedup();
         }
-        for log in self.logs.values_mut() {
-            log.sort_unstable();
-        }
-        let mut handled = BTreeMap::new();
-        for leg in std::mem::take(&mut self.legs) {
-            let mut done = sorted(effects.take_handled(&leg.topic));
-            let mut row = verdict.settled(&leg, self.log(&leg.topic), self.letters_of(&leg.topic), &done);
+        self.logs.values_mut().for_each(|log| log.sort_unstable());
+    }
+
+    /// Compares the logs with each other and with what was done of each topic, as often as it was.
+    fn compare(&self, mut done: BTreeMap<String, Vec<u128>>, published: &[u128], spoken: &[u128]) -> Verdict {
+        let mut verdict = Verdict::default();
+        for leg in &self.legs {
+            let done = done.entry(leg.topic.clone()).or_default();
+            let row = verdict.settled(leg, self.log(&leg.topic), self.letters_of(&leg.topic), done);
             done.dedup();
-            handled.insert(leg.topic.clone(), done);
-            row.retried = retried.get(&leg.topic).copied().unwrap_or(0);
-            row.skipped = skipped.get(&leg.topic).copied().unwrap_or(0);
             verdict.rows.push(row);
         }
-        let published = sorted(effects.take_published());
-        self.link(&mut verdict, &published, &[TICKS.as_str().to_owned()], |entry| entry.0);
-        let spoken = sorted(effects.take_spoken());
-        for venue in self.venues.clone() {
+        self.link(&mut verdict, published, &[TICKS.as_str().to_owned()], |entry| entry.0);
+        for venue in &self.venues {
             let topic = |sibling| venue.topic(sibling);
-            let done = |sibling| handled.get(&topic(sibling)).map_or(&[][..], Vec::as_slice);
+            let done = |sibling| done.get(&topic(sibling)).map_or(&[][..], Vec::as_slice);
             let (raw, validated, filled) = (done(RAW), done(VALIDATED), done(FILLED));
-            self.link(&mut verdict, &spoken, &[topic(RAW)], |entry| entry.1);
+            self.link(&mut verdict, spoken, &[topic(RAW)], |entry| entry.1);
             self.link(&mut verdict, raw, &[topic(VALIDATED), topic(REJECTED)], |entry| entry.1);
             for order in [SUBMITTED, ACK, FILLED] {
                 self.link(&mut verdict, validated, &[topic(order)], |entry| entry.1);
             }
             self.link(&mut verdict, filled, &[topic(SNAPSHOTS)], |entry| entry.1);
-            self.executions(&mut verdict, venue, effects);
-        }
-        verdict.lost = verdict.rows.iter().map(|row| row.lost).sum();
-        verdict
-    }
-
-    /// What the logs tell by themselves, of services in other processes that have committed everything: each id of a consumed
-    /// topic has an end. That it is the right one, and that nothing is lost between topics, the comparison with the oracle tells.
-    pub(crate) fn by_the_logs(mut self) -> Verdict {
-        let mut verdict = Verdict::default();
-        for leg in std::mem::take(&mut self.legs) {
-            let mut ids: Vec<u128> = self.log(&leg.topic).iter().map(|entry| entry.0).collect();
-            let mut row = TopicRow { topic: leg.topic.clone(), produced: ids.len() as u64, ..TopicRow::default() };
-            if leg.group.is_some() {
-                ids.sort_unstable();
-                ids.dedup();
-                let mut letters = self.letters_of(&leg.topic).to_vec();
-                letters.sort_unstable();
-                letters.dedup();
-                let dead = letters.iter().filter(|letter| ids.binary_search(&letter.0).is_ok()).count() as u64;
-                row.dead_lettered = letters.len() as u64;
-                row.done = (ids.len() as u64).saturating_sub(dead);
-                row.deduplicated = row.produced.saturating_sub(row.done + row.dead_lettered);
-            }
-            verdict.rows.push(row);
         }
         verdict
     }
@@ -213,67 +183,6 @@ impl Audit {
     }
 }
 
-impl Verdict {
-    /// Every record of a consumed topic has one end: done, or in the dead-letter topic.
-    fn settled(&mut self, leg: &Leg, log: &[Entry], letters: &[(u128, u64)], done: &[u128]) -> TopicRow {
-        let mut row = TopicRow { topic: leg.topic.clone(), produced: log.len() as u64, ..TopicRow::default() };
-        if leg.group.is_none() {
-            return row;
-        }
-        let ids = || log.iter().map(|entry| entry.0);
-        // Three sorted lists, two at a time: the second pass keeps step with the first.
-        let mut dead = merge(ids(), letters.iter().map(|letter| letter.0)).peekable();
-        for (id, produced, done) in merge(ids(), done.iter().copied()) {
-            let name = || format!("{} in {}", uuid_text(id), leg.topic);
-            while let Some((stray, _, letters)) = dead.next_if(|next| next.0 < id) {
-                self.double(letters, || format!("a dead letter tells of {}, which is not in {}", uuid_text(stray), leg.topic));
-            }
-            let letters = dead.next_if(|next| next.0 == id).map_or(0, |next| next.2);
-            if produced == 0 {
-                self.double(done, || format!("{} was handled, but is not there", name()));
-                continue;
-            }
-            row.done += done.min(1);
-            row.dead_lettered += letters;
-            let others = produced.saturating_sub(done.min(1) + letters);
-            if done > 0 {
-                row.deduplicated += others;
-            } else if others > 0 {
-                row.lost += others;
-                self.find(|| format!("{} was neither done nor dead-lettered", name()));
-            }
-            if done > 1 {
-                self.double(done - 1, || format!("{} was handled {done} times", name()));
-            }
-            if done > 0 && letters > 0 || letters > produced {
-                self.double(1, || format!("{} was handled {done} times and dead-lettered {letters} times", name()));
-            }
-        }
-        for (stray, _, letters) in dead {
-            self.double(letters, || format!("a dead letter tells of {}, which is not in {}", uuid_text(stray), leg.topic));
-        }
-        row
-    }
-
-    fn lose(&mut self, topic: &str, count: u64, why: impl FnOnce() -> String) {
-        if let Some(row) = self.rows.iter_mut().find(|row| row.topic == topic) {
-            row.lost += count;
-        }
-        self.find(why);
-    }
-
-    fn double(&mut self, count: u64, why: impl FnOnce() -> String) {
-        self.doubled += count;
-        self.find(why);
-    }
-
-    fn find(&mut self, why: impl FnOnce() -> String) {
-        if self.findings.len() < SHOWN {
-            self.findings.push(why());
-        }
-    }
-}
-
 fn entry<'a, T>(map: &'a mut BTreeMap<String, Vec<T>>, topic: &str) -> &'a mut Vec<T> {
     if !map.contains_key(topic) {
         map.insert(topic.to_owned(), Vec::new());
@@ -284,22 +193,6 @@ fn entry<'a, T>(map: &'a mut BTreeMap<String, Vec<T>>, topic: &str) -> &'a mut V
 fn sorted(mut ids: Vec<u128>) -> Vec<u128> {
     ids.sort_unstable();
     ids
-}
-
-/// How often each id occurs in two sorted lists, in order of the ids.
-fn merge(one: impl IntoIterator<Item = u128>, other: impl IntoIterator<Item = u128>) -> impl Iterator<Item = (u128, u64, u64)> {
-    let (mut one, mut other) = (one.into_iter().peekable(), other.into_iter().peekable());
-    std::iter::from_fn(move || {
-        let id = one.peek().into_iter().chain(other.peek()).min().copied()?;
-        let mut counts = (id, 0, 0);
-        while one.next_if_eq(&id).is_some() {
-            counts.1 += 1;
-        }
-        while other.next_if_eq(&id).is_some() {
-            counts.2 += 1;
-        }
-        Some(counts)
-    })
 }
 
 #[cfg(test)]
@@ -367,6 +260,27 @@ mod tests {
             audit.letter("market.ticks", 9, 5);
         });
         assert_eq!((verdict.lost, verdict.doubled), (0, 1), "{:?}", verdict.findings);
+    }
+
+    /// By the logs: a tick that made one strategy speak, and what is in the log of raw signals, by id and cause.
+    fn by_the_logs(raw: &[Entry]) -> (u64, u64) {
+        let mut audit = Audit::new(&[Venue::Paper]);
+        audit.record("market.ticks", 7, 0);
+        for (id, cause) in raw {
+            audit.record("paper.signals.raw", *id, *cause);
+            audit.record("paper.signals.rejected", id + 1, *id);
+        }
+        let verdict = audit.by_the_logs(vec![7], vec![7]);
+        (verdict.lost, verdict.doubled)
+    }
+
+    #[test]
+    fn the_logs_alone_tell_what_was_lost_and_what_was_doubled() {
+        assert_eq!(by_the_logs(&[(10, 7)]), (0, 0));
+        assert_eq!(by_the_logs(&[(10, 7), (10, 7)]), (0, 0), "written again under its id, it counts once");
+        assert_eq!(by_the_logs(&[]), (1, 0));
+        assert_eq!(by_the_logs(&[(10, 7), (20, 7)]), (0, 1));
+        assert_eq!(by_the_logs(&[(10, 8)]), (1, 1));
     }
 
     #[test]

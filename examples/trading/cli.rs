@@ -20,6 +20,10 @@ pub(crate) const CONFIGURATION: u8 = 78;
 /// Interrupted a second time, while stopping.
 pub(crate) const INTERRUPTED: u8 = 130;
 
+/// Records that may wait for a commit before the feed waits: what the pipeline does in a few commit intervals, so that
+/// the feed hardly ever holds it up; some 8 MB, so that laps stay bounded.
+pub(crate) const AHEAD: u64 = 16_384;
+
 /// How the result is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
@@ -111,6 +115,10 @@ pub(crate) struct Args {
     /// Run only this part, over Kafka, until told to stop
     #[arg(long, value_enum)]
     pub(crate) service: Option<Part>,
+
+    /// Records that may wait in all topics before the feed waits for the services: few, and it lasts as long as they do
+    #[arg(long, value_name = "RECORDS", default_value_t = AHEAD)]
+    pub(crate) ahead: u64,
 
     /// Make the dead-letter topics unwritable for a while
     #[arg(long)]

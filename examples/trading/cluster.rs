@@ -10,7 +10,9 @@ use millstream::memory::TopicConfig;
 use millstream::prelude::*;
 
 #[cfg(feature = "kafka")]
-use crate::kafka_log::{KafkaLog, Wanted};
+use crate::kafka_log::KafkaLog;
+#[cfg(feature = "kafka")]
+use crate::kafka_topics::{self, Wanted};
 use crate::readback::{LogRecord, Readback};
 #[cfg(feature = "kafka")]
 use crate::topics::GROUPS;
@@ -85,9 +87,18 @@ impl Cluster {
         let plain = topics.iter().map(|kept| Wanted { topic: kept.topic.as_str().to_owned(), compacted: false });
         let compacted = tables(venues).into_iter().map(|topic| Wanted { topic, compacted: true });
         let wanted: Vec<Wanted> = plain.chain(compacted).collect();
-        KafkaLog::create(servers, &wanted, &GROUPS, fresh).await?;
+        kafka_topics::make(servers, &wanted, &GROUPS, fresh).await?;
         let names: Vec<&str> = topics.iter().map(|kept| kept.topic.as_str()).collect();
         Ok(Self { log: Log::Kafka(KafkaLog::open(servers, &names, &GROUPS)?), topics })
+    }
+
+    /// Those of the pipeline's groups that have no member.
+    #[cfg(feature = "kafka")]
+    pub(crate) async fn without_members(&self) -> Result<Vec<&'static str>, Error> {
+        match &self.log {
+            Log::Memory(memory) => Ok(GROUPS.into_iter().filter(|group| memory.group_members(group).is_empty()).collect()),
+            Log::Kafka(log) => log.without_members().await,
+        }
     }
 
     /// Looks at where all topics end and their groups are, upstream first, and each group before its topic's end. What is said

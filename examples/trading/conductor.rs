@@ -27,10 +27,6 @@ use crate::topics::{PARTITIONS, PORTFOLIO_GROUP};
 /// Records between two looks at how far the services are.
 const STRIDE: u64 = 1024;
 
-/// Records that may wait for a commit before the feed waits: what the pipeline does in a few commit intervals, so that
-/// the feed hardly ever holds it up; some 8 MB, so that laps stay bounded.
-const AHEAD: u64 = 16_384;
-
 /// Pause between two looks.
 const LOOK: Duration = Duration::from_millis(2);
 
@@ -81,6 +77,8 @@ pub(crate) struct Conductor<'c, 'a> {
     pub(crate) cluster: &'c mut Cluster,
     pub(crate) readback: &'c mut Readback<'a>,
     pub(crate) progress: Option<Progress>,
+    /// Records that may wait for a commit before the feed waits.
+    pub(crate) ahead: u64,
     /// Restarts of the portfolio manager that are still to come, in order.
     pub(crate) restarts: VecDeque<Restart>,
     pub(crate) interrupted: watch::Receiver<bool>,
@@ -119,7 +117,8 @@ impl Conductor<'_, '_> {
             records += 1;
             if records.is_multiple_of(STRIDE) {
                 market.flush().await?;
-                let near = |cluster: &Cluster| cluster.lags().iter().map(|lag| lag.records).sum::<u64>() <= AHEAD;
+                let ahead = self.ahead;
+                let near = move |cluster: &Cluster| cluster.lags().iter().map(|lag| lag.records).sum::<u64>() <= ahead;
                 self.until(pipeline, |this, _| near(this.cluster)).await?;
             }
         }

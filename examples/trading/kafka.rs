@@ -8,6 +8,8 @@ use std::time::{Duration, SystemTime};
 use millstream::contract::AnyDeduplicator;
 use millstream::prelude::*;
 use millstream::rdkafka::Rdkafka;
+use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::cli::{Args, Part, Remembering};
 use crate::cluster::Cluster;
@@ -15,8 +17,10 @@ use crate::conductor::Cut;
 use crate::effects::Effects;
 use crate::equity::Equity;
 use crate::feed::Feed;
+use crate::part;
 use crate::pipeline::remembering;
 use crate::portfolio_manager::{self, PortfolioManager};
+use crate::progress::say;
 use crate::report::Report;
 use crate::risk_manager::{self, RiskManager};
 use crate::run::{Options, Services, over};
@@ -26,6 +30,12 @@ use crate::trading_engine::{self, TradingEngine};
 
 /// How long the group of a part that was killed waits for it: short, for who kills parts wants to see what follows.
 const SESSION: Duration = Duration::from_secs(6);
+
+/// How long the feed waits for services that somebody starts by hand.
+const MEMBERS: Duration = Duration::from_secs(300);
+
+/// Pause between two looks at the groups.
+const LOOK: Duration = Duration::from_millis(200);
 
 impl Args {
     fn servers(&self) -> String {
@@ -61,7 +71,10 @@ pub(crate) async fn run(args: &Args, feed: &Feed, options: Options) -> Result<(R
     let transport = args.cluster()?;
     let producer = transport.producer().await?;
     let services = match args.service {
-        Some(_) => Services::Elsewhere,
+        Some(_) => {
+            wait_for_members(&cluster, options.interrupted.clone()).await?;
+            Services::Elsewhere
+        }
         None => {
             // A number that no run before had.
             let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -70,6 +83,27 @@ pub(crate) async fn run(args: &Args, feed: &Feed, options: Options) -> Result<(R
         }
     };
     over(feed, options, cluster, producer, services).await
+}
+
+/// Waits until each group has a member, and says so on standard error: the feed gives up when nothing moves, and nothing does
+/// without them.
+async fn wait_for_members(cluster: &Cluster, interrupted: watch::Receiver<bool>) -> Result<(), Cut> {
+    say("the topics are made: start the services now, each as often as you like");
+    let until = Instant::now() + MEMBERS;
+    loop {
+        let without = cluster.without_members().await?;
+        if without.is_empty() {
+            say("every group has a member: the feed begins");
+            return Ok(());
+        }
+        if *interrupted.borrow() {
+            return Err(Cut::Interrupted);
+        }
+        if Instant::now() >= until {
+            return Err(Cut::Failed(format!("nobody has joined within {} s: {}", MEMBERS.as_secs(), without.join(", "))));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
 }
 
 /// Runs one service until it is told to stop.
@@ -89,5 +123,5 @@ pub(crate) async fn alone(args: &Args, feed: &Feed, part: Part) -> Result<(), Er
         }
         Part::Feed => return Ok(()),
     };
-    service?.run_until_signal().await
+    part::run(service?).await
 }

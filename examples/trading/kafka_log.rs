@@ -1,7 +1,7 @@
-//! The log of a Kafka cluster, looked at from outside: topics made, everything read back, groups asked where they are.
+//! The log of a Kafka cluster, looked at from outside: everything read back, groups asked where they are.
 //!
 //! Owns a client of its own beside the services', without a group and without a promise. Leaves what a record means to
-//! `readback`. It is for brokers on this machine, in the open, as `cargo xtask services up` starts them.
+//! `readback`, and making topics to `kafka_topics`. It is for brokers on this machine, in the open, as `cargo xtask services up` starts them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +9,8 @@ use std::time::{Duration, Instant};
 
 use millstream::contract::{BoxError, ErrorKind, Operation};
 use millstream::prelude::*;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Message, OwnedMessage};
 use rdkafka::{Offset, TopicPartitionList};
 
@@ -22,19 +19,6 @@ use crate::topics::PARTITIONS;
 
 /// How long an answer is waited for.
 const ANSWER: Duration = Duration::from_secs(30);
-
-/// A topic as it is to be made.
-pub(crate) struct Wanted {
-    pub(crate) topic: String,
-    pub(crate) compacted: bool,
-}
-
-impl Wanted {
-    fn new_topic(&self, partitions: i32) -> NewTopic<'_> {
-        let topic = NewTopic::new(&self.topic, partitions, TopicReplication::Fixed(-1));
-        if self.compacted { topic.set("cleanup.policy", "compact") } else { topic }
-    }
-}
 
 /// The log and its readers' places.
 pub(crate) struct KafkaLog {
@@ -51,54 +35,6 @@ struct Clients {
 }
 
 impl KafkaLog {
-    /// Makes all topics. Some that are there already hold another run's records: with `fresh` they and the groups are deleted
-    /// first, without it that is an error.
-    pub(crate) async fn create(servers: &str, wanted: &[Wanted], groups: &[&'static str], fresh: bool) -> Result<(), Error> {
-        let admin: AdminClient<DefaultClientContext> = config(servers).create().map_err(failed)?;
-        let options = AdminOptions::new().operation_timeout(Some(ANSWER)).request_timeout(Some(ANSWER));
-        if fresh {
-            let names: Vec<&str> = wanted.iter().map(|wanted| wanted.topic.as_str()).collect();
-            // What is not there need not go.
-            admin.delete_topics(&names, &options).await.map_err(failed)?;
-            admin.delete_groups(groups, &options).await.map_err(failed)?;
-        }
-        let partitions = i32::try_from(PARTITIONS).expect("few");
-        let until = Instant::now() + ANSWER;
-        let mut rest: Vec<&Wanted> = wanted.iter().collect();
-        while !rest.is_empty() {
-            let topics: Vec<NewTopic<'_>> = rest.iter().map(|wanted| wanted.new_topic(partitions)).collect();
-            let answers = admin.create_topics(&topics, &options).await.map_err(failed)?;
-            let mut left = Vec::new();
-            for (wanted, answer) in rest.iter().zip(answers) {
-                match answer {
-                    Ok(_) => {}
-                    // A deleted topic is gone a moment later.
-                    Err((_, RDKafkaErrorCode::TopicAlreadyExists)) if fresh && Instant::now() < until => left.push(*wanted),
-                    Err((topic, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                        let text =
-                            format!("topic `{topic}` is there already: `--fresh` deletes all topics of the pipeline first");
-                        return Err(Error::new(ErrorKind::Configuration, Operation::Build, text));
-                    }
-                    Err((topic, code)) => {
-                        return Err(Error::new(
-                            ErrorKind::Unavailable,
-                            Operation::Build,
-                            format!("topic `{topic}` is not made: {code}"),
-                        ));
-                    }
-                }
-            }
-            if !left.is_empty() {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            rest = left;
-        }
-        let (servers, names) = (servers.to_owned(), wanted.iter().map(|wanted| wanted.topic.clone()).collect::<Vec<_>>());
-        tokio::task::spawn_blocking(move || known(&servers, &names, until))
-            .await
-            .map_err(|panic| other("making topics", panic))?
-    }
-
     /// Looks at these topics from their beginning.
     pub(crate) fn open(servers: &str, topics: &[&str], groups: &[&'static str]) -> Result<Self, Error> {
         let reader: BaseConsumer = config(servers).set("group.id", "trading.readback").create().map_err(failed)?;
@@ -113,6 +49,13 @@ impl KafkaLog {
         let asks = |group: &&'static str| Ok((*group, config(servers).set("group.id", *group).create().map_err(failed)?));
         let groups = groups.iter().map(asks).collect::<Result<_, Error>>()?;
         Ok(Self { clients: Arc::new(Clients { reader, groups, next: Mutex::new(next) }), read: Vec::new() })
+    }
+
+    /// Those of the groups that have no member with partitions.
+    pub(crate) async fn without_members(&self) -> Result<Vec<&'static str>, Error> {
+        let clients = self.clients.clone();
+        let looked = tokio::task::spawn_blocking(move || clients.without_members());
+        looked.await.map_err(|panic| other("looking at groups", panic))?
     }
 
     /// Where each topic's partitions end and its group is, and all records up to there. Topics are asked in their order, the
@@ -139,6 +82,17 @@ impl KafkaLog {
 }
 
 impl Clients {
+    fn without_members(&self) -> Result<Vec<&'static str>, Error> {
+        let mut without = Vec::new();
+        for group in self.groups.keys() {
+            let list = self.reader.fetch_group_list(Some(group), ANSWER).map_err(failed)?;
+            if !list.groups().iter().any(|group| group.state() == "Stable" && !group.members().is_empty()) {
+                without.push(*group);
+            }
+        }
+        Ok(without)
+    }
+
     fn places(&self, topic: &str, group: Option<&'static str>) -> Result<Vec<Place>, Error> {
         let partitions = 0..i32::try_from(PARTITIONS).expect("few");
         let mut committed = vec![0; PARTITIONS as usize];
@@ -178,33 +132,17 @@ impl Clients {
     }
 }
 
-/// Waits until brokers know all these topics: the controller does by now, and each partition's leader a moment later.
-fn known(servers: &str, topics: &[String], until: Instant) -> Result<(), Error> {
-    let asker: BaseConsumer = config(servers).set("group.id", "trading.readback").create().map_err(failed)?;
-    for (topic, partition) in
-        topics.iter().flat_map(|topic| (0..i32::try_from(PARTITIONS).expect("few")).map(move |at| (topic, at)))
-    {
-        while let Err(error) = asker.fetch_watermarks(topic, partition, Duration::from_secs(5)) {
-            if Instant::now() >= until {
-                return Err(failed(error));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-    Ok(())
-}
-
-fn config(servers: &str) -> ClientConfig {
+pub(crate) fn config(servers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", servers).set("enable.auto.commit", "false").set("fetch.wait.max.ms", "10");
     config
 }
 
-fn failed(error: rdkafka::error::KafkaError) -> Error {
+pub(crate) fn failed(error: rdkafka::error::KafkaError) -> Error {
     let text = format!("the cluster does not answer as it should: {error}");
     Error::new(ErrorKind::Unavailable, Operation::Lookup, text).with_source(error)
 }
 
-fn other(text: &'static str, source: impl Into<BoxError>) -> Error {
+pub(crate) fn other(text: &'static str, source: impl Into<BoxError>) -> Error {
     Error::new(ErrorKind::Unavailable, Operation::Lookup, text).with_source(source)
 }

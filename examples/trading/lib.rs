@@ -11,12 +11,12 @@
 //! | --- | --- |
 //! | the services, to copy | `market_feed` `strategy_runner` `risk_manager` `trading_engine` `portfolio_manager` |
 //! | what they have in common | `settings` |
-//! | the run | `app` (flags to exit code) `run` `cluster` (the log) `kafka_log` (where it is Kafka's) `pipeline` (the services) `conductor` (its course) `kafka` (on Kafka, in one process or several) |
+//! | the run | `app` (flags to exit code) `run` `cluster` (the log) `kafka_log` `kafka_topics` (where it is Kafka's) `pipeline` (the services) `conductor` (its course) `kafka` `part` (on Kafka, in one process or several) |
 //! | the simulation | `simulation` (services and feed) `promises` (what must be true) |
 //! | the business, pure | `events` `window` `strategies` `desk` `risk` `order` `portfolio` `upto` |
 //! | venues | `trader` `zerodha` (adapter) `sdk` (simulated broker) |
 //! | data and faults | `csv` `csv_line` `feed` `faults` `poison` `restarts` |
-//! | proof | `oracle` `compare` `effects` `audit` `readback` |
+//! | proof | `oracle` `compare` `effects` `audit` `verdict` `readback` |
 //! | what is shown | `cli` `report` `table` `equity` `progress` |
 //! | small tools | `ids` `topics` |
 
@@ -39,9 +39,13 @@ mod ids;
 mod kafka;
 #[cfg(feature = "kafka")]
 mod kafka_log;
+#[cfg(feature = "kafka")]
+mod kafka_topics;
 mod market_feed;
 mod oracle;
 mod order;
+#[cfg(feature = "kafka")]
+mod part;
 mod pipeline;
 mod poison;
 mod portfolio;
@@ -68,6 +72,7 @@ mod topics;
 mod trader;
 mod trading_engine;
 mod upto;
+mod verdict;
 mod window;
 mod zerodha;
 

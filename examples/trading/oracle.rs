@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::events::{OrderFilled, PnlSnapshot, Tick};
 use crate::faults::{Faults, Trouble};
 use crate::feed::Feed;
-use crate::ids::fingerprint;
+use crate::ids::{fingerprint, tick_id};
 use crate::order::Order;
 use crate::portfolio::Holding;
 use crate::risk::{Exposures, Limits, judge};
@@ -141,6 +141,18 @@ impl Oracle {
         planted.retries += u64::from(faults.failures("portfolio-manager", &order.id));
         true
     }
+}
+
+/// The ids of the ticks that make a strategy speak, once per signal of a namespace.
+pub(crate) fn spoken(feed: &Feed) -> Result<Vec<u128>, DataError> {
+    let (strategies, mut spoken) = (book(), Vec::new());
+    let mut desks: HashMap<String, Desk> = HashMap::new();
+    for tick in feed.ticks() {
+        let tick = tick?;
+        let signals = desks.entry(tick.instrument.clone()).or_default().take(&strategies, &tick).len();
+        spoken.extend(std::iter::repeat_n(tick_id(feed.faults.seed, &tick.instrument, tick.sequence, tick.time), signals));
+    }
+    Ok(spoken)
 }
 
 /// A tick's name in the plan of faults.

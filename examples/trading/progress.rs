@@ -1,6 +1,6 @@
-//! The progress bar: on a terminal, on standard error, and nowhere else.
+//! What is told while a run goes on, on standard error: the progress bar, where that is a terminal, and lines for people.
 //!
-//! Owns the bar. Leaves the counting to `effects`. It has no colours, so `NO_COLOR` changes nothing.
+//! Owns both. Leaves the counting to `effects`. It has no colours, so `NO_COLOR` changes nothing.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -27,4 +27,13 @@ impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
     }
+}
+
+/// A line for people.
+#[cfg(feature = "kafka")]
+pub(crate) fn say(line: &str) {
+    use std::io::Write;
+
+    // Nobody reads it: that is no error.
+    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -5,6 +5,7 @@
 
 use tokio::sync::watch;
 
+use crate::cli::AHEAD;
 use crate::conductor::Cut;
 use crate::faults::{Faults, Rates};
 use crate::feed::tests::embedded;
@@ -20,7 +21,7 @@ async fn play(feed: &Feed, lie: Lie, break_dead_letters: bool) -> Report {
 
 async fn play_with(feed: &Feed, lie: Lie, break_dead_letters: bool, restarts: u64) -> Report {
     let (_stay, interrupted) = watch::channel(false);
-    let options = Options { break_dead_letters, restarts, progress: false, interrupted };
+    let options = Options { break_dead_letters, restarts, ahead: AHEAD, progress: false, interrupted };
     run::run(feed, options, |memory| Tampered::new(memory, lie)).await.expect("the run ends").0
 }
 
@@ -122,7 +123,7 @@ async fn a_portfolio_manager_that_is_stopped_or_crashes_in_the_middle_changes_no
 #[tokio::test(start_paused = true)]
 async fn a_standstill_is_noticed_and_says_where_it_is() {
     let (_stay, interrupted) = watch::channel(false);
-    let options = Options { break_dead_letters: false, restarts: 0, progress: false, interrupted };
+    let options = Options { break_dead_letters: false, restarts: 0, ahead: AHEAD, progress: false, interrupted };
     let lie = Lie::Silent("zerodha.signals.validated");
     let ended = run::run(&embedded(1, 1), options, |memory| Tampered::new(memory, lie)).await;
     let Err(Cut::Failed(why)) = ended else { panic!("the run cannot end well") };
@@ -132,7 +133,7 @@ async fn a_standstill_is_noticed_and_says_where_it_is() {
 #[tokio::test(start_paused = true)]
 async fn an_interrupt_ends_the_run_in_order() {
     let (_stay, interrupted) = watch::channel(true);
-    let options = Options { break_dead_letters: false, restarts: 0, progress: false, interrupted };
+    let options = Options { break_dead_letters: false, restarts: 0, ahead: AHEAD, progress: false, interrupted };
     let ended = run::run(&embedded(1, 1), options, |memory| memory).await;
     assert!(matches!(ended, Err(Cut::Interrupted)));
 }

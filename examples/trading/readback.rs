@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::audit::{Audit, Verdict};
+use crate::audit::Audit;
 use crate::compare::{Comparison, Difference};
 use crate::csv::DataError;
 use crate::effects::Effects;
@@ -17,8 +17,9 @@ use crate::equity::Equity;
 use crate::events::{OrderFilled, PnlSnapshot};
 use crate::feed::Feed;
 use crate::ids::{fingerprint, parse_uuid};
-use crate::oracle::{Account, Oracle};
+use crate::oracle::{Account, Oracle, spoken};
 use crate::topics::{FILLED, SNAPSHOTS, Venue};
+use crate::verdict::Verdict;
 
 /// Dead letters listed in the report; further ones are counted.
 const LISTED: usize = 100;
@@ -112,11 +113,12 @@ impl<'a> Readback<'a> {
         }
     }
 
-    /// Ends reading and judges. `retried` and `skipped` are what the services say, by topic. Without `effects` the services ran
-    /// in other processes.
+    /// Ends reading and judges. `retried` and `skipped` are what the services say, by topic. If they are not `here`, but in
+    /// other processes, `effects` hold what the feed has noted, and no more.
     pub(crate) fn finish(
         mut self,
-        effects: Option<&Effects>,
+        effects: &Effects,
+        here: bool,
         retried: &BTreeMap<String, u64>,
         skipped: &BTreeMap<String, u64>,
     ) -> Result<Findings, DataError> {
@@ -124,9 +126,10 @@ impl<'a> Readback<'a> {
         self.letters.sort();
         self.letters.dedup();
         self.letters.truncate(LISTED);
-        let verdict = match effects {
-            Some(effects) => self.audit.finish(effects, retried, skipped),
-            None => self.audit.by_the_logs(),
+        let verdict = if here {
+            self.audit.finish(effects, retried, skipped)
+        } else {
+            self.audit.by_the_logs(effects.take_published(), spoken(self.feed)?)
         };
         Ok(Findings { verdict, portfolios, difference, letters: self.letters, equity: self.equity })
     }

@@ -26,7 +26,6 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use crate::audit::TopicRow;
 use crate::compare::Difference;
 use crate::conductor::Broken;
 use crate::events::PnlSnapshot;
@@ -34,6 +33,7 @@ use crate::feed::Feed;
 use crate::oracle::{Oracle, Planted};
 use crate::readback::{Findings, Letter};
 use crate::topics::{TICKS, Venue};
+use crate::verdict::TopicRow;
 
 /// What `--report json` prints. Decimals are strings.
 #[derive(Debug, Serialize)]

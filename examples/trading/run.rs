@@ -31,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) break_dead_letters: bool,
     /// Times the portfolio manager is restarted.
     pub(crate) restarts: u64,
+    /// Records that may wait for a commit before the feed waits.
+    pub(crate) ahead: u64,
     /// Whether a bar is shown, if there is a terminal.
     pub(crate) progress: bool,
     /// Turns true when the run is to stop in order.
@@ -89,6 +91,7 @@ pub(crate) async fn over<T: Transport + Clone>(
         cluster: &mut cluster,
         readback: &mut readback,
         progress: options.progress.then(|| Progress::new(feed.total())),
+        ahead: options.ahead,
         restarts: restarts::plan(feed.faults.seed, options.restarts, feed.total()).into(),
         interrupted: options.interrupted,
     };
@@ -99,8 +102,7 @@ pub(crate) async fn over<T: Transport + Clone>(
     let stopped = pipeline.stop().await;
     let broken = played?;
     stopped.map_err(Cut::Failed)?;
-    let effects = here.then_some(&*effects);
-    let findings = readback.finish(effects, &retried, &skipped).map_err(Cut::Data)?;
+    let findings = readback.finish(&effects, here, &retried, &skipped).map_err(Cut::Data)?;
     let report = Report::new(feed, &oracle, &findings, broken, took);
     Ok((report, findings.equity))
 }
