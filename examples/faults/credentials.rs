@@ -60,7 +60,7 @@ fn refused() {
     let mut producer = scene.producer(1, -1, 300);
     let mut consumer = consumer(&scene, &first);
     consumer.until("handled", 200);
-    secured(&mut cluster, Some("another-one"));
+    secured(&mut cluster, Some("other-for-a-while"));
     waits(&mut consumer);
     // Past its session, so that its partitions are nobody's.
     std::thread::sleep(Duration::from_secs(9));
@@ -74,7 +74,7 @@ fn refused() {
     scene.wait_until_committed();
     consumer.wait_for("it says that it was let in", |consumer| consumer.log().contains("recovered place=\"credentials of group"));
     stop_all(&mut [&mut consumer]);
-    holds_no_secret(&consumer, &[&first.password, "another-one"]);
+    holds_no_secret(&consumer, &[&first.password, "other-for-a-while"]);
     let after = first_after(&consumer.lines(), "handled", over).unwrap_or_default();
     let what =
         format!("the user's password was another one for 9 s, {tried} tries to log in; the first message {after} ms after that");
@@ -85,22 +85,20 @@ fn ended() {
     let mut cluster = Cluster::secured();
     let scene = Scene::new("credentials-ended", &mut cluster);
     let first = secured(&mut cluster, None);
-    let mut producer = scene.producer(1, -1, 300);
+    let mut producer = scene.producer(1, 2_000, 300);
     let mut old = consumer(&scene, &first);
     old.until("handled", 200);
-    let other = secured(&mut cluster, Some("another-one"));
+    let other = secured(&mut cluster, Some("other-for-good"));
     let from = waits(&mut old);
     let status = old.ended();
     let took = now().saturating_sub(from) / 1_000;
     assert_eq!(status.code(), Some(69), "a service that may not do its work says so: {}", old.words());
     assert!(old.words().contains("turn this client away"), "it says why: {}", old.words());
-    holds_no_secret(&old, &[&first.password, "another-one"]);
+    holds_no_secret(&old, &[&first.password, "other-for-good"]);
     let tried = tries(&old);
     assert!(tried < 1_000, "{tried} tries within {took} s are a busy loop");
-    let mut new = consumer(&scene, &other);
-    new.until("handled", 300);
-    producer.terminate();
     producer.ended();
+    let mut new = consumer(&scene, &other);
     scene.wait_until_committed();
     stop_all(&mut [&mut new]);
     let what = format!("its password was another one: it ended with {status} after {took} s and {tried} tries to log in");
