@@ -10,8 +10,8 @@ use crate::scene::{Cluster, Scene, first_after, now};
 use crate::service::stop_all;
 
 pub(crate) const CASES: &[Case] = &[
-    ("credentials_that_are_refused_for_a_while_cost_time_and_no_message", refused),
     ("credentials_that_stay_refused_end_a_service_and_one_with_others_goes_on", ended),
+    ("credentials_that_are_refused_for_a_while_cost_time_and_no_message", refused),
 ];
 
 /// A consumer that logs in, with a password that can be looked for.
@@ -66,8 +66,8 @@ fn refused() {
     std::thread::sleep(Duration::from_secs(9));
     let (tried, before) = (tries(&consumer), consumer.count("handled"));
     assert!(tried < 300, "{tried} tries within some seconds are a busy loop");
-    secured(&mut cluster, Some(&first.password));
     let over = now();
+    secured(&mut cluster, Some(&first.password));
     consumer.until("handled", before + 300);
     producer.terminate();
     producer.ended();
@@ -76,8 +76,9 @@ fn refused() {
     stop_all(&mut [&mut consumer]);
     holds_no_secret(&consumer, &[&first.password, "other-for-a-while"]);
     let after = first_after(&consumer.lines(), "handled", over).unwrap_or_default();
-    let what =
-        format!("the user's password was another one for 9 s, {tried} tries to log in; the first message {after} ms after that");
+    let what = format!(
+        "the user's password was another one for 9 s and more, {tried} tries to log in; the first message {after} ms after that"
+    );
     scene.account(&[producer.lines()], &[consumer.lines()], &what);
 }
 
