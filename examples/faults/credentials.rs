@@ -10,8 +10,8 @@ use crate::scene::{Cluster, Scene, first_after, now};
 use crate::service::stop_all;
 
 pub(crate) const CASES: &[Case] = &[
-    ("credentials_that_are_refused_for_a_while_cost_time_and_no_message", refused),
     ("credentials_that_stay_refused_end_a_service_and_one_with_others_goes_on", ended),
+    ("credentials_that_are_refused_for_a_while_cost_time_and_no_message", refused),
 ];
 
 /// A consumer that logs in, with a password that can be looked for.
@@ -60,24 +60,25 @@ fn refused() {
     let mut producer = scene.producer(1, -1, 300);
     let mut consumer = consumer(&scene, &first);
     consumer.until("handled", 200);
-    secured(&mut cluster, Some("another-one"));
+    secured(&mut cluster, Some("other-for-a-while"));
     waits(&mut consumer);
     // Past its session, so that its partitions are nobody's.
     std::thread::sleep(Duration::from_secs(9));
     let (tried, before) = (tries(&consumer), consumer.count("handled"));
     assert!(tried < 300, "{tried} tries within some seconds are a busy loop");
-    secured(&mut cluster, Some(&first.password));
     let over = now();
+    secured(&mut cluster, Some(&first.password));
     consumer.until("handled", before + 300);
     producer.terminate();
     producer.ended();
     scene.wait_until_committed();
     consumer.wait_for("it says that it was let in", |consumer| consumer.log().contains("recovered place=\"credentials of group"));
     stop_all(&mut [&mut consumer]);
-    holds_no_secret(&consumer, &[&first.password, "another-one"]);
+    holds_no_secret(&consumer, &[&first.password, "other-for-a-while"]);
     let after = first_after(&consumer.lines(), "handled", over).unwrap_or_default();
-    let what =
-        format!("the user's password was another one for 9 s, {tried} tries to log in; the first message {after} ms after that");
+    let what = format!(
+        "the user's password was another one for 9 s and more, {tried} tries to log in; the first message {after} ms after that"
+    );
     scene.account(&[producer.lines()], &[consumer.lines()], &what);
 }
 
@@ -85,22 +86,20 @@ fn ended() {
     let mut cluster = Cluster::secured();
     let scene = Scene::new("credentials-ended", &mut cluster);
     let first = secured(&mut cluster, None);
-    let mut producer = scene.producer(1, -1, 300);
+    let mut producer = scene.producer(1, 2_000, 300);
     let mut old = consumer(&scene, &first);
     old.until("handled", 200);
-    let other = secured(&mut cluster, Some("another-one"));
+    let other = secured(&mut cluster, Some("other-for-good"));
     let from = waits(&mut old);
     let status = old.ended();
     let took = now().saturating_sub(from) / 1_000;
     assert_eq!(status.code(), Some(69), "a service that may not do its work says so: {}", old.words());
     assert!(old.words().contains("turn this client away"), "it says why: {}", old.words());
-    holds_no_secret(&old, &[&first.password, "another-one"]);
+    holds_no_secret(&old, &[&first.password, "other-for-good"]);
     let tried = tries(&old);
     assert!(tried < 1_000, "{tried} tries within {took} s are a busy loop");
-    let mut new = consumer(&scene, &other);
-    new.until("handled", 300);
-    producer.terminate();
     producer.ended();
+    let mut new = consumer(&scene, &other);
     scene.wait_until_committed();
     stop_all(&mut [&mut new]);
     let what = format!("its password was another one: it ended with {status} after {took} s and {tried} tries to log in");

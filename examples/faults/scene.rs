@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use millstream_services::{Kafka, KafkaSettings};
@@ -17,9 +17,9 @@ use crate::process::{Line, Process};
 /// Partitions of a case's topic.
 pub(crate) const PARTITIONS: i32 = 6;
 
-/// Two of one broker, one of three, and one that asks who its clients are. Each is started by the first case that wants it, and
+/// One of one broker, one of three, and one that asks who its clients are. Each is started by the first case that wants it, and
 /// ends with the program.
-static CLUSTERS: LazyLock<[Mutex<Option<Kafka>>; 4]> = LazyLock::new(Default::default);
+static CLUSTERS: LazyLock<[Mutex<Option<Kafka>>; 3]> = LazyLock::new(Default::default);
 
 /// A cluster, for one case at a time.
 pub(crate) struct Cluster(MutexGuard<'static, Option<Kafka>>);
@@ -27,18 +27,17 @@ pub(crate) struct Cluster(MutexGuard<'static, Option<Kafka>>);
 impl Cluster {
     /// One broker.
     pub(crate) fn of_one() -> Self {
-        static CASES: AtomicUsize = AtomicUsize::new(0);
-        Self::of(&CLUSTERS[CASES.fetch_add(1, Ordering::Relaxed) % 2], KafkaSettings::default())
+        Self::of(&CLUSTERS[0], KafkaSettings::default())
     }
 
     /// Three, with three replicas of each record, of which a write needs two.
     pub(crate) fn of_three() -> Self {
-        Self::of(&CLUSTERS[2], KafkaSettings::default().brokers(3))
+        Self::of(&CLUSTERS[1], KafkaSettings::default().brokers(3))
     }
 
     /// One that asks again and again who its clients are, beside a door where it does not.
     pub(crate) fn secured() -> Self {
-        Self::of(&CLUSTERS[3], KafkaSettings::default().secured().property("connections.max.reauth.ms", "3000"))
+        Self::of(&CLUSTERS[2], KafkaSettings::default().secured().property("connections.max.reauth.ms", "3000"))
     }
 
     fn of(cluster: &'static Mutex<Option<Kafka>>, settings: KafkaSettings) -> Self {

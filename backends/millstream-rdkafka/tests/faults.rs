@@ -115,7 +115,7 @@ async fn partitions_added(kafka: Kafka) {
 }
 
 async fn hung(mut kafka: Kafka) {
-    let mut desk = Desk::start(kafka.bootstrap_servers()).await;
+    let desk = Desk::start(kafka.bootstrap_servers()).await;
     kafka.node_mut(1).pause().expect("it runs");
     tokio::time::sleep(HUNG).await;
     kafka.node_mut(1).resume().expect("it was paused");
@@ -125,7 +125,7 @@ async fn hung(mut kafka: Kafka) {
 }
 
 async fn killed(mut kafka: Kafka) {
-    let mut desk = Desk::start(kafka.bootstrap_servers()).await;
+    let desk = Desk::start(kafka.bootstrap_servers()).await;
     kafka.node_mut(1).kill().expect("it runs");
     tokio::task::block_in_place(|| kafka.node_mut(1).start()).expect("it comes back");
     publish(&desk.shop, 50..150).await;

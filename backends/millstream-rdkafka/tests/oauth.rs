@@ -5,14 +5,14 @@ mod common;
 use common::{Wait, processes};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use millstream_core::contract::{
-    Close, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, ProducerExt, Record, Transport,
+    Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, ErrorKind, ProducerExt, Record, Transport,
 };
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{NewTopic, Rdkafka, Sasl, Token};
 use millstream_services::{Kafka, KafkaSettings};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const TOPIC: Topic = Topic::literal("shared.orders");
@@ -24,6 +24,7 @@ fn main() -> ExitCode {
         test("a_token_lets_producers_consumers_and_administration_in", let_in),
         test("a_token_that_has_ended_turns_the_client_away_with_the_reason", turned_away),
         test("a_token_is_asked_for_again_before_it_ends_and_work_goes_on", refreshed),
+        test("a_source_that_has_no_token_for_a_while_is_told_of_and_then_work_goes_on", without),
     ];
     libtest_mimic::run(&Arguments::from_args(), tests.into()).exit_code()
 }
@@ -135,4 +136,29 @@ async fn refreshed(servers: String) {
     })
     .await;
     assert!(sent > 10, "it went on meanwhile: {sent}");
+}
+
+async fn without(servers: String) {
+    let down: Arc<AtomicBool> = Arc::default();
+    let is_down = down.clone();
+    let source = move || {
+        let down = is_down.load(Ordering::Relaxed);
+        async move { if down { Err("the identity provider is down".into()) } else { Ok(token(now() - 1, now() + 8)) } }
+    };
+    let kafka = Rdkafka::builder(servers).sasl(Sasl::oauth_bearer(source)).build().expect("the settings are good");
+    made(&kafka).await.expect("it may");
+    Wait::until("the topic", async || described(&kafka).await).await;
+    let producer = kafka.producer().await.expect("it may");
+    let mut consumer = kafka.consumer(ConsumerRequest::new("desk.orders", vec![TOPIC])).await.expect("it may");
+    Wait::for_event(&mut consumer, |event| matches!(event, ConsumerEvent::Assigned(_))).await;
+    down.store(true, Ordering::Relaxed);
+    let told = |event: &ConsumerEvent| matches!(event, ConsumerEvent::Degraded(error) if error.kind() == ErrorKind::Unauthorized);
+    Wait::for_event(&mut consumer, told).await;
+    // Past the end of the last token, so that nobody is let in any more.
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    down.store(false, Ordering::Relaxed);
+    consumer.submit(Command::Confirm);
+    Wait::for_event(&mut consumer, |event| matches!(event, ConsumerEvent::Confirmed)).await;
+    producer.send_one(Record::new(TOPIC, "key", "value").to_partition(0)).await.expect("work goes on");
+    consumer.close(Close::Leave(Duration::from_secs(10))).await.expect("it leaves");
 }

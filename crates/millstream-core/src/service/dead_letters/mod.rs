@@ -16,7 +16,7 @@ use super::topic_writer::TopicWriter;
 use crate::contract::{AnyProducer, DeadLetter, Durability, Error, ErrorKind, ErrorSink, Operation};
 use headers::{to_pointer, to_record};
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::RwLock;
 
 /// A call that never answers is given up after this long, and made again.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -25,13 +25,13 @@ const DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct TopicSink {
     writer: TopicWriter,
     naming: DeadLetterTopic,
-    /// Held by who writes letters one by one.
-    alone: Mutex<()>,
+    /// Held by all who write several, or by one who writes one.
+    company: RwLock<()>,
 }
 
 impl TopicSink {
     pub(crate) fn new(producer: AnyProducer, naming: DeadLetterTopic) -> Self {
-        TopicSink { writer: TopicWriter::new(producer), naming, alone: Mutex::default() }
+        TopicSink { writer: TopicWriter::new(producer), naming, company: RwLock::default() }
     }
 
     /// Writes letters, whole or as pointers where the whole is too large; an answer each.
@@ -47,22 +47,23 @@ impl TopicSink {
     /// Writes letters, and sets each one's answer as it comes.
     async fn accept_all(&self, letters: &[DeadLetter], answers: &mut [Result<(), Error>]) {
         let all: Vec<&DeadLetter> = letters.iter().collect();
-        for (answer, came) in answers.iter_mut().zip(self.write(&all, true).await) {
+        let came = {
+            let _company = self.company.read().await;
+            self.write(&all, true).await
+        };
+        for (answer, came) in answers.iter_mut().zip(came) {
             *answer = came;
         }
-        if answers.iter().any(is_too_large) {
-            // Another worker's would be company again.
-            let _alone = self.alone.lock().await;
-            for (letter, answer) in letters.iter().zip(answers).filter(|(_, answer)| is_too_large(answer)) {
-                *answer = self.write_alone(letter, letters.len() > 1).await;
-            }
+        for (letter, answer) in letters.iter().zip(answers).filter(|(_, answer)| is_too_large(answer)) {
+            *answer = self.write_alone(letter).await;
         }
     }
 
-    /// Writes a letter by itself: a client may write several as one batch, and a broker refuses that as a whole where its topic
-    /// takes less, though it takes each of them.
-    async fn write_alone(&self, letter: &DeadLetter, whole: bool) -> Result<(), Error> {
-        for whole in [true, false].into_iter().skip(usize::from(!whole)) {
+    /// Writes a letter by itself: a client may write several as one batch, those of other workers too, and a broker refuses that
+    /// as a whole where its topic takes less, though it takes each of them.
+    async fn write_alone(&self, letter: &DeadLetter) -> Result<(), Error> {
+        let _alone = self.company.write().await;
+        for whole in [true, false] {
             match self.write(&[letter], whole).await.pop() {
                 Some(answer) if whole && is_too_large(&answer) => {}
                 Some(answer) => return answer,
