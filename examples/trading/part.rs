@@ -18,7 +18,9 @@ pub(crate) async fn run(service: StreamService) -> Result<(), Error> {
     let (name, handle) = (service.name().to_owned(), service.handle());
     let telling = tokio::spawn(tell(name.clone(), handle.clone()));
     let ended = service.run_until_signal().await;
+    // Its last line is written by now.
     telling.abort();
+    let _ = telling.await;
     line("ended", &name, &account(&handle));
     ended
 }

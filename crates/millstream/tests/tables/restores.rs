@@ -160,6 +160,21 @@ async fn nothing_starts_before_all_is_restored_and_health_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_topic_that_comes_while_a_service_starts_is_waited_for() {
+    let memory = Memory::builder().auto_create(false).build();
+    let running = Running::spawn(service(&memory));
+    for name in [INPUT, TOLD, "paper.orders.new.dlq"] {
+        memory.create_topic(&topic(name), TopicConfig::new(1)).expect("it is new");
+    }
+    // As brokers tell of topics: the last of them a second after the first.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    memory.create_topic(&topic(TABLE), TopicConfig::compacted(1)).expect("it is new");
+    running.handle.ready().await;
+    assert!(running.handle.health().is_ready(), "{:?}", running.handle.health());
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_topic_ends_the_run_with_its_name_and_remedy() {
     let memory = Memory::builder().auto_create(false).build();
     for name in [INPUT, TOLD, "paper.orders.new.dlq"] {

@@ -17,15 +17,26 @@ use crate::contract::{
 use crate::topic::Topic;
 use need::{Need, needs};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What was found of topics; `None` of one that does not exist. Topics that nobody could tell of are not in it.
 type Found = BTreeMap<Topic, Option<DescribedTopic>>;
 
-/// Looks up every topic that the service is known to need, and says all that is wrong at once. What may go wrong later is
-/// logged. What the cluster does not say, or does not say now, is taken for good: it will be found where it is used.
+/// Milliseconds before a topic that is missing is asked for again, five seconds in all: one that was just made is known to some brokers
+/// and not to others, for a second where the cluster is well. Who has misspelt a name waits no longer than that.
+const AGAIN: [u64; 7] = [50, 100, 250, 600, 1000, 1500, 1500];
+
+/// Looks up every topic that the service is known to need, and says all that is wrong at once, but not before it has asked for
+/// missing ones for some seconds. What may go wrong later is logged. What the cluster does not say, or does not say now, is taken for good: it will be found where it is used.
 pub(super) async fn survey(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
     let needs = needs(parts)?;
-    let found = look_up(&parts.transport, producer, &needs).await;
+    let mut found = look_up(&parts.transport, producer, &needs).await;
+    for pause in AGAIN {
+        let Some(missing) = found.iter().find_map(|(topic, is)| is.is_none().then_some(topic)) else { break };
+        tracing::debug!(service = %parts.name, %missing, "a topic is missing, and asked for again");
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        found = look_up(&parts.transport, producer, &needs).await;
+    }
     let ttl = parts.deduplicator.as_ref().and_then(Deduplicator::retention);
     let (problems, warnings) = judge::judge(&needs, &found, ttl);
     for warning in warnings {
