@@ -94,7 +94,10 @@ impl Process {
         let end = Instant::now() + Duration::from_mins(1);
         loop {
             let ended = self.child.try_wait().expect("a child can be waited for");
-            if let (Some(_), Some(reader)) = (ended, self.reader.take()) {
+            // Not taken before: whoever waits for its end then waits for its last line too.
+            if ended.is_some()
+                && let Some(reader) = self.reader.take()
+            {
                 reader.join().expect("lines are read without a panic");
             }
             if is(self) {
