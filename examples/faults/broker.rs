@@ -51,12 +51,15 @@ impl Broker {
         for answer in answers.expect("the cluster answers") {
             answer.unwrap_or_else(|(topic, code)| panic!("{topic} is not made: {code}"));
         }
-        // The controller has it by now, and brokers a moment later.
-        let consumer: BaseConsumer = self.config().set("group.id", "nobody").create().expect("the settings are right");
+        // The controller has it by now, and each broker a moment later.
         let end = Instant::now() + Duration::from_mins(1);
-        while self.partitions(&consumer, topic).len() != usize::try_from(partitions).expect("a count") {
-            assert!(Instant::now() < end, "{topic} is made, and no broker knows of it");
-            std::thread::sleep(Duration::from_millis(50));
+        for server in self.servers.split(',') {
+            let consumer: BaseConsumer =
+                Self::at(server).config().set("group.id", "nobody").create().expect("the settings are right");
+            while self.partitions(&consumer, topic).len() != usize::try_from(partitions).expect("a count") {
+                assert!(Instant::now() < end, "{topic} is made, and {server} does not know of it");
+                std::thread::sleep(Duration::from_millis(50));
+            }
         }
     }
 
