@@ -79,5 +79,6 @@ impl World for MockWorld {
 }
 
 fn main() -> ExitCode {
-    conformance::transport(InMock).run()
+    // Most of a case is waiting for the mock's rebalances.
+    conformance::transport(InMock).at_a_time(8).run()
 }

@@ -16,6 +16,7 @@ mod seeds;
 mod services;
 mod sim;
 mod step;
+mod suites;
 mod test;
 
 use clap::{CommandFactory, Parser, Subcommand};

@@ -1,11 +1,10 @@
 //! Owns the README's test command: what is run, in which order, and the closing line. Leaves the main job's report to
-//! `report`, and what tests find running to `services`.
+//! `report`, how tests are run to `suites`, and what they find running to `services`.
 
 use crate::services::{self, Prepared};
 use crate::step::{Step, human};
-use crate::{marks, report, sim};
+use crate::{marks, report, sim, suites};
 use clap::ValueEnum;
-use millstream_services::offered::SERVICES;
 use std::time::{Duration, Instant};
 
 #[derive(clap::Args)]
@@ -65,7 +64,7 @@ impl Part {
                 let all = ["doc", "--workspace", "--all-features", "--no-deps"];
                 Step::cargo(&all).env("RUSTDOCFLAGS", "-D warnings").run()
             }
-            Part::Tests => tests(services.take()),
+            Part::Tests => suites::run(services.take()),
             Part::Doctests => Step::cargo(&["test", "--workspace", "--all-features", "--doc"]).run(),
             Part::Simulation => sim::of_this_commit(),
             Part::Trading => trading(),
@@ -110,19 +109,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), String> {
     let skipped = if skipped.is_empty() { String::new() } else { format!("; skipped: {}", skipped.join(", ")) };
     println!("\ntest: green in {} ({}){skipped}", human(start.elapsed()), done.join(", "));
     Ok(())
-}
-
-/// All tests, beside a Kafka and a Redis that are gone afterwards, also if a test fails or we are killed.
-fn tests(services: Option<Prepared>) -> Result<Duration, String> {
-    let all = ["test", "--workspace", "--all-features", "--all-targets"];
-    let Some(prepared) = services else { return Step::cargo(&all).env(SERVICES, "none").run() };
-    let starting = std::thread::spawn(|| prepared.start());
-    let compiled = Step::cargo(&[&all[..], &["--no-run"]].concat()).run();
-    let beside = starting.join().map_err(|_| "starting the services panicked".to_owned());
-    let (compiled, beside) = (compiled?, beside??);
-    println!("services: ready after {}, beside the compiler", beside.ready_after);
-    let step = beside.told().fold(Step::cargo(&all), |step, (name, value)| step.env(name, value));
-    Ok(compiled + step.run()?)
 }
 
 /// The main job, undisturbed and with its portfolio manager stopped and crashing in the middle, and a look at its reports.

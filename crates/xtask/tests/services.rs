@@ -143,7 +143,8 @@ fn failed() -> Outcome {
 /// `cargo xtask test`, its tests only, with this script for a `cargo`.
 fn tests(target: &Path, words: &[&str], cargo: &str) -> Result<Command, Box<dyn Error>> {
     let file = target.join("cargo");
-    fs::write(&file, format!("#!/bin/sh\ncase \"$*\" in *--no-run*) exit 0;; esac\n{cargo}\n"))?;
+    let asked = "case \"$*\" in *--no-run*) exit 0;; metadata*) echo '{\"packages\": []}'; exit 0;; esac";
+    fs::write(&file, format!("#!/bin/sh\n{asked}\n{cargo}\n"))?;
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755))?;
     let mut command = hearing();
     command.args(["test", "--only", "tests"]).args(words).env("CARGO", file).env("CARGO_TARGET_DIR", target);

@@ -14,6 +14,8 @@ type Examine = Arc<dyn Fn() -> Verdict + Send + Sync>;
 #[must_use = "nothing is examined before `run`"]
 pub struct Suite {
     cases: Vec<Bound>,
+    /// How many cases run at a time; `None` for as many as there are processors.
+    at_a_time: Option<usize>,
 }
 
 struct Bound {
@@ -36,7 +38,8 @@ impl fmt::Debug for Suite {
 
 impl Suite {
     pub(super) fn new(cases: impl Iterator<Item = (Case, Examine)>) -> Self {
-        Suite { cases: cases.map(|(case, examine)| Bound { case, backend: String::new(), examine }).collect() }
+        let cases = cases.map(|(case, examine)| Bound { case, backend: String::new(), examine }).collect();
+        Suite { cases, at_a_time: None }
     }
 
     /// Puts a backend's name before those of its cases, for a target that examines several.
@@ -48,6 +51,14 @@ impl Suite {
     /// This suite, and then another.
     pub fn and(mut self, other: Suite) -> Self {
         self.cases.extend(other.cases);
+        self.at_a_time = self.at_a_time.max(other.at_a_time);
+        self
+    }
+
+    /// Runs so many cases at a time, unless `--test-threads` says otherwise. By default as many as there are processors; more
+    /// pays for a backend in whose cases everybody waits, as for sessions that end and for brokers.
+    pub fn at_a_time(mut self, cases: usize) -> Self {
+        self.at_a_time = Some(cases);
         self
     }
 
@@ -78,7 +89,8 @@ impl Suite {
     /// the arguments of `cargo test`, as a filter, `--list` or `--test-threads`; what a case prints is not captured. The
     /// answer is for `main`: success unless a case failed.
     pub fn run(self) -> ExitCode {
-        let arguments = Arguments::from_args();
+        let mut arguments = Arguments::from_args();
+        arguments.test_threads = arguments.test_threads.or(self.at_a_time);
         let trials = self.cases.into_iter().map(|bound| {
             let name = bound.name();
             Trial::ignorable_test(name, move || match (bound.examine)() {
