@@ -2,8 +2,10 @@
 
 mod support;
 
+use millstream::contract::Deduplicator;
 use millstream::engine::Breaker;
 use millstream::prelude::*;
+use millstream_testkit::FlakyDeduplicator;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
@@ -75,10 +77,16 @@ impl Picky {
 
     /// A service with it whose breaker two failures have opened: those of order 1, of which four are enough.
     async fn opened(self: &Arc<Self>, memory: &Memory) -> Running {
+        self.opened_beside(memory, WindowDeduplicator::default()).await
+    }
+
+    /// The same with this store of ids.
+    async fn opened_beside(self: &Arc<Self>, memory: &Memory, store: impl Deduplicator) -> Running {
         let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(5)).attempts(4);
         let breaker = Breaker::after(2).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1));
         let service = StreamServiceBuilder::new("seen", memory.clone())
             .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
+            .with_deduplicator(store)
             .with_shared_state(self.clone())
             .add_consumer_handler("paper.orders.new", "seen.orders", Picky::on_order)
             .build()
@@ -105,6 +113,18 @@ async fn a_record_that_always_fails_is_not_every_probe_of_a_breaker_behind_which
     assert_eq!((counts.done, counts.dead_lettered), (2, 1));
     // Its probe counted no attempt, and the next was another's.
     assert_eq!(picky.calls()[..7], [1, 1, 1, 3, 4, 1, 1]);
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_failed_as_a_probe_is_none_again_while_others_are_looked_up() {
+    let (memory, picky) = (Memory::new(), Arc::new(Picky::default()));
+    let store = FlakyDeduplicator::new(WindowDeduplicator::default());
+    let running = picky.opened_beside(&memory, store.clone()).await;
+    store.checks().slow(Duration::from_secs(5));
+    send_orders(&memory, "paper.orders.new", [order("good", 2)]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(1)).await.expect("it is looked up, and closes the breaker");
+    assert_eq!(picky.calls()[..4], [1, 1, 1, 2], "a probe was due all the time, and order 1 had been one");
     running.stop().await.expect("a clean end");
 }
 

@@ -139,6 +139,48 @@ impl Deduplicator for Shared {
     }
 }
 
+/// A store that leaves the last answer of its first look-ups out.
+struct Short(Shared, AtomicU32);
+
+impl Deduplicator for Short {
+    async fn check(&self, scope: &DedupScope, keys: &[u128], answers: &mut Vec<Seen>) -> Result<(), Error> {
+        self.0.check(scope, keys, answers).await?;
+        if self.1.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            answers.pop();
+        }
+        Ok(())
+    }
+
+    async fn complete(&self, scope: &DedupScope, marks: &[Mark], met: &mut Vec<Marked>) -> Result<(), Error> {
+        self.0.complete(scope, marks, met).await
+    }
+
+    async fn forget(&self, scope: &DedupScope, keys: &[u128]) -> Result<(), Error> {
+        self.0.forget(scope, keys).await
+    }
+
+    fn scope(&self) -> Scope {
+        self.0.scope()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_up_that_leaves_an_answer_out_says_nothing_of_any_record() {
+    let memory = Memory::new();
+    let seen = Arc::new(Slow::default());
+    let store = Shared::default();
+    send_orders(&memory, "paper.orders.new", [order("a", 1), order("b", 2)]).await;
+    let running = Running::start(service(&memory, Short(store, AtomicU32::new(20)), &seen, HandlerSettings::new())).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!(seen.numbers(), [0; 0], "nothing starts on half an answer");
+    let health = running.handle.health();
+    assert!(health.troubles.values().any(|why| why.contains("left answers out")), "{health:?}");
+    tokio::time::timeout(Duration::from_secs(300), running.settled(2)).await.expect("it is asked again until it answers");
+    assert!(!running.handle.health().is_degraded());
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.numbers(), [1, 2]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_claimed_elsewhere_waits_in_its_keys_order() {
     let memory = Memory::new();

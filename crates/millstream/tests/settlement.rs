@@ -2,7 +2,9 @@
 
 mod support;
 
+use millstream::contract::{Capabilities, Close, Command, Consumer, ConsumerEvent, ConsumerRequest, Error, Transport};
 use millstream::prelude::*;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::*;
@@ -204,4 +206,68 @@ async fn what_was_done_in_a_topic_that_is_gone_skips_nothing_in_another_one_of_i
     let mut numbers = seen.numbers();
     numbers.sort_unstable();
     assert_eq!(numbers, [0, 1, 2, 3, 4]);
+}
+
+/// Memory whose consumers' commits are counted.
+#[derive(Clone)]
+struct Counted(Memory, Arc<AtomicU64>);
+
+struct CountedConsumer(<Memory as Transport>::Consumer, Arc<AtomicU64>);
+
+impl Consumer for CountedConsumer {
+    async fn poll(&mut self) -> ConsumerEvent {
+        self.0.poll().await
+    }
+
+    fn submit(&mut self, command: Command) {
+        self.1.fetch_add(u64::from(matches!(command, Command::Commit { .. })), Ordering::SeqCst);
+        self.0.submit(command);
+    }
+
+    async fn close(&mut self, how: Close) -> Result<(), Error> {
+        self.0.close(how).await
+    }
+}
+
+impl Transport for Counted {
+    type Producer = <Memory as Transport>::Producer;
+    type Consumer = CountedConsumer;
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    async fn producer(&self) -> Result<Self::Producer, Error> {
+        self.0.producer().await
+    }
+
+    async fn consumer(&self, request: ConsumerRequest) -> Result<CountedConsumer, Error> {
+        Ok(CountedConsumer(self.0.consumer(request).await?, self.1.clone()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn commits_wait_for_their_interval_and_no_longer() {
+    let memory = Memory::new();
+    let commits = Arc::new(AtomicU64::new(0));
+    let service = StreamServiceBuilder::new("seen", Counted(memory.clone(), commits.clone()))
+        .with_shared_state(Arc::new(Seen::default()))
+        .add_consumer_handler("paper.orders.new", "seen.orders", Seen::on_order)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    for number in 0..1_000 {
+        send_orders(&memory, "paper.orders.new", [order("a", number)]).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // One in a tenth of a second, of which the first may come sooner.
+    let sent = commits.load(Ordering::SeqCst);
+    assert!((95..=102).contains(&sent), "{sent} commits in 10 s");
+    // Whoever is late catches up.
+    send_orders(&memory, "paper.orders.new", [order("a", 1_000)]).await;
+    running.settled(1_001).await;
+    tokio::time::advance(Duration::from_secs(30)).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", 0), Some(1_001));
+    running.stop().await.expect("a clean end");
 }

@@ -88,3 +88,25 @@ async fn a_letter_below_its_entry_is_remembered_though_it_was_settled_and_only_n
     assert_eq!(journals(&memory)["a"], [2, 1]);
     assert_eq!(memory.records(&topic(LETTERS)).len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_entry_does_not_name_letters_that_cannot_come_again() {
+    let (memory, mended) = (log(1), Arc::new(AtomicBool::new(false)));
+    let running = Running::start(broken(&memory, &mended)).await;
+    send_orders(&memory, INPUT, [order("a", 1), order("a", 2)]).await;
+    through(&memory).await;
+    assert_eq!(named_letters(&memory), ["0"], "it is not committed yet");
+    send_orders(&memory, INPUT, [order("a", 3)]).await;
+    through(&memory).await;
+    assert_eq!(named_letters(&memory), [""; 0], "its record was committed, and stays behind");
+    running.stop().await.expect("a clean end");
+}
+
+/// Those that the last entry of the table names.
+fn named_letters(memory: &Memory) -> Vec<String> {
+    let entries = memory.records(&topic(TABLE));
+    let position = entries.last().and_then(|entry| entry.headers.iter().find(|header| header.0 == "millstream-position"));
+    let position =
+        String::from_utf8(position.and_then(|header| header.1.as_deref()).expect("it has one").to_vec()).expect("a text");
+    position.split(';').nth(4).unwrap_or_default().split(',').filter(|text| !text.is_empty()).map(str::to_owned).collect()
+}
