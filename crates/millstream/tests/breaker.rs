@@ -141,3 +141,40 @@ async fn a_record_alone_behind_an_open_breaker_stays_its_probe_and_health_says_s
     tokio::time::timeout(Duration::from_secs(60), running.settled(2)).await.expect("the next record closes it");
     running.stop().await.expect("a clean end");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_comes_while_no_probe_is_due_is_the_next_one() {
+    let (memory, picky) = (Memory::new(), Arc::new(Picky::default()));
+    let running = picky.opened(&memory).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    assert_eq!(picky.calls(), [1, 1, 1], "it has been the first one");
+    send_orders(&memory, "paper.orders.new", [order("good", 2)]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(1)).await.expect("it closes the breaker");
+    assert_eq!(picky.calls()[..4], [1, 1, 1, 2]);
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_holds_new_records_back_though_nobody_waits_behind_it() {
+    let memory = Memory::new();
+    let down = Arc::new(Down { calls: AtomicU64::new(0), until: 2 });
+    let errors = ErrorHandling::new()
+        .retry(Retry::none())
+        .breaker(Breaker::after(2).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1)));
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_error_handling(errors)
+        .with_shared_state(down.clone())
+        .add_consumer_handler("paper.orders.new", "seen.orders", Down::on_order)
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", (0..2).map(|n| order(&n.to_string(), n))).await;
+    let running = Running::start(service).await;
+    running.settled(2).await;
+    assert_eq!(running.handle.account().total().dead_lettered, 2);
+    send_orders(&memory, "paper.orders.new", (2..7).map(|n| order(&n.to_string(), n))).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(down.calls.load(Ordering::SeqCst), 2, "no probe is due");
+    running.settled(7).await;
+    assert_eq!(down.calls.load(Ordering::SeqCst), 7);
+    running.stop().await.expect("a clean end");
+}

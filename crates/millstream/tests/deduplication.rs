@@ -2,7 +2,7 @@
 
 mod support;
 
-use millstream::contract::{DedupScope, Deduplicator, Error, Mark, Marked, Scope, Seen};
+use millstream::contract::{DedupScope, Deduplicator, Error, Fingerprint, Mark, Marked, Scope, Seen};
 use millstream::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -290,4 +290,78 @@ async fn the_claim_of_a_dead_letter_is_given_back() {
     running.settled(3).await;
     running.stop().await.expect("a clean end");
     assert_eq!(store.calls().1, [id(1).key().as_u128()]);
+}
+
+/// Takes as long as two thirds of what an answer counts.
+#[derive(Default)]
+struct Slower(Slow);
+
+impl Slower {
+    async fn on_order(&self, order: Event<Order>) {
+        self.0.on_order(order).await;
+        tokio::time::sleep(Duration::from_secs(20)).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_that_is_looked_up_again_in_its_middle_keeps_each_answer_with_its_record() {
+    let (memory, store, seen) = (Memory::new(), Shared::default(), Arc::new(Slower::default()));
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_deduplicator(store.clone())
+        .with_shared_state(seen.clone())
+        .add_consumer_handler_with("paper.orders.new", "seen.orders", Slower::on_order, HandlerSettings::new().concurrency(1))
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", (0..6).map(|n| order(&n.to_string(), n))).await;
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(25)).await;
+    // Another process has done it meanwhile: its partition was that one's for a moment.
+    let done = Mark::new(id(4).key().as_u128(), 0, 4, Fingerprint::default());
+    store.0.marks.lock().expect("no panic under the lock").insert(done.key, done);
+    running.settled(6).await;
+    let total = running.handle.account().total();
+    running.stop().await.expect("a clean end");
+    assert_eq!((total.done, total.redeliveries, total.conflicts), (5, 1, 0));
+    assert_eq!(seen.0.numbers(), [0, 1, 2, 3, 5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_comes_later_with_the_id_and_not_the_content_of_another_is_a_dead_letter() {
+    let (memory, seen) = (Memory::new(), Arc::new(Slow::default()));
+    let first = record("paper.orders.new", &order("a", 1));
+    let text = String::from_utf8(first.value.clone().expect("a value").to_vec()).expect("JSON");
+    let mut other = first.clone();
+    other.value = Some(text.replace(r#""number":1"#, r#""number":2"#).into());
+    send(&memory, vec![first]).await;
+    let running = Running::start(service(&memory, WindowDeduplicator::default(), &seen, HandlerSettings::new())).await;
+    running.settled(1).await;
+    send(&memory, vec![other.clone()]).await;
+    tokio::time::timeout(Duration::from_secs(60), running.settled(2)).await.expect("it is settled by its letter");
+    let total = running.handle.account().total();
+    running.stop().await.expect("a clean end");
+    assert_eq!((total.done, total.conflicts, total.dead_lettered), (1, 1, 1));
+    let letters = memory.records(&topic("paper.orders.new.dlq"));
+    assert_eq!(letters.iter().map(|letter| letter.value.clone()).collect::<Vec<_>>(), [other.value]);
+    assert_eq!(seen.numbers(), [1]);
+}
+
+/// Each is known by its own content, wherever it lay in its batch.
+#[tokio::test(start_paused = true)]
+async fn records_of_different_lengths_that_come_again_are_duplicates_and_no_conflicts() {
+    async fn at_once(_: Event<Order>) {}
+    let memory = Memory::new();
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .with_deduplicator(WindowDeduplicator::default())
+        .add_consumer_handler("paper.orders.new", "seen.orders", at_once)
+        .build()
+        .expect("a valid service");
+    let orders = || [order("a", 1), order("a longer name", 2), order("b", 30_000), order("the longest name of all", 4)];
+    send_orders(&memory, "paper.orders.new", orders()).await;
+    let running = Running::start(service).await;
+    running.settled(4).await;
+    send_orders(&memory, "paper.orders.new", orders()).await;
+    running.settled(8).await;
+    let total = running.handle.account().total();
+    running.stop().await.expect("a clean end");
+    assert_eq!((total.done, total.duplicates, total.conflicts), (4, 4, 0));
 }

@@ -208,6 +208,23 @@ async fn what_was_done_in_a_topic_that_is_gone_skips_nothing_in_another_one_of_i
     assert_eq!(numbers, [0, 1, 2, 3, 4]);
 }
 
+/// Each of many attempts is woken by its own waker, wherever its slot is.
+#[tokio::test(start_paused = true)]
+async fn attempts_beyond_the_first_sixty_four_go_on_when_they_are_woken() {
+    async fn waits(order: Event<Order>) {
+        tokio::time::sleep(Duration::from_secs(1 + order.number % 3)).await;
+    }
+    let memory = Memory::new();
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .add_consumer_handler_with("paper.orders.new", "seen.orders", waits, HandlerSettings::new().concurrency(200))
+        .build()
+        .expect("a valid service");
+    send_orders(&memory, "paper.orders.new", (0..200).map(|n| order(&n.to_string(), n))).await;
+    let running = Running::start(service).await;
+    tokio::time::timeout(Duration::from_secs(4), running.settled(200)).await.expect("all wait beside each other");
+    running.stop().await.expect("a clean end");
+}
+
 /// Memory whose consumers' commits are counted.
 #[derive(Clone)]
 struct Counted(Memory, Arc<AtomicU64>);

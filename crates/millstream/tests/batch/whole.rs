@@ -130,6 +130,26 @@ async fn a_record_that_always_fails_alone_is_not_every_probe() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_alone_behind_an_open_breaker_asks_again_and_again() {
+    use millstream::engine::Breaker;
+    let began = tokio::time::Instant::now();
+    let desk = Desk::new().answering(move |_, _| match began.elapsed() < ms(60_000) {
+        true => Err(HandlerError::transient("the store is away")),
+        false => Ok(Outcome::Done),
+    });
+    let memory = Memory::new();
+    send_orders(&memory, NEW, orders(0..1)).await;
+    let service = |memory| {
+        let errors = quick().breaker(Breaker::after(2).within(ms(60_000)).probe_every(ms(5_000)));
+        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+    };
+    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    tokio::time::timeout(ms(120_000), bench.settled()).await.expect("nobody else asks");
+    assert_eq!((bench.account().done, bench.account().dead_lettered), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_the_breaker_is_open_one_record_asks() {
     use millstream::engine::Breaker;
     let began = tokio::time::Instant::now();

@@ -388,3 +388,6 @@ impl Worker {
 fn is_fresh((made, at): (u64, MonoTime), generation: u64, now: MonoTime) -> bool {
     made == generation && now.since(at) < CHECK_LIFE
 }
+
+#[cfg(test)]
+mod tests;
