@@ -249,7 +249,9 @@ impl Transport for Batching {
 async fn letters_that_are_too_large_only_together_are_written_whole() {
     let memory = log(1);
     let name = topic(NEW);
-    let values = [1_000, 9_000, 1_000, 1_000].map(|bytes| Record::new(name.clone(), "a", vec![b'x'; bytes]));
+    // Of different keys: those of one wait for each other's letters.
+    let values = [("a", 1_000), ("b", 9_000), ("c", 1_000), ("d", 1_000)];
+    let values = values.map(|(key, bytes)| Record::new(name.clone(), key, vec![b'x'; bytes]));
     send(&memory, values.to_vec()).await;
     let service = StreamServiceBuilder::new("batches", Batching(memory.clone(), 4_000))
         .add_consumer_handler(NEW, GROUP, async |_: Event<Order>| {})
