@@ -1,7 +1,7 @@
 //! Owns every `unsafe` line of this backend: what librdkafka can do and the safe wrapper around it cannot. Leaves all
 //! decisions to those who call it.
 //!
-//! Why it earns its place: a record read from a partition's queue by hand costs a fraction of what it does through the wrapper; only
+//! Why it earns its place: the wrapper copies each record that it reads from a partition's queue; only
 //! `rd_kafka_commit_queue` tells the outcome of a commit without blocking a thread; only a described topic has its identity.
 //! Each block says why it is sound.
 //!
