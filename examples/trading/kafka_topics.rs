@@ -102,17 +102,22 @@ impl Admin {
             let topics: Vec<_> = wanted.iter().map(|wanted| wanted.new_topic()).collect();
             self.admin.create_topics(&topics, &self.options).await
         };
-        let there = "it is there already: `--fresh` deletes all topics of the pipeline first";
-        let means = |code, lost| match code {
-            Ok(()) => Means::Done,
-            // The request whose answer was lost has made it; that it is empty is looked at later.
-            Err(RDKafkaErrorCode::TopicAlreadyExists) if lost => Means::Done,
-            // A deleted topic is gone a moment later.
-            Err(RDKafkaErrorCode::TopicAlreadyExists) if fresh => Means::Again,
-            Err(RDKafkaErrorCode::TopicAlreadyExists) => Means::Never(there.to_owned()),
-            Err(code) => passing(code),
-        };
+        let means = |code, lost| made(code, lost, fresh);
         each("the topics are not made", WITHIN, &wanted.iter().collect::<Vec<_>>(), ask, means).await
+    }
+}
+
+/// What is answered to who makes a topic.
+fn made(code: Result<(), RDKafkaErrorCode>, lost: bool, fresh: bool) -> Means {
+    let there = "it is there already: `--fresh` deletes all topics of the pipeline first";
+    match code {
+        Ok(()) => Means::Done,
+        // The request whose answer was lost has made it; that it is empty is looked at later.
+        Err(RDKafkaErrorCode::TopicAlreadyExists) if lost => Means::Done,
+        // A deleted topic is gone a moment later.
+        Err(RDKafkaErrorCode::TopicAlreadyExists) if fresh => Means::Again,
+        Err(RDKafkaErrorCode::TopicAlreadyExists) => Means::Never(there.to_owned()),
+        Err(code) => passing(code),
     }
 }
 
@@ -248,11 +253,8 @@ mod tests {
 
     type Code = RDKafkaErrorCode;
 
-    /// Plays these answers to one topic, one a request, and tells how often was asked.
-    async fn play(
-        answers: &[Result<Result<(), Code>, Code>],
-        means: impl Fn(Result<(), Code>, bool) -> Means,
-    ) -> (usize, Result<(), Error>) {
+    /// Plays these answers to who makes one topic, one a request, and tells how often was asked.
+    async fn play(answers: &[Result<Result<(), Code>, Code>], fresh: bool) -> (usize, Result<(), Error>) {
         let asked = Cell::new(0);
         let ask = async |_: &[&str]| {
             let answer = answers[asked.replace(asked.get() + 1)];
@@ -260,31 +262,35 @@ mod tests {
                 .map_err(KafkaError::AdminOp)
                 .map(|one| vec![one.map(|()| "t".to_owned()).map_err(|code| ("t".to_owned(), code))])
         };
-        let done = each("it is not made", WITHIN, &["t"], ask, means).await;
+        let done = each("it is not made", WITHIN, &["t"], ask, |code, lost| made(code, lost, fresh)).await;
         (asked.get(), done)
-    }
-
-    fn made(code: Result<(), Code>, lost: bool) -> Means {
-        match code {
-            Ok(()) => Means::Done,
-            Err(Code::TopicAlreadyExists) if lost => Means::Done,
-            Err(code) => passing(code),
-        }
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_request_that_timed_out_is_made_again_and_what_it_has_done_counts() {
         let answers = [Err(Code::OperationTimedOut), Ok(Err(Code::NotController)), Ok(Err(Code::TopicAlreadyExists))];
-        let (asked, done) = play(&answers, made).await;
+        let (asked, done) = play(&answers, false).await;
         assert!(done.is_ok(), "{done:?}");
         assert_eq!(asked, 3);
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_pass_is_said_at_once() {
-        let (asked, done) = play(&[Ok(Err(Code::TopicAuthorizationFailed)), Ok(Ok(()))], made).await;
+        let (asked, done) = play(&[Ok(Err(Code::TopicAuthorizationFailed)), Ok(Ok(()))], false).await;
         assert_eq!(asked, 1);
         let error = done.expect_err("it was refused").to_string();
         assert!(error.contains("it is not made: `t`: "), "{error}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_topic_that_is_there_is_waited_for_only_by_who_has_deleted_it() {
+        let answers = [Ok(Err(Code::TopicAlreadyExists)), Ok(Ok(()))];
+        let (asked, done) = play(&answers, true).await;
+        assert!(done.is_ok(), "{done:?}");
+        assert_eq!(asked, 2);
+        let (asked, done) = play(&answers, false).await;
+        assert_eq!(asked, 1);
+        let error = done.expect_err("another run's").to_string();
+        assert!(error.contains("--fresh"), "{error}");
     }
 }

@@ -6,7 +6,7 @@
 mod common;
 
 use common::proxy::{Fault, Proxy};
-use common::{processes, wire};
+use common::{Wait, processes, wire};
 use millstream_core::contract::{Capabilities, ConsumerRequest, DescribedTopic, Error, TopicPartition, Transport};
 use millstream_core::topic::Topic;
 use millstream_rdkafka::{GroupProtocol, NewTopic, Rdkafka, RdkafkaAdmin, RdkafkaConfig, RdkafkaConsumer, RdkafkaProducer};
@@ -215,12 +215,7 @@ impl BrokerWorld {
         tokio::time::sleep(SEGMENT * 4).await;
         let place = TopicPartition::new(topic.clone(), 0);
         self.mark(&place).await.expect("the broker is plain");
-        let cleaned = async {
-            while size() >= before {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(40), cleaned).await.expect("the cleaner comes in time");
+        Wait::within(Duration::from_secs(40), "the cleaner", async || size() < before).await;
     }
 
     /// Lets a transaction's marker take the partition's next offset.
@@ -236,16 +231,13 @@ impl BrokerWorld {
     async fn make(&self, topic: &Topic, partitions: u32) {
         let new = NewTopic::new(topic.clone(), partitions);
         let new = [if self.compacts { quickly_compacted(new) } else { new }];
-        let made = async {
+        let mut made = false;
+        let is_made = async || {
             // A topic of that name may be about to be deleted.
-            while self.admin.create(&new).await.expect("the broker creates topics") != [true] {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-            while self.count(topic).await != Some(partitions) {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
+            made = made || self.admin.create(&new).await.expect("the broker creates topics") == [true];
+            made && self.count(topic).await == Some(partitions)
         };
-        tokio::time::timeout(Duration::from_secs(30), made).await.expect("the topic is there in time");
+        Wait::within(Duration::from_secs(30), "the topic", is_made).await;
     }
 
     async fn count(&self, topic: &Topic) -> Option<u32> {

@@ -4,20 +4,18 @@
 mod common;
 
 use common::Wait;
+use common::orders::{ORDERS, Order, publish};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use millstream::prelude::*;
 use millstream_rdkafka::{NewTopic, Rdkafka};
 use millstream_services::{Kafka, KafkaSettings};
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinHandle;
-
-const ORDERS: Topic = Topic::literal("paper.orders.new");
 
 fn main() -> ExitCode {
     let test = Trial::ignorable_test("a_log_that_was_cut_below_what_was_committed_is_not_read_on", || {
@@ -32,13 +30,6 @@ fn main() -> ExitCode {
         Ok(Completion::Completed)
     });
     libtest_mimic::run(&Arguments::from_args(), vec![test]).exit_code()
-}
-
-#[derive(Serialize, Deserialize, EventData)]
-#[event(type = "order_placed", key = account)]
-struct Order {
-    account: String,
-    number: u64,
 }
 
 /// The orders that were handled.
@@ -81,13 +72,6 @@ impl Desk {
     }
 }
 
-async fn publish(kafka: &Rdkafka, numbers: std::ops::Range<u64>) {
-    let shop = Publisher::new("shop", kafka.clone()).await.expect("a publisher");
-    for number in numbers {
-        shop.publish(&ORDERS, &Order { account: "ann".into(), number }).await.expect("it is taken");
-    }
-}
-
 /// Who leads the partition and who has it, by the ids of brokers.
 struct Leadership {
     leader: i32,
@@ -123,13 +107,14 @@ async fn cut_below_the_commit(mut kafka: Kafka) {
     Wait::until("two replicas", known).await;
     let Leadership { leader, replicas, .. } = leadership(&servers).await.expect("brokers answer");
     let follower = *replicas.iter().find(|id| **id != leader).expect("there are two");
-    publish(&client, 0..5).await;
+    let shop = Publisher::new("shop", client.clone()).await.expect("a publisher");
+    publish(&shop, 0..5).await;
 
     // Only the leader has the second half.
     tokio::task::block_in_place(|| node(&mut kafka, follower).stop()).expect("it stops");
     let alone = async || leadership(&servers).await.is_some_and(|now| now.in_sync == [leader]);
     Wait::until("a leader alone", alone).await;
-    publish(&client, 5..10).await;
+    publish(&shop, 5..10).await;
     let desk = Desk::start(&client);
     Wait::until("ten orders", async || desk.handled.all().len() == 10 && desk.handle.health().is_ready()).await;
     desk.stop().await;
@@ -138,7 +123,7 @@ async fn cut_below_the_commit(mut kafka: Kafka) {
     tokio::task::block_in_place(|| node(&mut kafka, follower).start()).expect("it comes back");
     Wait::until("the other one leads", async || leadership(&servers).await.is_some_and(|now| now.leader == follower)).await;
     // Those at 5 to 9 have new records in their place, and there are some behind what was committed.
-    publish(&client, 10..20).await;
+    publish(&shop, 10..20).await;
 
     let desk = Desk::start(&client);
     let told = async || {

@@ -25,21 +25,24 @@ impl Down {
         }
         Ok(())
     }
+
+    /// A service with it whose breaker, once open, asks each second.
+    fn service(self: &Arc<Self>, memory: &Memory, retry: Retry, breaker: Breaker) -> StreamService {
+        let breaker = breaker.within(Duration::from_secs(10)).probe_every(Duration::from_secs(1));
+        StreamServiceBuilder::new("seen", memory.clone())
+            .with_error_handling(ErrorHandling::new().retry(retry).breaker(breaker))
+            .with_shared_state(self.clone())
+            .add_consumer_handler("paper.orders.new", "seen.orders", Down::on_order)
+            .build()
+            .expect("a valid service")
+    }
 }
 
 async fn ride_out_an_outage() -> (u64, u64, u64, u64) {
     let memory = Memory::new();
     let down = Arc::new(Down { calls: AtomicU64::new(0), until: 30 });
     let retry = Retry::exponential(Duration::from_millis(1), Duration::from_millis(5));
-    let errors = ErrorHandling::new()
-        .retry(retry)
-        .breaker(Breaker::after(10).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1)));
-    let service = StreamServiceBuilder::new("seen", memory.clone())
-        .with_error_handling(errors)
-        .with_shared_state(down.clone())
-        .add_consumer_handler("paper.orders.new", "seen.orders", Down::on_order)
-        .build()
-        .expect("a valid service");
+    let service = down.service(&memory, retry, Breaker::after(10));
     send_orders(&memory, "paper.orders.new", (0..20).map(|n| order(&n.to_string(), n))).await;
     let running = Running::start(service).await;
     running.settled(20).await;
@@ -158,15 +161,7 @@ async fn a_record_that_comes_while_no_probe_is_due_is_the_next_one() {
 async fn an_open_breaker_holds_new_records_back_though_nobody_waits_behind_it() {
     let memory = Memory::new();
     let down = Arc::new(Down { calls: AtomicU64::new(0), until: 2 });
-    let errors = ErrorHandling::new()
-        .retry(Retry::none())
-        .breaker(Breaker::after(2).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1)));
-    let service = StreamServiceBuilder::new("seen", memory.clone())
-        .with_error_handling(errors)
-        .with_shared_state(down.clone())
-        .add_consumer_handler("paper.orders.new", "seen.orders", Down::on_order)
-        .build()
-        .expect("a valid service");
+    let service = down.service(&memory, Retry::none(), Breaker::after(2));
     send_orders(&memory, "paper.orders.new", (0..2).map(|n| order(&n.to_string(), n))).await;
     let running = Running::start(service).await;
     running.settled(2).await;

@@ -2,7 +2,7 @@
 //! servers, are a row of their own, one program after the other; all others are the second. Leaves the services to `services`.
 
 use crate::services::Prepared;
-use crate::step::{Done, Step};
+use crate::step::Step;
 use millstream_services::offered::SERVICES;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -25,10 +25,8 @@ pub(crate) fn run(services: Option<Prepared>) -> Result<Duration, String> {
     let beside = starting.join().map_err(|_| "starting the services panicked".to_owned());
     let (compiled, beside) = (compiled?, beside??);
     println!("services: ready after {}, beside the compiler", beside.ready_after);
-    let told: Vec<(&str, String)> = beside.told().map(|(name, value)| (name, value.to_owned())).collect();
     let step = |targets: &[&str]| {
-        let arguments = [&ALL[..], targets].concat();
-        told.iter().fold(Step::cargo(&arguments), |step, (name, value)| step.env(name, value))
+        beside.told().fold(Step::cargo(&[&ALL[..], targets].concat()), |step, (name, value)| step.env(name, value))
     };
     let start = Instant::now();
     let names = names()?;
@@ -43,8 +41,7 @@ pub(crate) fn run(services: Option<Prepared>) -> Result<Duration, String> {
         (waiting.join().unwrap_or_else(|_| Err("running tests panicked".to_owned())), done)
     });
     // Of two that failed the first one's words are above already.
-    let Done { stdout, .. } = waited?;
-    println!("{stdout}");
+    println!("{}", waited?.stdout);
     done?;
     Ok(compiled + start.elapsed())
 }

@@ -55,10 +55,10 @@ impl Suite {
         self
     }
 
-    /// Runs so many cases at a time, unless `--test-threads` says otherwise. By default as many as there are processors; more
+    /// Runs so many cases at a time, unless `--test-threads` says otherwise; 0 counts as 1. By default as many as there are processors; more
     /// pays for a backend in whose cases everybody waits, as for sessions that end and for brokers.
     pub fn at_a_time(mut self, cases: usize) -> Self {
-        self.at_a_time = Some(cases);
+        self.at_a_time = Some(cases.max(1));
         self
     }
 

@@ -41,9 +41,8 @@ impl UnderWay {
                     element.set_metadata(metadata);
                 }
                 entry.leader_epoch = state.leader_of(&entry);
-                if let Some(epoch) = entry.leader_epoch {
-                    raw::set_leader_epoch(&mut list, entry.partition.topic.as_str(), partition(&entry.partition), epoch);
-                }
+                let place = &entry.partition;
+                raw::set_leader_epoch(&mut list, place.topic.as_str(), partition(place), entry.leader_epoch);
             }
             (entry, refused.map(Applied::NotApplied))
         });

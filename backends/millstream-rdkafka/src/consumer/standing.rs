@@ -91,9 +91,7 @@ impl Standing {
             if let Some(metadata) = said.metadata.filter(|text| !text.is_empty()) {
                 element.set_metadata(metadata);
             }
-            if let Some(epoch) = said.leader_epoch {
-                raw::set_leader_epoch(&mut list, owned.place.topic.as_str(), partition(&owned.place), epoch);
-            }
+            raw::set_leader_epoch(&mut list, owned.place.topic.as_str(), partition(&owned.place), said.leader_epoch);
         }
         self.again = Some(Instant::now() + REST);
         self.probing = raw::commit(consumer, &list).is_ok();

@@ -43,7 +43,8 @@ impl Member {
             }
             let mut list = self.list([&place]);
             self.told_off("set an offset", &list.set_all_offsets(RdOffset::Offset(offset)).map(drop));
-            said_by(&mut list, &place, leader);
+            // The client asks first whether the log still has what was written under this leader, below where it is to read on.
+            raw::set_leader_epoch(&mut list, place.topic.as_str(), partition(&place), leader);
             let sought = self.consumer.seek_partitions(list, SEEK);
             let sought = sought.ok().filter(|list| list.elements().iter().all(|element| element.error().is_ok()));
             if sought.is_none() {
@@ -76,13 +77,13 @@ impl Member {
         let assigned = match self.consumer.rebalance_protocol() {
             RebalanceProtocol::Eager => {
                 let mut all = self.positions(place, offset);
-                said_by(&mut all, place, leader);
+                raw::set_leader_epoch(&mut all, place.topic.as_str(), partition(place), leader);
                 self.consumer.assign(&all)
             }
             _ => {
                 self.told_off("give up", &self.consumer.incremental_unassign(&list));
                 self.told_off("set an offset", &list.set_all_offsets(RdOffset::Offset(offset)).map(drop));
-                said_by(&mut list, place, leader);
+                raw::set_leader_epoch(&mut list, place.topic.as_str(), partition(place), leader);
                 self.consumer.incremental_assign(&list)
             }
         };
@@ -125,12 +126,5 @@ impl Member {
             owned.stage = Stage::Starting(owned.position);
             self.starting.push((owned.epoch, owned.position));
         }
-    }
-}
-
-/// Lets the client ask first whether the log still has what was written under this leader, below where it is to read on.
-fn said_by(list: &mut TopicPartitionList, place: &TopicPartition, leader: Option<i32>) {
-    if let Some(epoch) = leader {
-        raw::set_leader_epoch(list, place.topic.as_str(), partition(place), epoch);
     }
 }

@@ -13,9 +13,9 @@ pub(crate) fn leader_epoch(list: &TopicPartitionList, topic: &str, partition: i3
     (epoch >= 0).then_some(epoch)
 }
 
-/// Puts a leader epoch beside a partition's offset. Changes nothing if the list has no such partition.
-pub(crate) fn set_leader_epoch(list: &mut TopicPartitionList, topic: &str, partition: i32, epoch: i32) {
-    if let Some(element) = find(list, topic, partition) {
+/// Puts a leader epoch beside a partition's offset, if it is known. Changes nothing if the list has no such partition.
+pub(crate) fn set_leader_epoch(list: &mut TopicPartitionList, topic: &str, partition: i32, epoch: Option<i32>) {
+    if let (Some(epoch), Some(element)) = (epoch, find(list, topic, partition)) {
         // SAFETY: the element lives as long as the list, which nobody else can use meanwhile.
         unsafe { sys::rd_kafka_topic_partition_set_leader_epoch(element.as_ptr(), epoch) };
     }
@@ -37,8 +37,9 @@ mod tests {
         list.add_partition("orders", 0);
         list.add_partition("orders", 1);
         assert_eq!(leader_epoch(&list, "orders", 1), None);
-        set_leader_epoch(&mut list, "orders", 1, 7);
-        set_leader_epoch(&mut list, "fills", 1, 9);
+        set_leader_epoch(&mut list, "orders", 1, Some(7));
+        set_leader_epoch(&mut list, "orders", 1, None);
+        set_leader_epoch(&mut list, "fills", 1, Some(9));
         assert_eq!(leader_epoch(&list, "orders", 1), Some(7));
         assert_eq!(leader_epoch(&list, "orders", 0), None);
         assert_eq!(leader_epoch(&list, "fills", 1), None);

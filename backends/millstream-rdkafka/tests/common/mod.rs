@@ -61,13 +61,17 @@ pub(crate) fn processes() -> Result<(), String> {
 pub(crate) struct Wait;
 
 impl Wait {
-    pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    pub(crate) async fn until(what: &str, is_so: impl AsyncFnMut() -> bool) {
+        Self::within(Duration::from_secs(60), what, is_so).await;
+    }
+
+    pub(crate) async fn within(most: Duration, what: &str, mut is_so: impl AsyncFnMut() -> bool) {
         let waiting = async {
             while !is_so().await {
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(60), waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
+        tokio::time::timeout(most, waiting).await.unwrap_or_else(|_| panic!("waited in vain for {what}"));
     }
 
     pub(crate) async fn for_event(consumer: &mut RdkafkaConsumer, mut is_it: impl FnMut(&ConsumerEvent) -> bool) {

@@ -3,7 +3,10 @@
 use crate::desk::*;
 use crate::support::*;
 use crate::world::*;
+use millstream::engine::Breaker;
 use millstream::prelude::*;
+use millstream_testkit::TestBench;
+use std::time::Duration;
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_makes_its_call_panic_becomes_a_dead_letter_alone() {
@@ -90,38 +93,36 @@ async fn after_a_transient_failure_as_a_whole_the_records_wait_before_they_come_
 
 #[tokio::test(start_paused = true)]
 async fn a_call_that_fails_as_a_whole_is_one_failure_to_the_breaker() {
-    use millstream::engine::Breaker;
     let desk = Desk::new().wholly(|numbers| match numbers.len() {
         1 => Ok(()),
         _ => Err(HandlerError::transient("the store is away")),
     });
     let memory = Memory::new();
     send_orders(&memory, NEW, orders(0..50)).await;
-    let service = |memory| {
-        let errors = quick().breaker(Breaker::after(10).within(ms(60_000)).probe_every(ms(3_600_000)));
-        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
-        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
-    };
-    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    let bench = behind(&desk, &memory, Breaker::after(10), ms(3_600_000)).await;
     bench.settled().await;
     assert!(desk.calls().last().expect("calls were made").at < ms(60_000), "it never opened");
 }
 
+/// The handler behind a breaker that looks at a minute, and, once open, asks every so often.
+async fn behind(desk: &Desk, memory: &Memory, breaker: Breaker, ask: Duration) -> TestBench {
+    let service = |memory| {
+        let errors = quick().breaker(breaker.within(ms(60_000)).probe_every(ask));
+        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
+        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+    };
+    TestBench::start_on(memory.clone(), service).await.expect("a valid service")
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_that_always_fails_alone_is_not_every_probe() {
-    use millstream::engine::Breaker;
     let desk = Desk::new().answering(|number, _| match number {
         0 => Err(HandlerError::transient("never this one")),
         _ => Ok(Outcome::Done),
     });
     let memory = Memory::new();
     send_orders(&memory, NEW, orders(0..1)).await;
-    let service = |memory| {
-        let errors = quick().breaker(Breaker::after(2).within(ms(60_000)).probe_every(ms(5_000)));
-        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
-        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
-    };
-    let bench = millstream_testkit::TestBench::start_on(memory.clone(), service).await.expect("a valid service");
+    let bench = behind(&desk, &memory, Breaker::after(2), ms(5_000)).await;
     tokio::time::sleep(ms(1_000)).await;
     send_orders(&memory, NEW, orders(1..4)).await;
     bench.settled().await;
@@ -131,7 +132,6 @@ async fn a_record_that_always_fails_alone_is_not_every_probe() {
 
 #[tokio::test(start_paused = true)]
 async fn a_record_alone_behind_an_open_breaker_asks_again_and_again() {
-    use millstream::engine::Breaker;
     let began = tokio::time::Instant::now();
     let desk = Desk::new().answering(move |_, _| match began.elapsed() < ms(60_000) {
         true => Err(HandlerError::transient("the store is away")),
@@ -139,19 +139,13 @@ async fn a_record_alone_behind_an_open_breaker_asks_again_and_again() {
     });
     let memory = Memory::new();
     send_orders(&memory, NEW, orders(0..1)).await;
-    let service = |memory| {
-        let errors = quick().breaker(Breaker::after(2).within(ms(60_000)).probe_every(ms(5_000)));
-        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
-        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
-    };
-    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    let bench = behind(&desk, &memory, Breaker::after(2), ms(5_000)).await;
     tokio::time::timeout(ms(120_000), bench.settled()).await.expect("nobody else asks");
     assert_eq!((bench.account().done, bench.account().dead_lettered), (1, 0));
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_the_breaker_is_open_one_record_asks() {
-    use millstream::engine::Breaker;
     let began = tokio::time::Instant::now();
     // Away for a minute: each answers for itself.
     let desk = Desk::new().answering(move |_, _| match began.elapsed() < ms(60_000) {
@@ -160,12 +154,7 @@ async fn while_the_breaker_is_open_one_record_asks() {
     });
     let memory = Memory::new();
     send_orders(&memory, NEW, orders(0..50)).await;
-    let service = |memory| {
-        let errors = quick().breaker(Breaker::after(20).within(ms(60_000)).probe_every(ms(5_000)));
-        let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
-        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
-    };
-    let bench = millstream_testkit::TestBench::start_on(memory, service).await.expect("a valid service");
+    let bench = behind(&desk, &memory, Breaker::after(20), ms(5_000)).await;
     bench.settled().await;
     assert_eq!((bench.account().done, bench.account().dead_lettered), (50, 0), "an outage costs no attempts");
     let probes: Vec<usize> =

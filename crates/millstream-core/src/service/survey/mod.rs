@@ -27,7 +27,8 @@ type Found = BTreeMap<Topic, Option<DescribedTopic>>;
 const AGAIN: [u64; 7] = [50, 100, 250, 600, 1000, 1500, 1500];
 
 /// Looks up every topic that the service is known to need, and says all that is wrong at once, but not before it has asked for
-/// missing ones for some seconds. What may go wrong later is logged. What the cluster does not say, or does not say now, is taken for good: it will be found where it is used.
+/// missing ones for some seconds. What may go wrong later is logged. What the cluster does not say, or does not say now, is taken
+/// for good: it will be found where it is used.
 pub(super) async fn survey(parts: &ServiceParts, producer: &AnyProducer) -> Result<(), Error> {
     let needs = needs(parts)?;
     let mut found = look_up(&parts.transport, producer, &needs).await;
