@@ -92,6 +92,12 @@ async fn leadership(servers: &str) -> Option<Leadership> {
     asked.await.expect("no panic")
 }
 
+/// By a producer of its own: a log that was cut knows nothing of the numbers of one that wrote before.
+async fn publish_as_new(kafka: &Rdkafka, numbers: std::ops::Range<u64>) {
+    let shop = Publisher::new("shop", kafka.clone()).await.expect("a publisher");
+    publish(&shop, numbers).await;
+}
+
 fn node(kafka: &mut Kafka, id: i32) -> &mut millstream_services::Node {
     kafka.node_mut(usize::try_from(id).expect("ids are small"))
 }
@@ -107,14 +113,13 @@ async fn cut_below_the_commit(mut kafka: Kafka) {
     Wait::until("two replicas", known).await;
     let Leadership { leader, replicas, .. } = leadership(&servers).await.expect("brokers answer");
     let follower = *replicas.iter().find(|id| **id != leader).expect("there are two");
-    let shop = Publisher::new("shop", client.clone()).await.expect("a publisher");
-    publish(&shop, 0..5).await;
+    publish_as_new(&client, 0..5).await;
 
     // Only the leader has the second half.
     tokio::task::block_in_place(|| node(&mut kafka, follower).stop()).expect("it stops");
     let alone = async || leadership(&servers).await.is_some_and(|now| now.in_sync == [leader]);
     Wait::until("a leader alone", alone).await;
-    publish(&shop, 5..10).await;
+    publish_as_new(&client, 5..10).await;
     let desk = Desk::start(&client);
     Wait::until("ten orders", async || desk.handled.all().len() == 10 && desk.handle.health().is_ready()).await;
     desk.stop().await;
@@ -123,7 +128,7 @@ async fn cut_below_the_commit(mut kafka: Kafka) {
     tokio::task::block_in_place(|| node(&mut kafka, follower).start()).expect("it comes back");
     Wait::until("the other one leads", async || leadership(&servers).await.is_some_and(|now| now.leader == follower)).await;
     // Those at 5 to 9 have new records in their place, and there are some behind what was committed.
-    publish(&shop, 10..20).await;
+    publish_as_new(&client, 10..20).await;
 
     let desk = Desk::start(&client);
     let told = async || {

@@ -6,7 +6,7 @@ use millstream::contract::{DedupScope, Deduplicator};
 use millstream::engine::{Breaker, Note};
 use millstream::memory::CommitFault;
 use millstream::prelude::*;
-use millstream_testkit::FlakyDeduplicator;
+use millstream_testkit::{FlakyDeduplicator, MarkCall};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -271,44 +271,102 @@ impl Mixed {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_turn_that_comes_to_a_partition_whose_care_has_ended_is_passed_on() {
-    let memory = Memory::builder().default_partitions(2).build();
+/// A service whose care after a crash lasts for so many records.
+fn mixed(memory: &Memory, seed: u64, settings: HandlerSettings, store: &FlakyDeduplicator, state: &Arc<Mixed>) -> StreamService {
+    StreamServiceBuilder::new("seen", memory.clone())
+        .seed(seed)
+        .with_deduplicator(store.clone())
+        .with_shared_state(state.clone())
+        .add_consumer_handler_with("paper.orders.new", "seen.orders", Mixed::on_order, settings)
+        .build()
+        .expect("a valid service")
+}
+
+/// A partition whose first record is done and marked, and not committed, when the second one ends the process. The store
+/// says then that the first one is claimed elsewhere: it holds the watermark, while those after it run with care.
+async fn crashed_behind_a_claim(memory: &Memory, partition: u32, settings: HandlerSettings) -> (FlakyDeduplicator, MarkCall) {
     let store = FlakyDeduplicator::new(WindowDeduplicator::default());
-    let start = |seed: u64, state: &Arc<Mixed>| {
-        let settings = HandlerSettings::new().in_flight(3, 4 << 20);
-        let service = StreamServiceBuilder::new("seen", memory.clone())
-            .seed(seed)
-            .with_deduplicator(store.clone())
-            .with_shared_state(state.clone())
-            .add_consumer_handler_with("paper.orders.new", "seen.orders", Mixed::on_order, settings)
-            .build();
-        Running::start(service.expect("a valid service"))
-    };
-    let at = |partition: u32, key: &str, n: u64| record("paper.orders.new", &order(key, n)).to_partition(partition);
-    send(&memory, vec![at(1, "a", 1), at(1, "b", 2)]).await;
-    // The first record is done and marked, and not committed, when the second one ends the process.
+    send(memory, vec![at(partition, "a", 1), at(partition, "b", 2)]).await;
     let state = Arc::new(Mixed { kills: true, ..Mixed::default() });
-    let running = start(1, &state).await;
+    let running = Running::start(mixed(memory, 1, settings, &store, &state)).await;
     state.killed.notified().await;
     tokio::time::sleep(Duration::from_millis(20)).await;
     running.crash().await;
-    assert_eq!(committed(&memory, "seen.orders", "paper.orders.new", 1), Some(0));
-    // It is claimed elsewhere, and holds the watermark, while those after it run with care.
+    assert_eq!(committed(memory, "seen.orders", "paper.orders.new", partition), Some(0));
     let done = store.mark_calls().remove(0);
     store.forget_everything();
     store.claim([done.mark.key]);
+    (store, done)
+}
+
+fn at(partition: u32, key: &str, n: u64) -> Record {
+    record("paper.orders.new", &order(key, n)).to_partition(partition)
+}
+
+/// Who claimed the record has done it.
+async fn complete(store: &FlakyDeduplicator, done: &MarkCall) {
+    let parts: Vec<&str> = done.scope.split([':', '@']).collect();
+    let scope = DedupScope::new(parts[0], parts[1], 0, parts[3], parts[4]);
+    store.complete(&scope, &[done.mark], &mut Vec::new()).await.expect("nothing fails");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_comes_to_a_partition_whose_care_has_ended_is_passed_on() {
+    let memory = Memory::builder().default_partitions(2).build();
+    let settings = HandlerSettings::new().in_flight(3, 4 << 20);
+    let (store, done) = crashed_behind_a_claim(&memory, 1, settings.clone()).await;
     send(&memory, vec![at(1, "b", 3), at(1, "b", 202), at(1, "b", 5)]).await;
-    let running = start(2, &Arc::default()).await;
+    let running = Running::start(mixed(&memory, 2, settings, &store, &Arc::default())).await;
     running.settled(2).await;
     send(&memory, vec![at(0, "c", 205), at(0, "c", 6)]).await;
     tokio::time::sleep(Duration::from_secs(3)).await;
     // The other partition has the turn, and the last record here queues for it, when care ends.
     assert_eq!((running.handle.account().total().settled(), suspect(&memory, 0)), (3, Some((0, 0))));
-    let parts: Vec<&str> = done.scope.split([':', '@']).collect();
-    let scope = DedupScope::new(parts[0], parts[1], 0, parts[3], parts[4]);
-    store.complete(&scope, &[done.mark], &mut Vec::new()).await.expect("nothing fails");
+    complete(&store, &done).await;
     tokio::time::timeout(Duration::from_secs(60), running.settled(7)).await.expect("the turn goes round");
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn care_ends_with_a_record_that_turns_out_to_be_done() {
+    let memory = Memory::new();
+    let settings = HandlerSettings::new().in_flight(2, 4 << 20);
+    let (store, done) = crashed_behind_a_claim(&memory, 0, settings.clone()).await;
+    send(&memory, vec![at(0, "b", 3)]).await;
+    let running = Running::start(mixed(&memory, 2, settings, &store, &Arc::default())).await;
+    running.settled(2).await;
+    complete(&store, &done).await;
+    running.settled(3).await;
+    send(&memory, vec![at(0, "b", 205)]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // The last note may still name the one before it.
+    assert_eq!(running.handle.account().total().settled(), 3, "it runs");
+    assert_ne!(suspect(&memory, 0), Some((3, 0)), "as others do");
+    running.settled(4).await;
+    running.stop().await.expect("a clean end");
+}
+
+#[tokio::test(start_paused = true)]
+async fn care_ends_with_a_suspect_that_is_not_wanted_any_more() {
+    let memory = Memory::new();
+    let store = FlakyDeduplicator::new(WindowDeduplicator::default());
+    let settings = || HandlerSettings::new().in_flight(1, 4 << 20);
+    send(&memory, vec![at(0, "b", 2)]).await;
+    for seed in 1..=2 {
+        let state = Arc::new(Mixed { kills: true, ..Mixed::default() });
+        let running = Running::start(mixed(&memory, seed, settings(), &store, &state)).await;
+        state.killed.notified().await;
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        running.crash().await;
+    }
+    assert_eq!(suspect(&memory, 0), Some((0, 0)), "the second process ran it with care");
+    let others = settings().filter(|record| record.offset() > 0);
+    let running = Running::start(mixed(&memory, 3, others, &store, &Arc::default())).await;
+    running.settled(1).await;
+    send(&memory, vec![at(0, "b", 205)]).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((running.handle.account().total().settled(), suspect(&memory, 0)), (1, None), "it runs as others do");
+    running.settled(2).await;
     running.stop().await.expect("a clean end");
 }
 

@@ -66,6 +66,8 @@ pub(crate) struct Cell {
     note: Mutex<Option<(Offset, Note)>>,
     noted: AtomicU64,
     busy_since: AtomicU64,
+    /// Outputs that the client has and has not answered.
+    with_client: AtomicU64,
     pub(crate) progress: AtomicU64,
     suspect: Arc<Suspect>,
 }
@@ -164,6 +166,7 @@ impl Cell {
             note: Mutex::default(),
             noted: AtomicU64::new(0),
             busy_since: AtomicU64::new(0),
+            with_client: AtomicU64::new(0),
             progress: AtomicU64::new(0),
             suspect,
         })
@@ -324,7 +327,22 @@ impl Cell {
         self.busy_since.store(since.map_or(0, |at| at.as_nanos().max(1)), Ordering::Relaxed);
     }
 
+    /// Outputs that the client has: whatever becomes of the epoch, they may land.
+    pub(crate) fn with_client(&self) -> u64 {
+        self.with_client.load(Ordering::Acquire)
+    }
+
     // ---- outbox's side
+
+    /// So many outputs go to the client.
+    pub(crate) fn client_takes(&self, outputs: usize) {
+        self.with_client.fetch_add(outputs as u64, Ordering::AcqRel);
+    }
+
+    /// So many outputs are answered by the client, one way or the other.
+    pub(crate) fn client_answers(&self, outputs: usize) {
+        self.with_client.fetch_sub(outputs as u64, Ordering::AcqRel);
+    }
 
     /// Answers a hand-over.
     pub(crate) fn answer(&self, ack: Ack) {

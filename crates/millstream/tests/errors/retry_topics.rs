@@ -8,7 +8,7 @@ mod trust;
 use super::support::*;
 use super::*;
 use millstream::contract::ErrorKind;
-use millstream::engine::LanePolicy;
+use millstream::engine::{Breaker, LanePolicy};
 use millstream::memory::{SendFault, TopicConfig};
 use millstream::service::{Counts, IdSource, StartAt};
 use millstream_testkit::FoundLetter;

@@ -3,6 +3,7 @@
 
 use super::support::*;
 use super::world::*;
+use millstream::engine::Note;
 use millstream::memory::{Memory, TopicConfig};
 use millstream::prelude::*;
 use millstream_testkit::FlakyTransport;
@@ -129,6 +130,8 @@ async fn a_second_stop_ends_within_a_second() {
     running.end().await.expect("a clean end");
     assert!(began.elapsed() <= Duration::from_secs(1), "{:?}", began.elapsed());
     assert_eq!(committed(&memory, GROUP, NEW, 0), Some(2));
+    let note = memory.committed(GROUP, &topic(NEW), 0).and_then(|committed| committed.metadata);
+    assert!(Note::read(note.as_deref()).is_some_and(|note| note.clean), "it ended in order: {note:?}");
     assert_eq!((state.alive.load(Ordering::SeqCst), tasks()), (0, before));
     history.assert_safe();
 }

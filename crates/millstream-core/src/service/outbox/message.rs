@@ -53,9 +53,6 @@ impl Message {
     pub(super) fn confirm_all(mut self, receipts: &[Result<Receipt, Error>]) {
         if let Reply::Tail { generation, owners, counters } = &mut self.reply {
             counters.add(&Counts { outputs: owners.len() as u64, ..Counts::default() });
-            if self.cell.is_over() {
-                counters.add(&Counts { zombie_possible: owners.len() as u64, ..Counts::default() });
-            }
             let (generation, owners) = (*generation, std::mem::take(owners));
             self.cell.answer(Ack { generation, owners, refused: Vec::new() });
         } else if let Some(Ok(receipt)) = receipts.first() {

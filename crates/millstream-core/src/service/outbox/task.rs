@@ -149,6 +149,7 @@ impl Outbox {
         }
         let mut message = message;
         let produce = Produce::new(places.0, places.1, std::mem::take(&mut message.records));
+        message.cell.client_takes(produce.len());
         let (producer, watch) = (self.producer.clone(), self.watch.clone());
         self.jobs.push(Box::pin(async move {
             let answers = send(&producer, &produce, &watch).await;
@@ -243,6 +244,7 @@ impl Outbox {
             let mut builder = RecordSetBuilder::new(0);
             for (number, (message, index)) in items.iter().enumerate() {
                 builder.push_view(number as u64, -1, message.records.view(*index as usize));
+                message.cell.client_takes(1);
             }
             let (producer, watch, place) = (self.producer.clone(), self.watch.clone(), place.clone());
             let produce = Produce::new(vec![place.clone()], vec![0; items.len()], builder.build());
@@ -273,6 +275,7 @@ impl Outbox {
     fn finish(&mut self, done: Done, now: MonoTime) {
         match done {
             Done::Whole(message, produce, answers) => {
+                message.cell.client_answers(produce.len());
                 for place in produce.places() {
                     if let Some(lane) = self.lanes.get_mut(place) {
                         lane.busy = false;
@@ -293,6 +296,9 @@ impl Outbox {
             Done::Lane(place, items, answers) => {
                 if let Some(lane) = self.lanes.get_mut(&place) {
                     lane.busy = false;
+                }
+                for (message, _) in &items {
+                    message.cell.client_answers(1);
                 }
                 let places = std::iter::repeat_n(place, items.len());
                 self.sort_out(places.zip(items).zip(answers).collect(), now);

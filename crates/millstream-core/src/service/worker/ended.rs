@@ -1,8 +1,8 @@
 //! Owns what the end of an attempt means: done, tried again, a dead letter, a probe's answer; and the ends that need no
 //! attempt, because the id was done before. Leaves starting to `dispatch` and `fast`.
 
+use super::Worker;
 use super::dispatch::lane_of;
-use super::{Payload, Worker};
 use crate::clock::MonoTime;
 use crate::contract::{DeadLetterReason, Fingerprint, Mark, Offset, Position, RecordBatch};
 use crate::engine::{Failure, Hold, Judged, Verdict};
@@ -174,7 +174,8 @@ impl Worker {
         self.write_letter(offset, reason);
     }
 
-    /// Settles a record whose id was done before: here, elsewhere, or (a conflict) by another content.
+    /// Settles a record whose id was done before: here, elsewhere, or (a conflict) by another content. In conflict it is a
+    /// held one.
     pub(super) fn settle_done_before(
         &mut self,
         offset: Offset,
@@ -186,10 +187,6 @@ impl Worker {
         if self.conflicts((batch, index, head), at, before) {
             self.counts.conflicts += 1;
             tracing::warn!(partition = %self.partition, offset, done_at = %at, "an id was used twice, with different contents");
-            if !self.payloads.contains_key(&offset) {
-                let prepared = self.preparer.prepare_one(batch.view(index));
-                self.payloads.insert(offset, Payload::new(batch.clone(), index, prepared, None));
-            }
             let error = HandlerError::permanent(format!("its id was done by the record at {at}, which has another content"));
             return self.condemn(offset, DeadLetterReason::Conflict, &error, MonoTime::ZERO);
         }

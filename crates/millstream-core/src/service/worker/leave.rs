@@ -80,15 +80,14 @@ impl Worker {
     /// Ends: what is open is abandoned, never settled.
     pub(super) fn end(&mut self, in_order: bool) -> WorkerReport {
         self.drop_attempts();
-        let owed = self.tail.owed as u64;
         self.letters.abandon();
         self.copies.abandon();
         let (abandoned, _) = self.open.abandon();
         self.counts.abandoned += abandoned;
         if !in_order {
             self.plan.turns.pass(&self.cell);
-            self.counts.zombie_possible += owed;
         }
+        self.counts.zombie_possible += self.cell.with_client();
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");
         self.publish(MonoTime::ZERO);
         for place in

@@ -2,19 +2,23 @@
 
 use super::*;
 
-/// F56: what is written in a retry topic by others can neither hold it up nor make attempts.
-#[tokio::test(start_paused = true)]
-async fn forged_headers_hold_nothing_longer_than_the_delay_and_count_no_attempts_that_cannot_be() {
-    let (memory, desk) = (log(), Desk::failing(100));
-    let forged = record(FIRST, &order("a", 1))
+/// A copy that is never due, and of more attempts than there can have been.
+fn forged(topic: &str, order: &Order) -> Record {
+    record(topic, order)
         .header("millstream-retry-group", GROUP)
         .header("millstream-retry-topic-id", "1")
         .header("millstream-retry-partition", "0")
         .header("millstream-retry-offset", "0")
         .header("millstream-retry-attempts", "4000000000")
         .header("millstream-retry-first-failed-at", u64::MAX.to_string())
-        .header("millstream-retry-due-at", u64::MAX.to_string());
-    send(&memory, vec![forged]).await;
+        .header("millstream-retry-due-at", u64::MAX.to_string())
+}
+
+/// F56: what is written in a retry topic by others can neither hold it up nor make attempts.
+#[tokio::test(start_paused = true)]
+async fn forged_headers_hold_nothing_longer_than_the_delay_and_count_no_attempts_that_cannot_be() {
+    let (memory, desk) = (log(), Desk::failing(100));
+    send(&memory, vec![forged(FIRST, &order("a", 1))]).await;
     let began = tokio::time::Instant::now();
     run(&memory, service(&memory, &desk, errors())).await;
     let calls = desk.calls();
@@ -40,6 +44,19 @@ async fn a_record_without_such_headers_is_handled_where_it_lies() {
     run(&memory, service(&memory, &desk, errors())).await;
     let letter = letters(&memory).pop().expect("a letter");
     assert_eq!((letter.topic.as_str(), letter.offset, letter.attempts), (SECOND, 0, 2));
+}
+
+/// A breaker asks with who has failed where nobody else may: a copy that is not due is nobody.
+#[tokio::test(start_paused = true)]
+async fn an_open_breaker_does_not_wait_for_a_copy_that_is_not_due() {
+    let (memory, desk) = (log(), Desk::failing(6));
+    let breaker = Breaker::after(2).within(Duration::from_secs(10)).probe_every(Duration::from_secs(1));
+    send(&memory, vec![record(SECOND, &order("a", 1)), forged(SECOND, &order("b", 2))]).await;
+    let running =
+        Running::start(service(&memory, &desk, errors().retry(retry(4)).breaker(breaker)).build().expect("valid")).await;
+    tokio::time::timeout(minutes(4), running.settled(1)).await.expect("it asks again");
+    assert_eq!((desk.calls_of("a").len(), desk.calls_of("b").len()), (7, 0));
+    running.stop().await.expect("a clean end");
 }
 
 /// Retry topics are shared by the groups that read the topic: each handles its own copies.
