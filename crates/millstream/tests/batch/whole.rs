@@ -106,28 +106,36 @@ async fn a_call_that_fails_as_a_whole_is_one_failure_to_the_breaker() {
 
 /// The handler behind a breaker that looks at a minute, and, once open, asks every so often.
 async fn behind(desk: &Desk, memory: &Memory, breaker: Breaker, ask: Duration) -> TestBench {
+    lingering(desk, memory, breaker, ask, BatchSettings::new()).await
+}
+
+async fn lingering(desk: &Desk, memory: &Memory, breaker: Breaker, ask: Duration, settings: BatchSettings) -> TestBench {
     let service = |memory| {
         let errors = quick().breaker(breaker.within(ms(60_000)).probe_every(ask));
         let builder = builder(memory, 1).with_error_handling(errors).add_producer().with_state(desk.clone());
-        builder.add_batch_handler(NEW, GROUP, Desk::handle).build()
+        builder.add_batch_handler_with(NEW, GROUP, Desk::handle, settings).build()
     };
     TestBench::start_on(memory.clone(), service).await.expect("a valid service")
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_record_that_always_fails_alone_is_not_every_probe() {
-    let desk = Desk::new().answering(|number, _| match number {
-        0 => Err(HandlerError::transient("never this one")),
-        _ => Ok(Outcome::Done),
-    });
-    let memory = Memory::new();
-    send_orders(&memory, NEW, orders(0..1)).await;
-    let bench = behind(&desk, &memory, Breaker::after(2), ms(5_000)).await;
-    tokio::time::sleep(ms(1_000)).await;
-    send_orders(&memory, NEW, orders(1..4)).await;
-    bench.settled().await;
-    assert_eq!((bench.account().done, bench.account().dead_lettered), (3, 1));
-    assert_eq!(desk.attempts(0), [1, 2, 3, 3, 4], "the probe counted none");
+    // When it has been a probe others come; they are gathered, and with the second linger wait for company when one is due.
+    for linger in [ms(20), ms(10_000)] {
+        let desk = Desk::new().answering(|number, _| match number {
+            0 => Err(HandlerError::transient("never this one")),
+            _ => Ok(Outcome::Done),
+        });
+        let memory = Memory::new();
+        send_orders(&memory, NEW, orders(0..1)).await;
+        let settings = BatchSettings::new().linger(linger);
+        let bench = lingering(&desk, &memory, Breaker::after(2), ms(2_000), settings).await;
+        tokio::time::sleep(3 * linger + ms(3_000)).await;
+        send_orders(&memory, NEW, orders(1..4)).await;
+        bench.settled().await;
+        assert_eq!((bench.account().done, bench.account().dead_lettered), (3, 1));
+        assert_eq!(desk.attempts(0), [1, 2, 3, 3, 4], "the probe counted none");
+    }
 }
 
 #[tokio::test(start_paused = true)]

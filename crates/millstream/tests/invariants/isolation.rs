@@ -219,6 +219,40 @@ async fn a_destination_that_never_answers_stops_only_those_who_owe_it() {
     assert!((0..50).all(|n| history.calls(n) == 1), "an output that waits does not run its handler again");
 }
 
+/// Its other outputs, accepted or refused later, change nothing of a dead letter, nor of those beside it.
+#[tokio::test(start_paused = true)]
+async fn outputs_that_are_refused_one_after_the_other_make_one_dead_letter() {
+    const PLACES: [Sibling; 3] =
+        [Sibling::new("orders", "first"), Sibling::new("orders", "second"), Sibling::new("orders", "third")];
+    async fn send_around(order: Event<Order>, out: &mut Outputs) -> Result<(), EmitError> {
+        match order.account.as_str() {
+            "all" => PLACES.iter().try_for_each(|&place| out.emit(place, &*order).map(drop)),
+            _ => out.emit(DONE, &*order).map(drop),
+        }
+    }
+    let memory = log(1);
+    let (flaky, sink) = (FlakyTransport::new(memory.clone()), FlakySink::new());
+    let at = |name: &str| flaky.to(&topic(name));
+    at("paper.orders.first").refuse(true);
+    at("paper.orders.second").slow(Duration::from_secs(1));
+    at("paper.orders.third").slow(Duration::from_secs(2));
+    at("paper.orders.third").refuse(true);
+    at(OUT).slow(Duration::from_secs(3));
+    // They are sent one by one: where the partitions of a topic are not known, outputs wait for them by themselves.
+    send_orders(&memory, NEW, [order("all", 0), order("one", 1)]).await;
+    let service = builder(flaky.clone(), 1)
+        .with_error_handling(into_sink(&sink))
+        .add_producer()
+        .add_consumer_handler(NEW, GROUP, send_around)
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::timeout(Duration::from_secs(20), running.settled(2)).await.expect("the other one is done");
+    let account = running.handle.account().total();
+    assert_eq!((account.dead_lettered, account.done, account.outputs, sink.letters().len()), (1, 1, 2, 1));
+    running.stop().await.expect("a clean end");
+}
+
 /// F85: an output refused for good makes its input a dead letter; one that is refused for a while waits without limit.
 #[tokio::test(start_paused = true)]
 async fn an_output_refused_for_good_dead_letters_its_input() {

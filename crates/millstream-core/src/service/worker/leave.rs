@@ -84,9 +84,6 @@ impl Worker {
         self.copies.abandon();
         let (abandoned, _) = self.open.abandon();
         self.counts.abandoned += abandoned;
-        if !in_order {
-            self.plan.turns.pass(&self.cell);
-        }
         self.counts.zombie_possible += self.cell.with_client();
         debug_assert_eq!(self.totals.0, self.totals.1 + abandoned, "delivered = settled + abandoned (I19)");
         self.publish(MonoTime::ZERO);
