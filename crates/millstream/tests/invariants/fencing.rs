@@ -115,6 +115,7 @@ async fn letters_that_waited_when_their_epoch_ended_are_dropped() {
     tokio::time::sleep(ms(100)).await;
     sink.switches().down(false);
     running.settled(3).await;
+    assert_eq!(running.handle.account().total().zombie_possible, 0, "the client had none of it");
     running.stop().await.expect("a clean end");
     assert_eq!(sink.letters().len(), 1);
     assert_eq!(history.calls(0), 2, "the new epoch tried it anew");
