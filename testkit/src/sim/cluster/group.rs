@@ -195,9 +195,10 @@ impl Group {
         let mut changed = false;
         for number in &beat.released {
             let found = self.holders.iter().find(|(_, held)| held.number == *number && held.id == beat.id);
-            if let Some(place) = found.map(|(place, _)| place.clone()) {
+            if let Some((place, asked)) = found.map(|(place, held)| (place.clone(), held.revoked.is_some())) {
                 self.holders.remove(&place);
-                if self.target.get(&place) == Some(&beat.id) && !self.eager {
+                // Who was asked to give it up, and is to have it after all, has declined nothing.
+                if self.target.get(&place) == Some(&beat.id) && !asked && !self.eager {
                     self.declined.insert((beat.id, place));
                 }
                 changed = true;
@@ -241,5 +242,53 @@ impl Group {
     /// Whether a commit of this member under this epoch is written.
     pub(crate) fn takes_commit(&self, id: MemberId, epoch: u64) -> bool {
         self.members.get(&id).is_some_and(|member| member.epoch == epoch)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BUDGET: Duration = Duration::from_secs(8);
+
+    fn beat(group: &mut Group, id: u64, released: &[u64], now: Instant) -> Vec<Grant> {
+        let topics = BTreeSet::from([Topic::literal("paper.orders.new")]);
+        let (id, session, released) = (MemberId(id), Duration::from_secs(10), released.to_vec());
+        let beat = Beat { id, joins: true, topics, session, budget: BUDGET, released, eager: false };
+        match group.beat(&beat, now) {
+            BeatReply::Holds { grants, .. } => grants,
+            BeatReply::Unknown => Vec::new(),
+        }
+    }
+
+    fn two_places(now: Instant) -> Group {
+        let mut group = Group::default();
+        let places = (0..2).map(|partition| TopicPartition::new(Topic::literal("paper.orders.new"), partition));
+        group.set_places(places.collect(), now);
+        group
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gave_up_what_it_was_asked_for_gets_it_if_it_is_to_have_it_after_all() {
+        let now = Instant::now();
+        let mut group = two_places(now);
+        assert_eq!(beat(&mut group, 1, &[], now).len(), 2);
+        beat(&mut group, 2, &[], now);
+        let grants = beat(&mut group, 1, &[], now);
+        let asked = grants.iter().find(|grant| grant.revoking).expect("one of two is the other's");
+        // The other one goes before this one has given anything up.
+        group.leave(MemberId(2), now);
+        assert_eq!(beat(&mut group, 1, &[asked.number], now).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_gives_up_what_nobody_asked_for_is_not_offered_it_before_the_next_rebalance() {
+        let now = Instant::now();
+        let mut group = two_places(now);
+        let grants = beat(&mut group, 1, &[], now);
+        assert_eq!(beat(&mut group, 1, &[grants[0].number], now).len(), 1);
+        beat(&mut group, 2, &[], now);
+        group.leave(MemberId(2), now);
+        assert_eq!(beat(&mut group, 1, &[], now).len(), 2);
     }
 }
