@@ -19,6 +19,8 @@ enum Flaw {
     NeverTakenOver,
     /// Anybody gives a claim back.
     AnyToken,
+    /// A record gives another's claim back.
+    AnyPlace,
     /// Nothing is given back.
     NeverGivenBack,
     /// A claim never ends.
@@ -102,11 +104,12 @@ impl Deduplicator for Claiming {
         Ok(())
     }
 
-    fn release(&self, scope: &DedupScope, keys: &[u128]) {
+    fn release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
         let mut claims = self.claims.lock().expect("no panic under the lock");
-        for key in keys {
+        for (key, at) in records {
             let place = self.place(scope, *key);
-            let own = claims.get(&place).is_some_and(|claim| claim.owner == self.owner || self.has(Flaw::AnyToken));
+            let there = claims.get(&place).filter(|claim| claim.at == *at || self.has(Flaw::AnyPlace));
+            let own = there.is_some_and(|claim| claim.owner == self.owner || self.has(Flaw::AnyToken));
             if own && !self.has(Flaw::NeverGivenBack) {
                 claims.remove(&place);
             }
@@ -165,6 +168,7 @@ fn every_planted_flaw_of_claims_fails_at_a_case() {
         (Flaw::OutweighsMarks, one_at_a_time),
         (Flaw::ScopeBlind, one_at_a_time),
         (Flaw::AnyToken, given_back),
+        (Flaw::AnyPlace, given_back),
         (Flaw::NeverGivenBack, given_back),
         (Flaw::Endless, ends),
         (Flaw::NotRenewed, ends),

@@ -51,6 +51,7 @@ pub(crate) struct Claims {
 
 #[derive(Default)]
 struct State {
+    /// By scope and id.
     held: BTreeMap<(u128, u128), Claim>,
     to_give_back: Vec<(String, Claim)>,
 }
@@ -107,14 +108,17 @@ impl Claims {
         });
     }
 
-    /// These will not be marked.
-    pub(crate) fn release(&self, scope: &DedupScope, keys: &[u128]) {
+    /// These will not be marked. Another record's claim stays.
+    pub(crate) fn release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
         let prefix = keys::of_scope(scope);
         let mut state = self.lock();
-        for key in keys {
-            if let Some(claim) = state.held.remove(&(scope.digest(), *key))
-                && state.to_give_back.len() < MOST
-            {
+        for (key, at) in records {
+            let place = (scope.digest(), *key);
+            let Some(claim) = state.held.get(&place).filter(|claim| claim[..12] == keys::position(*at)).copied() else {
+                continue;
+            };
+            state.held.remove(&place);
+            if state.to_give_back.len() < MOST {
                 state.to_give_back.push((name(&prefix, *key), claim));
             }
         }

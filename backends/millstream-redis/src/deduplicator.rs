@@ -290,9 +290,9 @@ impl Deduplicator for RedisDeduplicator {
         Ok(())
     }
 
-    fn release(&self, scope: &DedupScope, keys: &[u128]) {
+    fn release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
         if let Some(claims) = &self.claims {
-            claims.release(scope, keys);
+            claims.release(scope, records);
         }
     }
 

@@ -69,8 +69,8 @@ impl Deduplicator for Own {
         self.of.claim(&self.scope(scope), records, answers).await
     }
 
-    fn release(&self, scope: &DedupScope, keys: &[u128]) {
-        self.of.release(&self.scope(scope), keys);
+    fn release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
+        self.of.release(&self.scope(scope), records);
     }
 
     fn scope(&self) -> Scope {

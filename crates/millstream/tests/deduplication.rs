@@ -199,14 +199,14 @@ async fn a_store_that_never_answers_is_asked_again() {
 }
 
 /// What was claimed, and what was given back.
-type Asked = (Vec<(u128, Position)>, Vec<u128>);
+type Asked = (Vec<(u128, Position)>, Vec<(u128, Position)>);
 
 /// What a store that claims was asked for and given back.
 #[derive(Clone, Default)]
 struct Claiming(Arc<Mutex<Asked>>);
 
 impl Claiming {
-    fn calls(&self) -> (Vec<(u128, Position)>, Vec<u128>) {
+    fn calls(&self) -> Asked {
         self.0.lock().expect("no panic under the lock").clone()
     }
 }
@@ -235,8 +235,8 @@ impl Deduplicator for Claiming {
         Ok(())
     }
 
-    fn release(&self, _: &DedupScope, keys: &[u128]) {
-        self.0.lock().expect("no panic under the lock").1.extend_from_slice(keys);
+    fn release(&self, _: &DedupScope, records: &[(u128, Position)]) {
+        self.0.lock().expect("no panic under the lock").1.extend_from_slice(records);
     }
 
     fn scope(&self) -> Scope {
@@ -274,7 +274,7 @@ async fn the_claim_of_a_dead_letter_is_given_back() {
     let running = Running::start(service).await;
     running.settled(3).await;
     running.stop().await.expect("a clean end");
-    assert_eq!(store.calls().1, [id(1).key().as_u128()]);
+    assert_eq!(store.calls().1, [(id(1).key().as_u128(), Position { partition: 0, offset: 1 })]);
 }
 
 /// Takes as long as two thirds of what an answer counts.

@@ -1,49 +1,82 @@
-//! Owns who works on which id: a claim is a lease with its owner's token, given back with that token only. Leaves marks to
-//! `store`.
+//! Owns who works on which id: a claim is a lease of a record's place, given back with its token only. Leaves marks to `store`.
 
-use super::network::MemberNo;
+use millstream_core::contract::Position;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a claim lasts that nobody renews: longer than a look-up counts, an attempt and a pause together.
-pub(crate) const LEASE: Duration = Duration::from_secs(80);
-
-/// Who claims: a worker of a process. The task's number is compared with others of its run only.
-pub(crate) type Claimant = (MemberNo, u32, Option<tokio::task::Id>);
+const LEASE: Duration = Duration::from_secs(80);
 
 #[derive(Debug)]
 struct Claim {
-    by: Claimant,
+    at: Position,
     /// The look-up that took it last.
     token: u64,
     until: Instant,
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Claims(BTreeMap<(String, u128), Claim>);
+/// The claims that the store keeps.
+#[derive(Debug)]
+pub(crate) struct Claims {
+    claims: BTreeMap<(String, u128), Claim>,
+    pub(crate) lease: Duration,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Claims { claims: BTreeMap::new(), lease: LEASE }
+    }
+}
 
 impl Claims {
-    /// Takes or renews a claim; answers whether it is `by`'s now.
-    pub(crate) fn take(&mut self, scope: &str, key: u128, by: Claimant, token: u64, now: Instant) -> bool {
+    /// Takes or renews the claim of the record at `at`; answers whether it has it now.
+    pub(crate) fn take(&mut self, scope: &str, (key, at): (u128, Position), token: u64, now: Instant) -> bool {
         let place = (scope.to_owned(), key);
-        if self.0.get(&place).is_some_and(|claim| claim.by != by && claim.until > now) {
+        if self.claims.get(&place).is_some_and(|claim| claim.at != at && claim.until > now) {
             return false;
         }
-        self.0.insert(place, Claim { by, token, until: now + LEASE });
+        self.claims.insert(place, Claim { at, token, until: now + self.lease });
         true
     }
 
     /// Gives a claim back that a look-up has taken: not one that somebody has taken since.
     pub(crate) fn give_back(&mut self, scope: &str, key: u128, token: u64) {
         let place = (scope.to_owned(), key);
-        if self.0.get(&place).is_some_and(|claim| claim.token == token || millstream_core::planted!(B53)) {
-            self.0.remove(&place);
+        if self.claims.get(&place).is_some_and(|claim| claim.token == token || millstream_core::planted!(B53)) {
+            self.claims.remove(&place);
         }
     }
 
     /// What is done needs no claim.
     pub(crate) fn done(&mut self, scope: &str, key: u128) {
-        self.0.remove(&(scope.to_owned(), key));
+        self.claims.remove(&(scope.to_owned(), key));
+    }
+}
+
+/// What a client has claimed, so that it can give it back: the token of each record's claim.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    tokens: BTreeMap<(String, u128), (Position, u64)>,
+    /// Ids and tokens that go back with the next call.
+    pub(crate) released: Vec<(String, u128, u64)>,
+}
+
+impl Taken {
+    pub(crate) fn took(&mut self, scope: &str, (key, at): (u128, Position), token: u64) {
+        self.tokens.insert((scope.to_owned(), key), (at, token));
+    }
+
+    /// This record will not be marked. Another one's claim stays.
+    pub(crate) fn release(&mut self, scope: &str, (key, at): (u128, Position)) {
+        let place = (scope.to_owned(), key);
+        if let Some((_, token)) = self.tokens.get(&place).copied().filter(|(of, _)| *of == at) {
+            self.tokens.remove(&place);
+            self.released.push((place.0, key, token));
+        }
+    }
+
+    pub(crate) fn done(&mut self, scope: &str, key: u128) {
+        self.tokens.remove(&(scope.to_owned(), key));
     }
 }

@@ -235,7 +235,7 @@ impl Simulation {
     }
 
     /// Says that ids are claimed, by [`Node::claiming_deduplicator`]: no two records of one id are handled at once, wherever they
-    /// lie.
+    /// lie. One record may be, by an owner that does not know that it was replaced and by the next one.
     #[must_use]
     pub fn claims(mut self) -> Self {
         self.plan.rules.claims = true;

@@ -129,8 +129,8 @@ pub enum Scope {
 ///    *Checked by* `a_forgotten_key_is_fresh`.
 /// 10. **D10** Where it [claims](Self::claims), `claim` answers `Fresh` for one place at a time, and `Claimed` for all others
 ///     until that one's mark, release, or the end of its lease. A claim renews that of the same place, and takes it over at
-///     once: its next owner need not wait. It is given back by whoever took it last, and by nobody else. A mark outweighs
-///     any claim.
+///     once: its next owner need not wait. It is given back by whoever took it last, for its place, and by nobody else. A mark
+///     outweighs any claim.
 ///     *Checked by* `a_claim_lets_one_place_at_a_time_work_on_an_id`, `a_claim_is_given_back_only_by_its_last_owner`,
 ///     `a_claim_ends_with_its_lease`.
 ///
@@ -187,10 +187,11 @@ pub trait Deduplicator: Send + Sync + 'static {
         }
     }
 
-    /// Gives back what was claimed here and will not be marked: with the next call, so nothing is waited for; if there is
-    /// none, leases end. Default: nothing to give back.
-    fn release(&self, scope: &DedupScope, keys: &[u128]) {
-        let _ = (scope, keys);
+    /// Gives back what was claimed here for records at these places, which will not be marked: with the next call, so nothing
+    /// is waited for; if there is none, leases end. What has no claim gives none back, though another record may have one for
+    /// its id. Default: nothing to give back.
+    fn release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
+        let _ = (scope, records);
     }
 
     /// Who shares its memory.

@@ -112,7 +112,7 @@ trait DynDeduplicator: Send + Sync {
         records: &'a [(u128, Position)],
         answers: &'a mut Vec<Seen>,
     ) -> Boxed<'a, Result<(), Error>>;
-    fn dyn_release(&self, scope: &DedupScope, keys: &[u128]);
+    fn dyn_release(&self, scope: &DedupScope, records: &[(u128, Position)]);
     fn dyn_scope(&self) -> Scope;
     fn dyn_retention(&self) -> Option<Duration>;
 }
@@ -148,8 +148,8 @@ impl<D: Deduplicator> DynDeduplicator for D {
     ) -> Boxed<'a, Result<(), Error>> {
         Box::pin(self.claim(scope, records, answers))
     }
-    fn dyn_release(&self, scope: &DedupScope, keys: &[u128]) {
-        self.release(scope, keys);
+    fn dyn_release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
+        self.release(scope, records);
     }
     fn dyn_scope(&self) -> Scope {
         self.scope()
@@ -186,8 +186,8 @@ impl Deduplicator for AnyDeduplicator {
     async fn claim(&self, scope: &DedupScope, records: &[(u128, Position)], answers: &mut Vec<Seen>) -> Result<(), Error> {
         self.0.dyn_claim(scope, records, answers).await
     }
-    fn release(&self, scope: &DedupScope, keys: &[u128]) {
-        self.0.dyn_release(scope, keys);
+    fn release(&self, scope: &DedupScope, records: &[(u128, Position)]) {
+        self.0.dyn_release(scope, records);
     }
     fn scope(&self) -> Scope {
         self.0.dyn_scope()

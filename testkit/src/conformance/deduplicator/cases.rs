@@ -222,15 +222,19 @@ async fn a_claim_is_given_back_only_by_its_last_owner<H: Harness>(harness: &H) -
     let (one, other) = harness.claiming(LEASE).await?;
     let scope = scope();
     claim(&one, &scope, &[(1, 10), (2, 20)]).await;
-    one.release(&scope, &[1, 9]);
+    release(&one, &scope, &[(1, 10), (9, 90), (2, 21)]);
     // It is given back with the next call.
     assert_eq!(claim(&one, &scope, &[(5, 50)]).await, [Seen::Fresh]);
-    assert_eq!(claim(&other, &scope, &[(1, 11), (2, 21)]).await, [Seen::Fresh, Seen::Claimed], "only 1 was given back");
+    assert_eq!(
+        claim(&other, &scope, &[(1, 11), (2, 21)]).await,
+        [Seen::Fresh, Seen::Claimed],
+        "only 1 was given back, and 2 not for another record"
+    );
     assert_eq!(claim(&other, &scope, &[(2, 20)]).await, [Seen::Fresh], "the next owner of its place");
-    one.release(&scope, &[2]);
+    release(&one, &scope, &[(2, 20)]);
     claim(&one, &scope, &[(5, 50)]).await;
     assert_eq!(claim(&one, &scope, &[(2, 22)]).await, [Seen::Claimed], "given back by an owner that was replaced");
-    other.release(&scope, &[2]);
+    release(&other, &scope, &[(2, 20)]);
     claim(&other, &scope, &[(5, 50)]).await;
     assert_eq!(claim(&one, &scope, &[(2, 22)]).await, [Seen::Fresh], "given back by its owner");
     Ok(())
@@ -252,10 +256,16 @@ async fn a_claim_ends_with_its_lease<H: Harness>(harness: &H) -> Checked {
 
 async fn claim(store: &impl Deduplicator, scope: &DedupScope, records: &[(u128, u64)]) -> Vec<Seen> {
     let mut answers = Vec::new();
-    let at = |&(key, offset): &(u128, u64)| (key, Position { partition: 5, offset });
-    let records: Vec<(u128, Position)> = records.iter().map(at).collect();
-    store.claim(scope, &records, &mut answers).await.expect("the store is there");
+    store.claim(scope, &places(records), &mut answers).await.expect("the store is there");
     answers
+}
+
+fn release(store: &impl Deduplicator, scope: &DedupScope, records: &[(u128, u64)]) {
+    store.release(scope, &places(records));
+}
+
+fn places(records: &[(u128, u64)]) -> Vec<(u128, Position)> {
+    records.iter().map(|&(key, offset)| (key, Position { partition: 5, offset })).collect()
 }
 
 fn scope() -> DedupScope {

@@ -160,7 +160,8 @@ impl Worker {
     pub(super) fn left(&mut self, offset: Offset) -> Vec<Offset> {
         if let (Some(payload), Some(dedup)) = (self.payloads.remove(&offset), &self.plan.deduplicator) {
             // It will not be marked: whoever has its id elsewhere need not wait for the lease to end.
-            dedup.release(self.checks.scope(), &[payload.prepared.key.as_u128()]);
+            let at = Position { partition: self.partition.partition, offset };
+            dedup.release(self.checks.scope(), &[(payload.prepared.key.as_u128(), at)]);
         }
         let engine = &mut self.engine;
         let mut parked = Vec::new();
