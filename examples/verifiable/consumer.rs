@@ -2,6 +2,9 @@
 //!
 //! Owns the handler. Leaves everything that is told of partitions, records and commits to `told`.
 
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 use std::time::Duration;
 
 use millstream::contract::{AnyDeduplicator, AnyTransport, Error, Protocol};
@@ -72,7 +75,6 @@ fn chance(seed: u64, id: &str, attempt: u32) -> f64 {
 pub(crate) async fn run(flags: ConsumerFlags, lines: &Lines) -> Result<(), Error> {
     let (settled, mut told) = watch::channel(0_u64);
     let service = service(&flags, lines, flags.open()?, settled)?;
-    lines.tell("startup_complete", json!({}));
     let handle = service.handle();
     if let Ok(most @ 1..) = u64::try_from(flags.max_messages) {
         tokio::spawn(async move {
@@ -81,7 +83,19 @@ pub(crate) async fn run(flags: ConsumerFlags, lines: &Lines) -> Result<(), Error
             }
         });
     }
-    service.run_until_signal().await
+    let mut running = pin!(service.run_until_signal());
+    // With its first poll it listens to signals: whoever has read the line may send one.
+    let ended = first_poll(running.as_mut()).await;
+    lines.tell("startup_complete", json!({}));
+    match ended {
+        Poll::Ready(result) => result,
+        Poll::Pending => running.await,
+    }
+}
+
+/// Polls once.
+pub(crate) async fn first_poll<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 fn service(

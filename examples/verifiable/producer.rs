@@ -12,7 +12,7 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::cli::ProducerFlags;
-use crate::consumer::ID;
+use crate::consumer::{ID, first_poll};
 use crate::lines::{Lines, text};
 
 /// Messages of one request, at most.
@@ -39,10 +39,14 @@ pub(crate) async fn run(flags: ProducerFlags, lines: &Lines) -> Result<(), Error
         .map_err(|error| Error::new(ErrorKind::Configuration, Operation::Build, "a topic's name").with_source(error))?;
     let producer = flags.cluster.open()?.producer().await?;
     let stopped = Arc::new(AtomicBool::new(false));
-    {
+    let mut told = Box::pin(terminated());
+    // With its first poll it listens to signals: whoever has read the line may send one.
+    let now = first_poll(told.as_mut()).await.is_ready();
+    stopped.store(now, Ordering::Relaxed);
+    if !now {
         let stopped = stopped.clone();
         tokio::spawn(async move {
-            terminated().await;
+            told.await;
             stopped.store(true, Ordering::Relaxed);
         });
     }
