@@ -117,6 +117,18 @@ async fn an_attempt_that_takes_too_long_or_panics_says_so_in_its_span() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_dropped_at_the_end_says_so_in_its_span() {
+    let (memory, (seen, _guard)) = (Memory::new(), Seen::all());
+    let never = async |_: Event<Order>| std::future::pending::<()>().await;
+    let service = builder(&memory).with_shutdown(Shutdown::within(Duration::from_secs(5)));
+    send_orders(&memory, IN, [order("a", 1)]).await;
+    let running = Running::start(service.add_consumer_handler(IN, "desk.orders", never).build().expect("a valid service")).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(seen.spans("process")[0]["error.type"], "abandoned");
+}
+
+#[tokio::test(start_paused = true)]
 async fn sending_polling_and_committing_have_spans_with_the_conventions_names() {
     let (memory, (seen, _guard)) = (Memory::new(), Seen::all());
     let service = builder(&memory).add_consumer_handler(IN, "desk.orders", done).build().expect("a valid service");
