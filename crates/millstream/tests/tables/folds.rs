@@ -176,6 +176,26 @@ async fn an_entry_is_not_in_the_log_before_the_outputs_of_its_record() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_entry_waits_for_each_output_of_its_record() {
+    const FIRST: Sibling = Sibling::new("orders", "first");
+    let memory = log(1);
+    memory.set_writable(&topic(TOLD), false).expect("it exists");
+    let tells_twice = async |order: Event<Order>, journal: &mut Journal, out: &mut Outputs| {
+        out.emit(FIRST, &*order)?;
+        on_order(order, journal, out).await
+    };
+    let service = builder(&memory).add_consumer_handler(INPUT, GROUP, tells_twice).build().expect("a valid service");
+    send_orders(&memory, INPUT, [order("a", 0)]).await;
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!((memory.records(&topic("paper.orders.first")).len(), memory.end(&topic(TABLE), 0)), (1, Some(0)));
+    memory.set_writable(&topic(TOLD), true).expect("it exists");
+    through(&memory).await;
+    running.stop().await.expect("a clean end");
+    assert_eq!(journals(&memory)["a"], [0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_entry_waits_for_the_outputs_of_the_records_before_it_with_its_key() {
     let memory = log(1);
     memory.set_writable(&topic(TOLD), false).expect("it exists");
