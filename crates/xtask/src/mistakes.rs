@@ -1,9 +1,9 @@
-//! Owns the table of mistakes and what the compiler says about them, made of the texts that `tests/mistakes` keeps.
+//! Owns the table of mistakes and what the compiler says about them, made of the texts that `crates/mistakes` keeps.
 
 use std::fs;
 use std::path::Path;
 
-const FOLDER: &str = "crates/millstream/tests/mistakes";
+const FOLDER: &str = "crates/mistakes/tests/mistakes";
 
 /// One mistake.
 struct Mistake {
