@@ -8,7 +8,7 @@ use millstream_core::handler::{Event, HandlerError};
 use millstream_core::service::ErrorHandling;
 use millstream_core::service::StreamService;
 use millstream_testkit::TestEvent;
-use millstream_testkit::sim::{Describes, Fault, History, Mode, Node, Schedule, Simulation, What, workload};
+use millstream_testkit::sim::{Describes, Event as Happened, Fault, History, Mode, Node, Schedule, Simulation, What, workload};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -115,6 +115,19 @@ fn a_violation_of_a_users_is_dated_at_the_event_that_makes_it_one() {
     let last = found.history.events().iter().rfind(|event| event.at <= first.at).expect("something happened");
     let about = first.text.split(" was").next().expect("it names the invoice");
     assert!(matches!(&last.what, What::Noted(name, order) if &**name == "pay" && order.starts_with(about)), "{found}");
+}
+
+#[test]
+fn a_violation_that_the_log_tells_is_not_dated_before_it_lies_there() {
+    let simulation = payments(by_id).always("three invoices at most", |_, log| {
+        assert!(log.records(&INVOICES.parse().expect("a topic's name")).len() <= 3);
+        Ok(())
+    });
+    let report = simulation.run(0, Mode::Safety);
+    let is_written = |event: &&Happened| matches!(&event.what, What::Landed(place, _) if place.topic.as_str() == INVOICES);
+    let events = report.history.events().iter().filter(is_written);
+    let written = events.filter(|event| event.at <= report.violations[0].at).count();
+    assert_eq!(written, 4, "{report}");
 }
 
 #[test]
