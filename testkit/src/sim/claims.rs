@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long a claim lasts that nobody renews: longer than a look-up counts, an attempt and a pause together.
-const LEASE: Duration = Duration::from_secs(80);
+pub(crate) const LEASE: Duration = Duration::from_secs(80);
 
 #[derive(Debug)]
 struct Claim {
@@ -48,35 +48,12 @@ impl Claims {
         }
     }
 
+    pub(crate) fn clear(&mut self) {
+        self.claims.clear();
+    }
+
     /// What is done needs no claim.
     pub(crate) fn done(&mut self, scope: &str, key: u128) {
         self.claims.remove(&(scope.to_owned(), key));
-    }
-}
-
-/// What a client has claimed, so that it can give it back: the token of each record's claim.
-#[derive(Debug, Default)]
-pub(crate) struct Taken {
-    tokens: BTreeMap<(String, u128), (Position, u64)>,
-    /// Ids and tokens that go back with the next call.
-    pub(crate) released: Vec<(String, u128, u64)>,
-}
-
-impl Taken {
-    pub(crate) fn took(&mut self, scope: &str, (key, at): (u128, Position), token: u64) {
-        self.tokens.insert((scope.to_owned(), key), (at, token));
-    }
-
-    /// This record will not be marked. Another one's claim stays.
-    pub(crate) fn release(&mut self, scope: &str, (key, at): (u128, Position)) {
-        let place = (scope.to_owned(), key);
-        if let Some((_, token)) = self.tokens.get(&place).copied().filter(|(of, _)| *of == at) {
-            self.tokens.remove(&place);
-            self.released.push((place.0, key, token));
-        }
-    }
-
-    pub(crate) fn done(&mut self, scope: &str, key: u128) {
-        self.tokens.remove(&(scope.to_owned(), key));
     }
 }

@@ -225,8 +225,6 @@ pub(super) struct Bounds<'a> {
     /// Faults come until then.
     pub(super) until: Duration,
     pub(super) most: u64,
-    /// Whether the store may forget, and partitions may be added: what excuses effects and order.
-    pub(super) excuses: bool,
     /// Whether there is an error sink, to which one in four faults happens.
     pub(super) error_sink: bool,
     /// What else happens in this world, of which one in three faults is.
@@ -263,7 +261,7 @@ fn random_fault(dice: &mut Dice, bounds: Bounds<'_>) -> Fault {
     let short = dice.millis(50, 3_000);
     let long = dice.millis(1_000, 25_000);
     let either = if dice.chance(600) { short } else { long };
-    match dice.below(if bounds.excuses { 27 } else { 25 }) {
+    match dice.below(25) {
         0..4 => Fault::Crash { member, polls: dice.below(200), down: short },
         4 | 5 => Fault::Pause { member, long: either },
         6 | 7 => Fault::Restart { member, down: short, twice: dice.chance(200) },
@@ -282,14 +280,12 @@ fn random_fault(dice: &mut Dice, bounds: Bounds<'_>) -> Fault {
         }
         20 => Fault::Gaps,
         21 => Fault::Replay { records: dice.between(1, 4) },
-        22..25 => {
+        _ => {
             let request = *dice.pick(&[Request::Produce, Request::Produce, Request::Mark, Request::Commit, Request::Heartbeat]);
             let effects =
                 [Effect::KillsWhenDone, Effect::KillsWhenDone, Effect::KillsBefore, Effect::ReplyLost, Effect::RequestLost];
             Fault::Rule(Rule::new(member, request, u32::try_from(dice.between(1, 12)).unwrap_or(1), *dice.pick(&effects)))
         }
-        25 => Fault::StoreEmptied,
-        _ => Fault::PartitionAdded,
     }
 }
 

@@ -13,7 +13,7 @@
 //! | `world` · `served` · `network` | what members share; what servers do; the way there |
 //! | `cluster` | brokers, groups, idempotent producers |
 //! | `client` | the contract's traits over all that |
-//! | `store` · `claims` | the shared store of ids; who works on one |
+//! | `store` · `claims` · `taken` | the shared store of ids; who works on one; what its client has claimed |
 //! | `sink` | the shared error sink |
 //! | `operator` | what is done to topics: compaction, deletion, creating again |
 //! | `history` | [`History`]: what happened, its hash and its time line |
@@ -40,6 +40,7 @@ mod served;
 mod simulation;
 mod sink;
 mod store;
+mod taken;
 mod watch;
 pub mod workload;
 mod world;

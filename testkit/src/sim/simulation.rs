@@ -108,7 +108,6 @@ impl Simulation {
             rules: Rules::default(),
             faults_for: Duration::from_secs(40),
             most_faults: 8,
-            excuses: false,
             also: Vec::new(),
             each: Vec::new(),
             may_park: false,

@@ -1,8 +1,9 @@
 //! Owns the shared deduplicator's store, and its client. Leaves what befalls them to the network.
 
-use super::claims::{Claims, Taken};
+use super::claims::Claims;
 use super::history::What;
 use super::network::{Operation as Call, Server};
+use super::taken::Taken;
 use super::world::{Link, Unanswered, WALL_START, World};
 use crate::now::instant_now;
 use millstream_core::contract::{DedupScope, Deduplicator, Error, ErrorKind, Mark, Marked, Operation, Position, Scope, Seen};
@@ -33,8 +34,10 @@ impl Default for Store {
 }
 
 impl Store {
+    /// It has forgotten everything.
     pub(crate) fn clear(&mut self) {
         self.marks.clear();
+        self.claims.clear();
     }
 
     fn seen(&self, scope: &str, key: u128, now: Instant, wall: u64) -> Option<Mark> {
@@ -128,8 +131,7 @@ impl SimDeduplicator {
             let held = places.iter().zip(&found).filter(|(_, (mark, free))| mark.is_none() && *free);
             held.for_each(|(place, _)| taken.took(&name, *place, token));
         }
-        let marks: Vec<Option<Mark>> = found.iter().map(|(mark, _)| *mark).collect();
-        self.world.checks().looked_up(self.link.member, self.link.incarnation, &name, &asked, began, &marks);
+        self.world.checks().looked_up(self.link.member, self.link.incarnation, &name, &asked, began);
         answers.extend(found.into_iter().map(|found| match found {
             (Some(mark), _) => Seen::Done { at: mark.at, fingerprint: mark.fingerprint },
             (None, true) => Seen::Fresh,

@@ -3,8 +3,9 @@
 use super::Checks;
 use super::epochs::Process;
 use super::outputs::cause_of;
+use crate::sim::claims::LEASE;
 use crate::sim::network::MemberNo;
-use millstream_core::contract::{DedupScope, Epoch, Mark, Offset, PartitionId, RecordView, TopicPartition};
+use millstream_core::contract::{DedupScope, Epoch, Offset, PartitionId, RecordView, TopicPartition};
 use millstream_core::topic::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -45,6 +46,8 @@ pub(super) struct Attempts {
     begin: Option<Instant>,
     /// When each member's handlers were called last.
     last_call: BTreeMap<MemberNo, Duration>,
+    /// When the store has forgotten everything: marks of before say nothing, nor do claims for as long as one lasts.
+    forgotten: Option<Instant>,
     /// Records that failed for good: no more calls.
     over: BTreeSet<(Process, Epoch, PartitionId, Offset)>,
     /// The record that failed last, of each key of an epoch: it holds the key until it is settled.
@@ -56,20 +59,17 @@ impl Checks {
         self.attempts.begin = Some(now);
     }
 
+    /// The store has forgotten its marks and claims (F105).
+    pub(crate) fn forgotten(&mut self, now: Instant) {
+        self.attempts.forgotten = Some(now);
+    }
+
     pub(super) fn now(&self, now: Instant) -> Duration {
         self.attempts.begin.map_or(Duration::ZERO, |begin| now.duration_since(begin))
     }
 
     /// A look-up that began at `began` is answered.
-    pub(crate) fn looked_up(
-        &mut self,
-        member: MemberNo,
-        incarnation: u32,
-        scope: &str,
-        keys: &[u128],
-        began: Instant,
-        _found: &[Option<Mark>],
-    ) {
+    pub(crate) fn looked_up(&mut self, member: MemberNo, incarnation: u32, scope: &str, keys: &[u128], began: Instant) {
         for key in keys {
             let asked = self.attempts.looked_up.entry(((member, incarnation), scope.to_owned(), *key)).or_default();
             asked.retain(|(by, _)| *by != try_id());
@@ -169,8 +169,11 @@ impl Checks {
             let text = format!("{}@{} and {}, twins by their id, run at once", call.place, call.offset, twin.offset);
             self.violated("I7", at, text);
         }
-        // A record's next owner takes its claim over at once (D10), so it may run beside one that does not know that it was replaced.
-        let elsewhere = self.attempts.running.values().filter(|_| self.rules.claims).find(|other| {
+        // A record's next owner takes its claim over at once (D10), so it may run beside one that does not know that it was
+        // replaced; and a claim that the store has forgotten stays its owner's for as long as it knows no better.
+        let forgotten = self.attempts.forgotten.is_some_and(|when| at < self.now(when) + LEASE);
+        let claims = self.rules.claims && !forgotten;
+        let elsewhere = self.attempts.running.values().filter(|_| claims).find(|other| {
             (other.id, &other.handler, &other.place.topic) == (call.id, &call.handler, &call.place.topic)
                 && (other.place.partition, other.offset) != (call.place.partition, call.offset)
         });
@@ -200,7 +203,7 @@ impl Checks {
         let Some(asked) = self.attempts.looked_up.get(&key) else {
             let asked = (call.process, key.1.clone(), 0)..=(call.process, key.1.clone(), u128::MAX);
             let asks = self.attempts.looked_up.range(asked).next().is_some();
-            let mark = self.settled.marks(call.id).iter().find(|(of, ..)| asks && *of == key.1);
+            let mark = self.settled.marks(call.id).iter().find(|(of, _, when)| asks && *of == key.1 && self.is_kept(*when));
             if let Some((_, mark, _)) = mark {
                 let text =
                     format!("{}@{} was called for and not looked up: its id was marked by {}", call.place, call.offset, mark.at);
@@ -215,7 +218,7 @@ impl Checks {
         }
         let known = self.settled.marks(call.id).iter().find(|(of, mark, when)| {
             let here = (mark.at.partition, mark.at.offset) == (call.place.partition, call.offset);
-            when < began && *of == key.1 && !(here && self.rules.keeps_tables)
+            when < began && self.is_kept(*when) && *of == key.1 && !(here && self.rules.keeps_tables)
         });
         if let Some((_, mark, when)) = known {
             let when = self.now(*when).as_secs_f64();
@@ -225,6 +228,11 @@ impl Checks {
             );
             self.violated("I7", at, text);
         }
+    }
+
+    /// Whether the store still has what it was told then.
+    fn is_kept(&self, told: Instant) -> bool {
+        self.attempts.forgotten.is_none_or(|forgotten| told > forgotten)
     }
 
     /// Whether a twin of the record was delivered behind it in its epoch, or, where copies are read, any other twin.

@@ -93,7 +93,10 @@ impl Driver {
                     false => servers.store.failing = Some(now + long),
                 }
             }
-            Fault::StoreEmptied => self.world.servers().store.clear(),
+            Fault::StoreEmptied => {
+                self.world.servers().store.clear();
+                self.world.checks().forgotten(now);
+            }
             Fault::SinkDown { long, hangs } => {
                 let servers = &mut *self.world.servers();
                 match hangs {

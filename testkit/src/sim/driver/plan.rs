@@ -37,7 +37,6 @@ pub(in crate::sim) struct Plan {
     pub(in crate::sim) rules: Rules,
     pub(in crate::sim) faults_for: Duration,
     pub(in crate::sim) most_faults: u64,
-    pub(in crate::sim) excuses: bool,
     pub(in crate::sim) also: Vec<Fault>,
     pub(in crate::sim) each: Vec<Each>,
     pub(in crate::sim) may_park: bool,
@@ -55,7 +54,6 @@ impl Plan {
             brokers: self.brokers,
             until: self.faults_for,
             most: self.most_faults,
-            excuses: self.excuses,
             error_sink: self.rules.error_sink,
             also: &self.also,
         };

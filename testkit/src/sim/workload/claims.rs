@@ -1,7 +1,7 @@
 //! Owns the workload of claims: orders that come twice, in two partitions, and of which one at a time may be worked on.
 
 use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
-use crate::sim::{Dice, History, Node, Simulation};
+use crate::sim::{Dice, Fault, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::Record;
 use millstream_core::engine::Retry;
@@ -88,13 +88,16 @@ fn finally(history: &History, memory: &Memory) -> Result<(), String> {
     }
 }
 
-/// A service whose deduplicator claims ids, and twins that meet in different partitions.
+/// A service whose deduplicator claims ids, and twins that meet in different partitions: also in one that comes while it works, and
+/// with a store that has forgotten who works on what.
 pub fn claims() -> Simulation {
     Simulation::new()
         .service("payer", 2, service)
         .topic(INPUT, TopicConfig::new(3))
         .feed(feed)
         .claims()
+        .also(Fault::StoreEmptied)
+        .also(Fault::PartitionAdded)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
         .stops_within(WITHIN)

@@ -2,7 +2,7 @@
 //! of them, and orders that are put back by hand, mended or not.
 
 use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
-use crate::sim::{Dice, History, Node, Simulation};
+use crate::sim::{Dice, Fault, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{Headers, Record};
 use millstream_core::engine::Retry;
@@ -178,6 +178,7 @@ pub fn letters() -> Simulation {
         .service("desk", 2, desk)
         .service("clerk", 1, clerk)
         .feed(feed)
+        .also(Fault::PartitionAdded)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
         .stops_within(WITHIN)

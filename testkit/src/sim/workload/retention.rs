@@ -72,6 +72,7 @@ pub fn retention() -> Simulation {
         .topic(INPUT, TopicConfig::new(2))
         .feed(feed)
         .also(Fault::RecordsDeleted)
+        .also(Fault::PartitionAdded)
         .may_park()
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT / 4)

@@ -2,7 +2,7 @@
 //! both.
 
 use super::{ATTEMPTS, IN_FLIGHT, NO_BREAKER, WITHIN, fed};
-use crate::sim::{Dice, History, Node, Simulation};
+use crate::sim::{Dice, Fault, History, Node, Simulation};
 use millstream_core::builder::StreamServiceBuilder;
 use millstream_core::contract::{DeadLetter, DeadLetterReason, Record};
 use millstream_core::engine::Retry;
@@ -146,6 +146,7 @@ pub fn sinks() -> Simulation {
         .topic(INPUT, TopicConfig::new(2))
         .feed(feed)
         .error_sink()
+        .also(Fault::StoreEmptied)
         .most_calls(ATTEMPTS)
         .in_flight(IN_FLIGHT)
         .stops_within(WITHIN)
