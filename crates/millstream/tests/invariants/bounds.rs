@@ -81,6 +81,11 @@ async fn bytes_in_flight_never_pass_their_cap() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     let delivered = running.handle.account().total().delivered;
     assert!((40..cap / 10_000).contains(&delivered), "{delivered} records of 10 kB under a cap of {cap} bytes");
+    gate.gate.add_permits(usize::try_from(delivered).expect("a few"));
+    running.settled(delivered).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    let account = running.handle.account().total();
+    assert_eq!(account.delivered - account.settled(), delivered, "what is settled makes room for as many");
     gate.gate.add_permits(1_000);
     running.settled(300).await;
     running.stop().await.expect("a clean end");
