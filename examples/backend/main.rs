@@ -49,7 +49,7 @@ async fn settle(url: &str, records: u64) -> Result<(), Error> {
     let service = service(transports.open(url)?)?;
     let handle = service.handle();
     let running = tokio::spawn(service.run());
-    while handle.account().total().settled() < records {
+    while handle.account().total().settled() < records && !running.is_finished() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     handle.stop();

@@ -8,6 +8,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, NewPartitions, NewT
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::{Header, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::{Offset, TopicPartitionList};
@@ -18,6 +19,22 @@ use crate::process::Line;
 use crate::scene::now;
 
 const ANSWER: Duration = Duration::from_secs(20);
+
+/// Whether a cluster that is busy answers so, and otherwise when it is asked again.
+fn passes(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode as Code;
+
+    let passing = [
+        Code::OperationTimedOut,
+        Code::RequestTimedOut,
+        Code::BrokerTransportFailure,
+        Code::NetworkException,
+        Code::BrokerNotAvailable,
+        Code::NotController,
+        Code::InvalidReplicationFactor,
+    ];
+    passing.contains(&code)
+}
 
 /// A cluster, asked by a client of its own.
 pub(crate) struct Broker {
@@ -46,13 +63,25 @@ impl Broker {
         for (name, value) in settings {
             new = new.set(name, value);
         }
-        let answers =
-            self.admin(async |admin| admin.create_topics(&[new], &AdminOptions::new().operation_timeout(Some(ANSWER))).await);
-        for answer in answers.expect("the cluster answers") {
-            answer.unwrap_or_else(|(topic, code)| panic!("{topic} is not made: {code}"));
+        let end = Instant::now() + Duration::from_mins(1);
+        let mut lost = false;
+        loop {
+            let options = AdminOptions::new().operation_timeout(Some(ANSWER));
+            let answers = self.admin(async |admin| admin.create_topics([&new], &options).await);
+            let code = match &answers {
+                Ok(answers) => answers.iter().find_map(|answer| answer.as_ref().err().map(|(_, code)| *code)),
+                Err(error) => error.rdkafka_error_code(),
+            };
+            match code {
+                None if answers.is_ok() => break,
+                // By a request whose answer was lost.
+                Some(RDKafkaErrorCode::TopicAlreadyExists) if lost => break,
+                Some(code) if passes(code) && Instant::now() < end => lost = true,
+                _ => panic!("{topic} is not made: {answers:?}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
         }
         // The controller has it by now, and each broker a moment later.
-        let end = Instant::now() + Duration::from_mins(1);
         for server in self.servers.split(',') {
             let consumer: BaseConsumer =
                 Self::at(server).config().set("group.id", "nobody").create().expect("the settings are right");

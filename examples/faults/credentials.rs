@@ -63,7 +63,7 @@ fn refused() {
     secured(&mut cluster, Some("other-for-a-while"));
     waits(&mut consumer);
     // Past its session, so that its partitions are nobody's.
-    std::thread::sleep(Duration::from_secs(9));
+    std::thread::sleep(Duration::from_secs(7));
     let (tried, before) = (tries(&consumer), consumer.count("handled"));
     assert!(tried < 300, "{tried} tries within some seconds are a busy loop");
     let over = now();
@@ -77,7 +77,7 @@ fn refused() {
     holds_no_secret(&consumer, &[&first.password, "other-for-a-while"]);
     let after = first_after(&consumer.lines(), "handled", over).unwrap_or_default();
     let what = format!(
-        "the user's password was another one for 9 s and more, {tried} tries to log in; the first message {after} ms after that"
+        "the user's password was another one for 7 s and more, {tried} tries to log in; the first message {after} ms after that"
     );
     scene.account(&[producer.lines()], &[consumer.lines()], &what);
 }

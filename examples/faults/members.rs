@@ -57,7 +57,7 @@ fn held(lines: &[Line]) -> usize {
 fn fenced() {
     let mut cluster = Cluster::of_one();
     let scene = Scene::new("fenced", &mut cluster);
-    let mut producer = scene.producer(1, 3_000, 400);
+    let mut producer = scene.producer(1, -1, 400);
     let mut older = scene.consumer(&["--group-instance-id", "one"]);
     older.until("handled", 200);
     let mut newer = scene.consumer(&["--group-instance-id", "one"]);
@@ -65,6 +65,7 @@ fn fenced() {
     let status = older.ended();
     assert!(!status.success(), "it was told that another one has its name, and ended as if nothing were wrong");
     assert!(older.words().contains("fenced") || older.words().contains("instance"), "it says why: {}", older.words());
+    producer.terminate();
     producer.ended();
     scene.wait_until_committed();
     stop_all(&mut [&mut newer]);

@@ -141,9 +141,16 @@ impl Process {
         self.signal(Signal::TERM);
     }
 
-    /// Its end, and all its lines.
+    /// Its end, and all its lines; fails after five minutes.
     pub(crate) fn ended(&mut self) -> ExitStatus {
-        let status = self.child.wait().expect("a child can be waited for");
+        let end = Instant::now() + Duration::from_mins(5);
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child can be waited for") {
+                break status;
+            }
+            assert!(Instant::now() < end, "it does not end: {}", self.words());
+            std::thread::sleep(Duration::from_millis(5));
+        };
         if let Some(reader) = self.reader.take() {
             reader.join().expect("lines are read without a panic");
         }

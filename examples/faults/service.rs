@@ -91,7 +91,7 @@ fn paused() {
 fn stopped() {
     let mut cluster = Cluster::of_one();
     let scene = Scene::new("stopped", &mut cluster);
-    let mut producer = scene.producer(1, 3_000, 500);
+    let mut producer = scene.producer(1, -1, 500);
     let mut told = Vec::new();
     for _ in 0..3 {
         let mut consumer = scene.consumer(&["--handler-delay", "20"]);
@@ -99,6 +99,7 @@ fn stopped() {
         consumer.stop();
         told.push(consumer.lines());
     }
+    producer.terminate();
     producer.ended();
     let mut last = scene.consumer(&[]);
     scene.wait_until_committed();

@@ -60,7 +60,7 @@ pub(crate) async fn run() -> Result<(), Error> {
     // What readiness and liveness probes ask, and what an operator wants to know.
     let (_, portfolio) = all.services().next().expect("there are two");
     assert!(portfolio.health().troubles.is_empty());
-    while portfolio.account().total().done < 3 {
+    while portfolio.account().total().done < 3 && !running.is_finished() {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 

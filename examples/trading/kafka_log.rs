@@ -118,10 +118,13 @@ impl Clients {
         let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut read, until) = (Vec::new(), Instant::now() + ANSWER);
         while ends.iter().any(|(place, end)| next.get(place).is_some_and(|next| next < end)) {
-            if Instant::now() >= until {
-                return Err(Error::new(ErrorKind::TimedOut, Operation::Fetch, "the log cannot be read back to its end"));
-            }
-            let Some(message) = self.reader.poll(Duration::from_millis(100)) else { continue };
+            let Some(message) = self.reader.poll(Duration::from_millis(100)) else {
+                // Not before: a process that stood still has not waited for an answer.
+                if Instant::now() >= until {
+                    return Err(Error::new(ErrorKind::TimedOut, Operation::Fetch, "the log cannot be read back to its end"));
+                }
+                continue;
+            };
             let message = message.map_err(failed)?.detach();
             if let Some(next) = next.get_mut(&(message.topic().to_owned(), message.partition())) {
                 *next = u64::try_from(message.offset()).unwrap_or(0) + 1;

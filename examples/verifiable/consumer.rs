@@ -2,8 +2,7 @@
 //!
 //! Owns the handler. Leaves everything that is told of partitions, records and commits to `told`.
 
-use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::cli::{ConsumerFlags, Dedup, Strategy};
 use crate::lines::Lines;
+use crate::listening::first_poll;
 use crate::told::Told;
 
 /// The header with a record's id, by which it is deduplicated.
@@ -84,18 +84,13 @@ pub(crate) async fn run(flags: ConsumerFlags, lines: &Lines) -> Result<(), Error
         });
     }
     let mut running = pin!(service.run_until_signal());
-    // With its first poll it listens to signals: whoever has read the line may send one.
-    let ended = first_poll(running.as_mut()).await;
-    lines.tell("startup_complete", json!({}));
-    match ended {
+    match first_poll(running.as_mut()).await {
         Poll::Ready(result) => result,
-        Poll::Pending => running.await,
+        Poll::Pending => {
+            lines.tell("startup_complete", json!({}));
+            running.await
+        }
     }
-}
-
-/// Polls once.
-pub(crate) async fn first_poll<F: Future>(mut future: Pin<&mut F>) -> Poll<F::Output> {
-    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
 fn service(

@@ -14,6 +14,7 @@
 //! | `lines` | one JSON object a line, flushed |
 //! | `cluster` | the transport and the deduplicator that the flags name |
 //! | `consumer` · `told` | the consuming service; its transport, which tells what goes through it |
+//! | `listening` | listening to signals before it is told that a client has started |
 //! | `settled` | what has been delivered and is not told as settled yet |
 //! | `producer` | the producing service |
 
@@ -21,6 +22,7 @@ mod cli;
 mod cluster;
 mod consumer;
 mod lines;
+mod listening;
 mod producer;
 mod settled;
 mod told;

@@ -12,8 +12,9 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::cli::ProducerFlags;
-use crate::consumer::{ID, first_poll};
+use crate::consumer::ID;
 use crate::lines::{Lines, text};
+use crate::listening::first_poll;
 
 /// Messages of one request, at most.
 const BATCH: u64 = 500;
@@ -40,7 +41,6 @@ pub(crate) async fn run(flags: ProducerFlags, lines: &Lines) -> Result<(), Error
     let producer = flags.cluster.open()?.producer().await?;
     let stopped = Arc::new(AtomicBool::new(false));
     let mut told = Box::pin(terminated());
-    // With its first poll it listens to signals: whoever has read the line may send one.
     let now = first_poll(told.as_mut()).await.is_ready();
     stopped.store(now, Ordering::Relaxed);
     if !now {

@@ -63,7 +63,7 @@ impl Own {
         let kafka = self.kafka.clone();
         thread::spawn(move || {
             thread::sleep(time);
-            kafka.lock().unwrap_or_else(PoisonError::into_inner).node_mut(1).resume()
+            kafka.lock().unwrap_or_else(PoisonError::into_inner).node_mut(1).resume().expect("it goes on");
         });
     }
 }
@@ -175,7 +175,7 @@ impl World for BrokerWorld {
                 own.proxy.next(if written { Fault::Unanswered } else { Fault::Lost });
             }
             // For longer than the case waits for who asks it.
-            (Act::Silence { .. }, Some(own)) => own.fall_silent(Pace::real().session + Duration::from_secs(3)),
+            (Act::Silence { .. }, Some(own)) => own.fall_silent(Pace::real().session + Duration::from_secs(1)),
             (Act::FailSend { .. } | Act::UnknownSend { .. }, _) => {
                 return Err("librdkafka sends again by itself what passes, idempotently: no caller hears of it".into());
             }
@@ -210,12 +210,16 @@ impl BrokerWorld {
     async fn compact(&self, topic: &Topic, own: &Own) {
         let folder = own.kafka.lock().unwrap_or_else(PoisonError::into_inner).folder().to_owned();
         let segment = folder.join(format!("data-1/{topic}-0/00000000000000000000.log"));
-        let size = move || std::fs::metadata(&segment).expect("the log's first segment").len();
-        let before = size();
+        let size = || std::fs::metadata(&segment).map(|of| of.len());
+        let before = size().expect("the log's first segment");
         tokio::time::sleep(SEGMENT * 4).await;
         let place = TopicPartition::new(topic.clone(), 0);
         self.mark(&place).await.expect("the broker is plain");
-        Wait::within(Duration::from_secs(40), "the cleaner", async || size() < before).await;
+        Wait::within(Duration::from_secs(40), "the cleaner", async || {
+            // In between, when the cleaner puts a smaller file in its place, there is none.
+            size().is_ok_and(|size| size < before)
+        })
+        .await;
     }
 
     /// Lets a transaction's marker take the partition's next offset.
@@ -231,10 +235,16 @@ impl BrokerWorld {
     async fn make(&self, topic: &Topic, partitions: u32) {
         let new = NewTopic::new(topic.clone(), partitions);
         let new = [if self.compacts { quickly_compacted(new) } else { new }];
-        let mut made = false;
+        let (mut made, mut lost) = (false, false);
         let is_made = async || {
-            // A topic of that name may be about to be deleted.
-            made = made || self.admin.create(&new).await.expect("the broker creates topics") == [true];
+            if !made {
+                match self.admin.create(&new).await {
+                    // A topic of that name may be about to be deleted; or it was made by a request whose answer was lost.
+                    Ok(answer) => made = answer == [true] || lost,
+                    Err(error) if error.is_retriable() => lost = true,
+                    Err(error) => panic!("the broker creates no topics: {error}"),
+                }
+            }
             made && self.count(topic).await == Some(partitions)
         };
         Wait::within(Duration::from_secs(30), "the topic", is_made).await;

@@ -22,9 +22,7 @@ fn main() -> ExitCode {
         if let Err(absent) = common::processes() {
             return Ok(Completion::ignored_with(absent));
         }
-        let settings = KafkaSettings::default().brokers(3);
-        let settings = settings.property("broker.heartbeat.interval.ms", "500").property("broker.session.timeout.ms", "2000");
-        let kafka = settings.start().map_err(|error| Failed::from(error.to_string()))?;
+        let kafka = KafkaSettings::default().brokers(3).start().map_err(|error| Failed::from(error.to_string()))?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
         runtime.block_on(cut_below_the_commit(kafka));
         Ok(Completion::Completed)

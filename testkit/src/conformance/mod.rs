@@ -55,8 +55,8 @@
 //! Each clause names its cases in the trait's docs. A case that does not apply, by the backend's capabilities, by an act its
 //! world does not know, or by the harness' excuse, is reported as ignored with the reason, never as passed.
 //!
-//! Cases run against logs in other processes too: deadlines are generous, nothing sleeps to wait for something, and that
-//! nothing comes is concluded from what comes after it. They panic in words.
+//! Cases run against logs in other processes too: deadlines are generous, nothing sleeps to wait for something but for
+//! a heartbeat, which nobody can see, and that nothing comes is concluded from what comes after it. They panic in words.
 
 mod act;
 mod case;

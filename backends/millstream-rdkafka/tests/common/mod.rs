@@ -1,4 +1,4 @@
-//! Clusters for tests: librdkafka's own, inside this process.
+//! What tests share: clusters inside this process, which librdkafka makes, a wait with an end, and whether processes may be started.
 
 #![allow(dead_code, reason = "each target uses a part")]
 

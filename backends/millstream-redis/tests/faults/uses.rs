@@ -15,13 +15,13 @@ fn namespace(name: &str) -> Namespace {
 
 pub(crate) async fn a_cache_keeps_namespaces_apart_and_its_entries_end(_: Log) {
     let server = Server::start(&[]);
-    let cache = Redis::open(&server.url()).expect("a URL").cache().ttl(Ttl::after(Duration::from_millis(700)));
+    let cache = Redis::open(&server.url()).expect("a URL").cache().ttl(Ttl::after(Duration::from_secs(5)));
     let (paper, zerodha) = (cache.of(&namespace("paper")), cache.of(&namespace("zerodha")));
     paper.put("price", &1.5).await.expect("it is there");
     assert_eq!(paper.get::<f64>("price").await.expect("it is there"), Some(1.5));
     assert_eq!(zerodha.get::<f64>("price").await.expect("it is there"), None);
     assert_eq!(cache.shared().get::<f64>("price").await.expect("it is there"), None);
-    assert!(matches!(server.ask(&["PTTL", "paper:cache:price"]), Value::Int(1..=700)));
+    assert!(matches!(server.ask(&["PTTL", "paper:cache:price"]), Value::Int(1..=5_000)));
     let error = paper.get::<Vec<u8>>("price").await.expect_err("a number is no list");
     assert_eq!(error.kind(), ErrorKind::Invalid);
     until("the entry ends", async || paper.get::<f64>("price").await.expect("it is there").is_none()).await;

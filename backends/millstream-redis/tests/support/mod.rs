@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "shared by test files, each of which uses its part")]
 
+use millstream_services::offered::SERVICES;
 use redis::{Client, Connection, Value, cmd};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,8 +11,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-/// Why there is no server to start, if there is none: `redis-server` must be in the path.
+/// Why no server is to be started, if that is so: none is wanted, or `redis-server` is not in the path.
 pub fn missing() -> Option<&'static str> {
+    if std::env::var(SERVICES).is_ok_and(|services| services == "none") {
+        return Some("the run is one without services (--no-services)");
+    }
     let found = Command::new("redis-server").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     found.is_err().then_some("there is no `redis-server` in the path: install the package `redis-server`")
 }
@@ -45,7 +49,7 @@ impl Server {
         let port = free_port();
         let options = options.iter().map(|&option| option.replace("{port}", &port.to_string())).collect::<Vec<_>>();
         let child = spawn(&folder, port, &options);
-        let server = Server { port, folder, options, child };
+        let mut server = Server { port, folder, options, child };
         server.answers();
         server
     }
@@ -96,9 +100,11 @@ impl Server {
     }
 
     /// Waits until it takes connections.
-    fn answers(&self) {
-        let patience = Instant::now() + Duration::from_secs(30);
+    fn answers(&mut self) {
+        let patience = Instant::now() + Duration::from_secs(60);
         while std::net::TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.child.try_wait().expect("it was started here");
+            assert!(ended.is_none(), "redis-server ended with {ended:?}: was its port taken?");
             assert!(Instant::now() < patience, "redis-server did not start");
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -139,7 +145,7 @@ pub struct Cluster(pub Vec<Server>);
 
 impl Cluster {
     pub fn start() -> Self {
-        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-config-file", "nodes.conf"];
+        let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "15000", "--cluster-config-file", "nodes.conf"];
         let nodes: Vec<Server> = (0..3).map(|_| Server::start(&options)).collect();
         for (node, (first, last)) in nodes.iter().zip([("0", "5460"), ("5461", "10922"), ("10923", "16383")]) {
             node.ask(&["CLUSTER", "ADDSLOTSRANGE", first, last]);

@@ -217,7 +217,7 @@ async fn a_claim_lets_one_place_at_a_time_work_on_an_id<H: Harness>(harness: &H)
     Ok(())
 }
 
-/// **D10** A claim is given back by whoever took it last.
+/// **D10** A claim is given back for its own place, by whoever took it last.
 async fn a_claim_is_given_back_only_by_its_last_owner<H: Harness>(harness: &H) -> Checked {
     let (one, other) = harness.claiming(LEASE).await?;
     let scope = scope();

@@ -101,8 +101,8 @@ async fn a_loss_overtakes_waiting_batches<W: World>(scene: &Scene<W>) -> Checked
     member.begin(held.epoch, 0);
     member.records(1).await;
     scene.act(Act::Expire { group: &group, client_id: "loser" }).await?;
-    // It hears of that with its next heartbeat too.
-    sleep(scene.session() / 2).await;
+    // It hears of that with its next heartbeat too, of which several fit into a session.
+    sleep(scene.session()).await;
     let mut batches = 0;
     member
         .until("the loss", |event| match event {
