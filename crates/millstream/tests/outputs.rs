@@ -6,7 +6,7 @@ use millstream::prelude::*;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use support::*;
 
 const DONE: Sibling = Sibling::new("orders", "done");
@@ -30,6 +30,28 @@ fn outputs_to_two_namespaces_have_ids_of_their_own() {
     }
     let ids: BTreeSet<_> = out.iter().map(|output| output.id()).collect();
     assert_eq!(ids.len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_handler_emits_has_the_time_at_which_it_did() {
+    let now =
+        || i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis()).expect("not so long");
+    let (memory, before) = (Memory::new(), now());
+    let service = StreamServiceBuilder::new("seen", memory.clone())
+        .add_producer()
+        .add_consumer_handler("paper.orders.new", "seen.orders", async |order: Event<Order>, out: &mut Outputs| {
+            out.emit(DONE, &*order).map(drop)
+        })
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    send_orders(&memory, "paper.orders.new", [order("a", 1)]).await;
+    running.settled(1).await;
+    running.stop().await.expect("a clean end");
+    let done = memory.records(&topic("paper.orders.done"));
+    let event =
+        millstream::envelope::EventEnvelope::<Order>::from_json(done[0].value.as_deref().expect("a value")).expect("an event");
+    assert!((before..=now()).contains(&event.timestamp.as_millis()), "{:?}", event.timestamp);
 }
 
 #[derive(Default)]

@@ -129,6 +129,26 @@ async fn pending_attempts_never_pass_the_concurrency() {
     assert_eq!(gate.most.load(Ordering::SeqCst), 17);
 }
 
+/// tokio lets a task do so much at a time; who was woken and not polled for that goes on in the next turn.
+#[tokio::test(start_paused = true)]
+async fn handlers_that_are_woken_by_the_hundred_at_once_all_go_on() {
+    let (memory, gate) = (log(1), Gate::closed());
+    send_orders(&memory, NEW, (0..600).map(|n| order(&format!("account-{n}"), n))).await;
+    let service = builder(memory.clone(), 1)
+        .with_shared_state(gate.clone())
+        .add_consumer_handler_with(NEW, GROUP, Gate::on_order, long().concurrency(1_000))
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(gate.inside.load(Ordering::SeqCst), 600);
+    gate.gate.add_permits(600);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(gate.inside.load(Ordering::SeqCst), 0);
+    running.settled(600).await;
+    running.stop().await.expect("a clean end");
+}
+
 /// F62, B14: while a destination hangs, a worker owes a bounded number of outputs and starts nothing more.
 #[tokio::test(start_paused = true)]
 async fn outputs_that_are_owed_are_bounded() {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The tests of whole services that say what becomes of records; first those that notice most.
-const SERVICES: [&str; 15] = [
+const SERVICES: [&str; 16] = [
     "settlement",
     "errors",
     "deduplication",
@@ -16,6 +16,7 @@ const SERVICES: [&str; 15] = [
     "forms",
     "layers",
     "order",
+    "outputs",
     "spans",
     "tables",
     "twins",

@@ -14,11 +14,10 @@ use crate::service::{log_text, quote};
 use std::task::Poll;
 
 impl Worker {
-    /// Polls the attempts that were woken; answers how many, and whether the cooperative budget ran out.
-    pub(super) fn poll_woken(&mut self, now: MonoTime) -> (usize, bool) {
-        let mut polled = 0;
+    /// Polls the attempts that were woken; answers whether the cooperative budget ran out before all of them were.
+    pub(super) fn poll_woken(&mut self, now: MonoTime) -> bool {
         if !self.slots.ready.take_any() {
-            return (0, false);
+            return false;
         }
         let (ready, in_batches) = (self.slots.ready.clone(), self.batching.is_some());
         for word in 0..ready.words() {
@@ -27,7 +26,7 @@ impl Worker {
                 if !tokio::task::coop::has_budget_remaining() {
                     // tokio would answer every leaf future with "pending": stay fair and come back.
                     ready.put_back(word, bits);
-                    return (polled, true);
+                    return true;
                 }
                 let slot = word * 64 + bits.trailing_zeros() as usize;
                 bits &= bits - 1;
@@ -35,12 +34,10 @@ impl Worker {
                     continue;
                 }
                 if in_batches && self.slots.occupant(slot).is_some() {
-                    polled += 1;
                     self.poll_call(slot, now);
                     continue;
                 }
                 let (Some(offset), Some(runner)) = (self.slots.occupant(slot), &mut self.runner) else { continue };
-                polled += 1;
                 self.sink.owner = self.tail.next_owner();
                 if let Poll::Ready(attempted) = runner.poll(slot, self.slots.waker(slot), &mut self.sink) {
                     let began = self.slots.began(slot);
@@ -50,15 +47,13 @@ impl Worker {
                 }
             }
         }
-        (polled, false)
+        false
     }
 
     /// Drops attempts that took too long: their work is abandoned and tried again.
-    pub(super) fn expire(&mut self, now: MonoTime) -> bool {
-        let mut moved = false;
-        planted!(B10: return moved);
+    pub(super) fn expire(&mut self, now: MonoTime) {
+        planted!(B10: return);
         while let Some(slot) = self.slots.expired(now) {
-            moved = true;
             if self.batching.is_some() {
                 self.call_expired(slot, now);
                 continue;
@@ -75,7 +70,6 @@ impl Worker {
                 self.failed(offset, HandlerError::of(Failure::TimedOut, why.into()), now);
             }
         }
-        moved
     }
 
     /// So many attempts that began at `began` have ended. Reads the clock only where metrics are wanted.

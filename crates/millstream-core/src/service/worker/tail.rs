@@ -186,15 +186,13 @@ impl Worker {
     }
 
     /// Takes the outboxes' answers; answers whether there were any.
-    pub(super) fn take_acks(&mut self, now: MonoTime) -> bool {
+    pub(super) fn take_acks(&mut self, now: MonoTime) {
         let mut acks = std::mem::take(&mut self.acks);
         self.cell.take_acks(&mut acks);
-        let moved = !acks.is_empty();
         for ack in acks.drain(..) {
             self.acknowledged(ack, now);
         }
         self.acks = acks;
-        moved
     }
 
     pub(super) fn acknowledged(&mut self, ack: Ack, now: MonoTime) {

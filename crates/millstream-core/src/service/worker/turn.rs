@@ -44,10 +44,6 @@ impl Worker {
                 if timer.as_mut().poll(cx).is_pending() {
                     return Poll::Pending;
                 }
-                if budget == 0 {
-                    cx.waker().wake_by_ref();
-                    return Poll::Pending;
-                }
             }
         })
         .await
@@ -61,12 +57,12 @@ impl Worker {
                 Control::Drain(until) => self.begin_drain(until, now),
                 Control::Run => {}
             }
-            let mut moved = self.take_inbox();
-            moved |= self.take_acks(now);
-            let (polled, exhausted) = self.poll_woken(now);
-            moved |= polled > 0;
-            moved |= self.expire(now);
-            moved |= self.check(now, cx);
+            // What these let go comes behind them in the turn, so that they are no reason for another round.
+            self.take_inbox();
+            self.take_acks(now);
+            let exhausted = self.poll_woken(now);
+            self.expire(now);
+            let mut moved = self.check(now, cx);
             if self.drain.is_none() {
                 let most = (*budget).min(FLUSH);
                 let touched = match &self.batching {
@@ -95,12 +91,11 @@ impl Worker {
         }
     }
 
-    fn take_inbox(&mut self) -> bool {
-        let before = self.queue.len();
+    fn take_inbox(&mut self) {
         let advanced = self.cell.take(&mut self.queue);
         if self.drain.is_some() {
             self.queue.clear();
-            return false;
+            return;
         }
         if let Some(next) = advanced {
             self.checks.advance_to = Some(next);
@@ -110,9 +105,7 @@ impl Worker {
             && let Some(next) = self.checks.advance_to.take()
         {
             self.engine.advance(next);
-            return true;
         }
-        self.queue.len() > before
     }
 
     pub(super) fn stamp(&self) -> Timestamp {
@@ -161,11 +154,7 @@ impl Worker {
         // Backoffs that are due but may not start are due again when what stops them changes. A breaker whose time has come
         // does not: it waits for a record to probe with.
         let backoff = self.engine.next_due().filter(|_| self.drain.is_none() && !self.breaker.holds_back(now));
-        // With all slots taken it goes when one is free.
-        let batch = match &self.batching {
-            Some(batching) if self.drain.is_none() && self.slots.peek().is_some() => batching.due(),
-            _ => None,
-        };
+        let batch = self.batching.as_ref().and_then(|batching| batching.due());
         let copy = self.waits.map(|(_, at)| at).filter(|_| self.drain.is_none());
         let table = self.table.as_ref().and_then(|table| table.writes.due());
         let sinks = [self.letters.due(), self.copies.due(), table];

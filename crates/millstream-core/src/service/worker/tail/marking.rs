@@ -88,7 +88,7 @@ impl Worker {
                 }
                 if self.checks.current.is_some() {
                     self.checks.marked.extend(marks.iter().map(|mark| (mark.key, mark.at.offset)));
-                } else if !self.checks.marked.is_empty() || !self.engine.marked_all(marks.len()) {
+                } else if !self.engine.marked_all(marks.len()) {
                     for mark in &marks {
                         self.engine.marked(mark.key, mark.at.offset);
                     }
