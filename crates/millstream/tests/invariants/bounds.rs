@@ -143,9 +143,26 @@ async fn handlers_that_are_woken_by_the_hundred_at_once_all_go_on() {
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(gate.inside.load(Ordering::SeqCst), 600);
     gate.gate.add_permits(600);
-    tokio::time::sleep(Duration::from_secs(20)).await;
+    // Long before a commit is answered, which would wake the worker too.
+    tokio::time::sleep(Duration::from_millis(1)).await;
     assert_eq!(gate.inside.load(Ordering::SeqCst), 0);
     running.settled(600).await;
+    running.stop().await.expect("a clean end");
+}
+
+/// A turn ends after so many records, so that handlers that never wait let others run; the next one follows at once.
+#[tokio::test(start_paused = true)]
+async fn a_batch_larger_than_a_turn_is_worked_off_without_a_pause() {
+    let memory = log(1);
+    let service = builder(memory.clone(), 1)
+        .max_batch(10_000)
+        .add_consumer_handler_with(NEW, GROUP, async |_: Event<Order>| {}, long().in_flight(20_000, 1 << 30))
+        .build()
+        .expect("a valid service");
+    let running = Running::start(service).await;
+    send_orders(&memory, NEW, (0..10_000).map(|n| order(&format!("account-{n}"), n))).await;
+    // A commit, a tenth of a second later, would wake the worker too.
+    tokio::time::timeout(Duration::from_millis(50), running.settled(10_000)).await.expect("all in one go");
     running.stop().await.expect("a clean end");
 }
 
