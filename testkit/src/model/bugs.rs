@@ -44,7 +44,7 @@ pub const REACHABLE: &[Reachable] = &[
     by(43, "model, as worker/tail", "outputs", &["I2"]),
     by(57, "engine/epochs", "rebalance", &["I21"]),
     by(58, "engine/commits", "lost-reply", &["I3", "I10"]),
-    by(60, "engine/epochs", "rebalance", &["I17"]),
+    by(60, "engine/epochs", "slow-rebalance", &["I17"]),
     by(62, "engine/partition", "retries", &["I8"]),
     by(65, "the client", "slow-rebalance", &["I3"]),
     by(67, "model, as worker/tail", "outputs", &["I2"]),
