@@ -3,11 +3,10 @@
 mod common;
 
 use common::orders::{ORDERS, Order, publish};
-use common::{Mock, Short};
+use common::{Mock, Short, Wait};
 use millstream::prelude::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 const FILLED: Sibling = Sibling::new("orders", "filled");
 const GROUP: &str = "billing.orders";
@@ -34,12 +33,9 @@ async fn settle(mock: &Mock, records: u64) -> u64 {
         .expect("nothing is wrong with it");
     let handle = service.handle();
     let running = tokio::spawn(service.run());
-    let settled = async {
-        while handle.account().total().settled() < records {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(60), settled).await.expect("it settles in time");
+    // One that has ended by itself says why below.
+    let settled = async || handle.account().total().settled() >= records || running.is_finished();
+    Wait::until("all to be settled", settled).await;
     handle.stop();
     running.await.expect("it does not panic").expect("it ends well");
     handled.0.load(Ordering::Relaxed)
